@@ -1,0 +1,31 @@
+/*
+ * base.h - the door of room `base`: what every other room stands on.
+ *
+ *   error.h    fill a muster_error
+ *   mem.h      memory that never fails, arenas
+ *   buffer.h   growing bytes with a birth-given maximum
+ *   text.h     muster_text, UTF-8, numbers in text, near names
+ *   clock.h    UTC calendar arithmetic
+ *   random.h   seeded generator
+ *   hash.h     XXH3
+ *   json.h     JSON reader and writer (yyjson)
+ *   thread.h   bounded queue, threads
+ *
+ * base knows nothing of users, facts or planes.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef BASE_BASE_H
+#define BASE_BASE_H
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "base/thread.h"
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * thread.h - threads (pthread) and a bounded queue of pointers.
+ *
+ * queue_put blocks while full, queue_take blocks while empty; after
+ * queue_close a put returns false and a take returns NULL once empty.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct queue queue;
+queue *queue_new(size_t capacity);
+bool queue_put(queue *q, void *item);
+void *queue_take(queue *q);
+void queue_close(queue *q);
+void queue_free(queue *q);
+
+/* Online processors, at least 1, at most 256. */
+unsigned thread_processors(void);
+/* Starts a joinable thread; aborts when the system refuses. */
+pthread_t thread_start(void *(*run)(void *), void *payload);
+void thread_join(pthread_t t);
+
+#endif

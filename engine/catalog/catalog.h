@@ -1,0 +1,174 @@
+/*
+ * catalog.h - the door of room `catalog`: names to numbers and back.
+ *
+ *   catalog.c        attributes, values, providers, id spaces in memory
+ *   restore.c        rows put back from a checkpoint
+ *   catalog_file.c   the JSON file an operator applies (comments allowed)
+ *   names.c          texts to dense numbers and back
+ *   place.c          where a member stands in a JSON text
+ *
+ * The catalog gives every attribute, value, provider and id space a dense
+ * number, in the order in which it first saw them; a number is never reused
+ * or changed. Rooms below (index) know only the numbers. Attribute numbers
+ * start at CATALOG_ATTRIBUTE_FIRST (smaller ones are the engine's own
+ * planes); value numbers of an attribute start at 1 (0 = any value); provider
+ * numbers start at 0; space numbers at 0.
+ *
+ * Cost: find and intern are one hash probe. An attribute costs about 200
+ * bytes, a value its text + 24 bytes.
+ * Threads: one writer; readers only while nobody writes (the engine's lock).
+ * Persistence: the catalog knows none. `catalog_watch` reports each new or
+ * changed row so that the wiring can write it where it likes, and
+ * catalog_restore_* puts rows back with their numbers.
+ */
+#ifndef CATALOG_CATALOG_H
+#define CATALOG_CATALOG_H
+
+#include <muster/limits.h>
+#include "base/base.h"
+
+#define CATALOG_ATTRIBUTE_FIRST 16u
+#define CATALOG_NONE UINT32_MAX
+#define CATALOG_TTL_UNSET UINT32_MAX /* hours; 0 = never expires */
+
+typedef enum attribute_kind {
+    KIND_FLAG = 1,
+    KIND_ONE_OF = 2,
+    KIND_MANY_OF = 3,
+    KIND_NUMBER = 4,
+    KIND_EVENT = 5
+} attribute_kind;
+
+typedef enum catalog_grain { GRAIN_DAY = 0, GRAIN_HOUR = 1 } catalog_grain;
+typedef enum catalog_party {
+    PARTY_FIRST = 1,
+    PARTY_SECOND = 2,
+    PARTY_THIRD = 3
+} catalog_party;
+
+typedef struct catalog_attribute {
+    uint32_t id;
+    char *name; /* owned by the catalog, NUL-terminated */
+    attribute_kind kind;
+    catalog_grain grain;     /* events */
+    uint32_t cap;            /* events: counts saturate here */
+    bool amount;             /* events carry amounts */
+    bool unit_date;          /* number: days since 1970-01-01 */
+    char unit[32];           /* number: free text, "" = none, "date" */
+    uint32_t ttl_hours;      /* profile kinds; CATALOG_TTL_UNSET */
+    uint32_t retention_days; /* events */
+    bool declared;           /* from a catalog file, not inferred */
+} catalog_attribute;
+
+typedef struct catalog_provider {
+    uint32_t id;
+    char *name;
+    catalog_party party;
+    uint32_t ttl_hours;
+    bool declared;
+} catalog_provider;
+
+typedef struct catalog_space {
+    uint32_t id;
+    char *name;
+    bool declared; /* built in or declared */
+} catalog_space;
+
+typedef struct catalog catalog;
+
+/* Has the built-in spaces cookie, gaid, idfa, ctv, email_sha256, customer and
+ * the provider "default" (first party). Lenient. */
+catalog *catalog_new(void);
+void catalog_free(catalog *c);
+
+bool catalog_strict(const catalog *c);
+void catalog_set_strict(catalog *c, bool strict);
+/* Grows with every change of the catalog; plans remember it. */
+uint64_t catalog_version(const catalog *c);
+
+/* Valid: [a-z][a-z0-9_]* parts joined by '.', at most MUSTER_NAME_BYTES_MAX.
+ * Provider and space names: [a-z0-9][a-z0-9_.-]*. */
+bool catalog_is_attribute_name(muster_text name);
+bool catalog_is_provider_name(muster_text name);
+
+/* Attributes. Borrowed pointers stay valid as long as the catalog; their
+ * content may change by catalog_attribute_put. NULL when missing. */
+const catalog_attribute *catalog_attribute_find(const catalog *c,
+                                                muster_text name);
+const catalog_attribute *catalog_attribute_get(const catalog *c, uint32_t id);
+size_t catalog_attribute_count(const catalog *c);
+/* i in [0, count): by number. */
+const catalog_attribute *catalog_attribute_at(const catalog *c, size_t i);
+/* Adds or changes. Refused (MUSTER_ECONFLICT, word "kind_conflict"): another
+ * kind or grain than an existing one; a smaller cap than before is allowed
+ * only while unused, so it is refused too ("cap_conflict"). On success
+ * *out (may be NULL) is the stored row. */
+int catalog_attribute_put(catalog *c, muster_text name,
+                          const catalog_attribute *def,
+                          const catalog_attribute **out, muster_error *err);
+/* A definition with the defaults of an inferred attribute of that kind. */
+catalog_attribute catalog_attribute_default(attribute_kind kind);
+
+/* Values of an attribute. find: CATALOG_NONE when unknown. intern: adds;
+ * CATALOG_NONE when MUSTER_VALUES_MAX is reached. */
+uint32_t catalog_value_find(const catalog *c, uint32_t attribute,
+                            muster_text text);
+uint32_t catalog_value_intern(catalog *c, uint32_t attribute,
+                              muster_text text);
+muster_text catalog_value_text(const catalog *c, uint32_t attribute,
+                               uint32_t value);
+/* Values are numbered 1..count. */
+uint32_t catalog_value_count(const catalog *c, uint32_t attribute);
+
+/* Providers. */
+const catalog_provider *catalog_provider_find(const catalog *c,
+                                              muster_text name);
+const catalog_provider *catalog_provider_get(const catalog *c, uint32_t id);
+size_t catalog_provider_count(const catalog *c);
+/* Adds or changes party and TTL. */
+int catalog_provider_put(catalog *c, muster_text name, catalog_party party,
+                         uint32_t ttl_hours, bool declared,
+                         const catalog_provider **out, muster_error *err);
+
+/* Id spaces. */
+const catalog_space *catalog_space_find(const catalog *c, muster_text name);
+const catalog_space *catalog_space_get(const catalog *c, uint32_t id);
+size_t catalog_space_count(const catalog *c);
+int catalog_space_put(catalog *c, muster_text name, bool declared,
+                      const catalog_space **out, muster_error *err);
+
+/* Names for people and files: "flag", "one_of", ...; 0 when unknown. */
+const char *catalog_kind_name(attribute_kind kind);
+attribute_kind catalog_kind_parse(muster_text name);
+const char *catalog_party_name(catalog_party party);
+catalog_party catalog_party_parse(muster_text name);
+
+/* The operator's file (CONTRACT.md "Catalog file"): checked whole before
+ * anything changes; errors carry line and column and the JSON pointer. */
+int catalog_file_apply(catalog *c, const char *text, size_t len,
+                       muster_error *err);
+
+/* Rows put back from a checkpoint, in order of number. Numbers are as they
+ * were; a gap or a clash is MUSTER_ECORRUPT. */
+int catalog_restore_attribute(catalog *c, const catalog_attribute *row,
+                              muster_error *err);
+int catalog_restore_value(catalog *c, uint32_t attribute, uint32_t value,
+                          muster_text text, muster_error *err);
+int catalog_restore_provider(catalog *c, const catalog_provider *row,
+                             muster_error *err);
+int catalog_restore_space(catalog *c, const catalog_space *row,
+                          muster_error *err);
+
+/* Called for each row that is new or changed (not for restored ones). */
+typedef struct catalog_watcher {
+    void *payload;
+    void (*attribute)(void *payload, const catalog_attribute *row);
+    void (*value)(void *payload, uint32_t attribute, uint32_t value,
+                  muster_text text);
+    void (*provider)(void *payload, const catalog_provider *row);
+    void (*space)(void *payload, const catalog_space *row);
+    void (*mode)(void *payload, bool strict);
+} catalog_watcher;
+void catalog_watch(catalog *c, const catalog_watcher *watcher);
+
+#endif

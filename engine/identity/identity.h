@@ -1,0 +1,121 @@
+/*
+ * identity.h - the door of room `identity`: the only place where a raw id is
+ * read.
+ *
+ *   key.c         the secret key file (32 random bytes, mode 0600)
+ *   normalise.c   rules per id space, suspicion of personal data
+ *   pseudonym.c   BLAKE2b-128 of (key, space, normalised raw id)
+ *   dictionary.c  pseudonym -> row and row -> primary pseudonym
+ *
+ * Invariants: (1) a raw id leaves this room only as a pseudonym: error
+ * texts never quote it; (2) `identity_raw` is sealed: no file outside
+ * engine/identity reads its members (tests/tidy enforces it); (3) the key
+ * bytes are in locked, zeroed-after-use memory (sodium_malloc).
+ */
+#ifndef IDENTITY_IDENTITY_H
+#define IDENTITY_IDENTITY_H
+
+#include <muster/limits.h>
+#include "base/base.h"
+
+/* ---- raw ids ---- */
+
+/* A raw id on its way in: borrowed bytes nobody else may look at. */
+typedef struct identity_raw {
+    const void *sealed;
+    size_t sealed_len;
+} identity_raw;
+
+identity_raw identity_raw_of(muster_text id);
+
+/* ---- key ---- */
+
+typedef struct identity_key identity_key;
+
+/* Opens the key file, or makes it (O_EXCL, 0600, fsync) when `create`.
+ * Refuses a file that others may read ("key_permissions"), of the wrong
+ * size or format ("bad_key"), or missing ("no_key"). The file is one line of
+ * text: "muster-key-1 " + 64 hex digits + newline. */
+int identity_key_open(identity_key **out, const char *path, bool create,
+                      muster_error *err);
+void identity_key_free(identity_key *key);
+/* A hash of the key that may be stored beside data, to notice a wrong key. */
+uint64_t identity_key_check(const identity_key *key);
+
+/* ---- pseudonyms ---- */
+
+/* Normalises by the rules of `space` (field/formats.md 3.4) and hashes:
+ * BLAKE2b-128(key 32 bytes || length of space, 1 byte || space || id): one
+ * compression for ids up to about 80 bytes.
+ * Errors (MUSTER_EINVAL), message never quotes the id: "empty_id",
+ * "long_id", "bad_id" (not of the form the space asks for), "zero_id" (the
+ * all-zero advertising id of a user who limits tracking), "pii_suspected"
+ * (looks like an e-mail address, or in a space where that is no valid form,
+ * like a phone number).  Any thread; no allocation. */
+int identity_pseudonymise(const identity_key *key, muster_text space,
+                          identity_raw raw, muster_pseudonym *out,
+                          muster_error *err);
+
+/* A value that looks like an e-mail address or a phone number in
+ * international form: such texts are not stored as attribute values either. */
+bool identity_is_pii(muster_text text);
+
+#define PSEUDONYM_HEX 32
+/* Lower-case hex, `out` >= 33 bytes, NUL-terminated. */
+void pseudonym_format(char *out, const muster_pseudonym *p);
+bool pseudonym_parse(muster_text text, muster_pseudonym *out);
+
+/* split("salt", ..): SipHash-2-4 of the primary pseudonym under
+ * BLAKE2b-128(key || 0 || "split" || salt), mod 100. (The 0 stands where a
+ * space's length would, so that no id can hash to a split's key.) */
+typedef struct identity_split {
+    uint8_t key[16];
+} identity_split;
+void identity_split_init(identity_split *s, const identity_key *key,
+                         muster_text salt);
+uint32_t identity_split_bucket(const identity_split *s,
+                               const muster_pseudonym *primary);
+
+/* ---- dictionary ---- */
+
+/*
+ * pseudonym -> row, row -> primary pseudonym. An immutable base (bytes, may
+ * be mapped) plus a growing part in memory; both are buckets of one cache
+ * line: 12 one-byte tags and 12 four-byte indexes into the array of ids, so
+ * a hit costs two cache misses. Cost: 16 bytes per id + about 6.3 at load
+ * 0.85 (+ 4 for an id that is not its row's first).
+ * Rows are dense, from 0, in order of creation.
+ * Threads: one writer; readers only while nobody writes.
+ */
+#define DICTIONARY_NONE UINT32_MAX
+typedef struct dictionary dictionary;
+
+dictionary *dictionary_new(void);
+void dictionary_free(dictionary *d);
+/* Starts from encoded bytes, which must outlive the dictionary; they are
+ * checked for form (not for checksum: storage has done that). */
+int dictionary_open(dictionary **out, const void *bytes, size_t len,
+                    muster_error *err);
+uint32_t dictionary_find(const dictionary *d, const muster_pseudonym *p);
+/* Prefetches what find will touch. */
+void dictionary_prefetch(const dictionary *d, const muster_pseudonym *p);
+/* Both: p must not be known. add_user returns the new row, or
+ * DICTIONARY_NONE at MUSTER_USERS_MAX. */
+uint32_t dictionary_add_user(dictionary *d, const muster_pseudonym *p);
+void dictionary_add_id(dictionary *d, const muster_pseudonym *p,
+                       uint32_t row);
+const muster_pseudonym *dictionary_primary(const dictionary *d, uint32_t row);
+uint32_t dictionary_rows(const dictionary *d);
+uint64_t dictionary_ids(const dictionary *d);
+size_t dictionary_memory(const dictionary *d); /* heap bytes */
+/* Fewer numbers are left than one record may need: no record that brings ids
+ * may be applied any more. (add_id stops the process when none is left.) */
+bool dictionary_full(const dictionary *d);
+/* Writes base + growing part as one base, piece by piece, to `write`
+ * (returns 0 or a code that is passed on). Bytes for dictionary_open. */
+int dictionary_encode(const dictionary *d,
+                      int (*write)(void *payload, const void *bytes,
+                                   size_t len),
+                      void *payload);
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * words.c - choosing the level of words.h at run time.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "index/words.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+
+static const words_ops *chosen;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+bool words_has(const char *name)
+{
+    if (strcmp(name, "portable") == 0)
+        return true;
+#if defined(__x86_64__)
+    if (strcmp(name, "avx2") == 0)
+        return __builtin_cpu_supports("avx2") &&
+               __builtin_cpu_supports("popcnt") &&
+               __builtin_cpu_supports("bmi2");
+    if (strcmp(name, "avx512") == 0)
+        return __builtin_cpu_supports("avx512f") &&
+               __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512vpopcntdq");
+#endif
+    return false;
+}
+
+typedef struct sample {
+    uint64_t a[WORDS] __attribute__((aligned(64)));
+    uint64_t b[WORDS] __attribute__((aligned(64)));
+    uint64_t c[WORDS] __attribute__((aligned(64)));
+} sample;
+
+static void sample_fill(sample *s, random_state *r, int round)
+{
+    for (int i = 0; i < WORDS; i++) {
+        const uint64_t sparse = random_u64(r) & random_u64(r) & random_u64(r);
+        s->a[i] = round == 0 ? 0 : random_u64(r);
+        s->b[i] = round == 1 ? ~(uint64_t)0 : sparse;
+        s->c[i] = random_u64(r) | sparse;
+    }
+}
+
+/* One operation with three in/out registers; returns a mix of its result. */
+static uint64_t sample_run(const words_ops *ops, int op, sample *s)
+{
+    switch (op) {
+    case 0: return ops->and_(s->a, s->a, s->b);
+    case 1: return ops->andnot(s->a, s->a, s->b);
+    case 2: ops->or_(s->a, s->b, s->c); return 0;
+    case 3: return ops->count(s->a);
+    case 4: return ops->and_count(s->a, s->b);
+    case 5: return ops->andnot_count(s->a, s->b);
+    case 6: return ops->or_count(s->a, s->b);
+    case 7: return ops->any(s->a);
+    case 8: return ops->half_add(s->a, s->b);
+    case 9: return ops->full_add(s->a, s->b, s->c);
+    case 10: ops->compare(s->a, s->b, s->c, s->a, true); return 0;
+    default: ops->compare(s->a, s->b, s->c, s->b, false); return 0;
+    }
+}
+
+bool words_self_test(const words_ops *ops)
+{
+    sample *want = mem_aligned(sizeof *want);
+    sample *got = mem_aligned(sizeof *got);
+    bool same = true;
+
+    for (int round = 0; round < 4; round++)
+        for (int op = 0; op < 12; op++) {
+            random_state r;
+            random_seed(&r, (uint64_t)(round * 100 + op));
+            sample_fill(want, &r, round);
+            *got = *want;
+            if (sample_run(&words_portable, op, want) !=
+                    sample_run(ops, op, got) ||
+                memcmp(want, got, sizeof *got) != 0)
+                same = false;
+        }
+    mem_free(want);
+    mem_free(got);
+    return same;
+}
+
+static void choose(void)
+{
+    const words_ops *levels[] = {&words_avx512, &words_avx2};
+    const char *forced = getenv("MUSTER_SIMD");
+
+    chosen = &words_portable;
+    if (forced && strcmp(forced, "portable") == 0)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        const words_ops *level = levels[i];
+        if (forced && strcmp(forced, "avx2") == 0 && i == 0)
+            continue;
+        if (words_has(level->name) && words_self_test(level)) {
+            chosen = level;
+            return;
+        }
+    }
+}
+
+const words_ops *words_get(void)
+{
+    pthread_once(&once, choose);
+    return chosen;
+}

@@ -1,0 +1,59 @@
+/*
+ * words.h - the inner loops: 65,536 rows as 1,024 words.
+ *
+ * One body (words_body.h) is compiled three times, for portable C, AVX2 and
+ * AVX-512 (VPOPCNTDQ); words_ops() picks a level once. AVX-512 is taken only
+ * after a self-test against portable C. MUSTER_SIMD=portable|avx2|avx512
+ * forces a level; one that the processor lacks falls back to the best it has.
+ *
+ * Inputs may be unaligned (they point into mapped files); outputs are
+ * registers of ours, 64-byte aligned. An output may be one of the inputs.
+ * Functions that return bool say whether any bit of the result is set.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef INDEX_WORDS_H
+#define INDEX_WORDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WORDS 1024
+
+/* Words as they lie in a file. */
+typedef uint64_t word_in __attribute__((aligned(1), may_alias));
+typedef uint64_t word_out __attribute__((aligned(8), may_alias));
+
+typedef struct words_ops {
+    const char *name;
+    bool (*and_)(word_out *out, const word_in *a, const word_in *b);
+    bool (*andnot)(word_out *out, const word_in *a, const word_in *b);
+    void (*or_)(word_out *out, const word_in *a, const word_in *b);
+    uint32_t (*count)(const word_in *a);
+    uint32_t (*and_count)(const word_in *a, const word_in *b);
+    uint32_t (*andnot_count)(const word_in *a, const word_in *b);
+    uint32_t (*or_count)(const word_in *a, const word_in *b);
+    bool (*any)(const word_in *a);
+    /* slice, carry = slice ^ carry, slice & carry; true while carry is left */
+    bool (*half_add)(word_out *slice, word_out *carry);
+    /* slice, carry = sum and carry of slice + add + carry; true while carry
+     * is left */
+    bool (*full_add)(word_out *slice, const word_in *add, word_out *carry);
+    /* One slice of a comparison with a constant whose bit is `bit`, from the
+     * highest slice down: less/greater grow, equal shrinks. */
+    void (*compare)(word_out *less, word_out *greater, word_out *equal,
+                    const word_in *slice, bool bit);
+} words_ops;
+
+extern const words_ops words_portable;
+extern const words_ops words_avx2;
+extern const words_ops words_avx512;
+
+/* The chosen level; cheap after the first call. Any thread. */
+const words_ops *words_get(void);
+/* Does the processor have the level ("portable", "avx2", "avx512")? */
+bool words_has(const char *name);
+/* Runs each operation of `ops` on fixed patterns against portable C. */
+bool words_self_test(const words_ops *ops);
+
+#endif

@@ -1,0 +1,274 @@
+/*
+ * ingest.h - the door of room `ingest`: bytes to records to facts. Touches
+ * no state: what it emits are encoded batches that the wiring logs and
+ * applies.
+ *
+ *   batch.c     the encoded form of facts: writer and reader
+ *   record.c    the shared front of all formats: one record's checks
+ *   ndjson.c    one JSON object a line
+ *   csv.c       RFC 4180 with a header of paths
+ *   msgpack.c   a stream of maps
+ *   input.c     plain, gzip, zstd; cutting into chunks at record ends
+ *   pipeline.c  chunks to parser threads and back in input order
+ *   receipt.c   counters, reasons, first errors; JSON form
+ *
+ * Pure and parallel: a parser sees one chunk and options, never the catalog.
+ * The names and values it meets are numbered per batch; only applying gives
+ * them their lasting numbers. So kinds are judged when applied: a record that
+ * does not fit the catalog is refused there, with the same codes and place.
+ */
+#ifndef INGEST_INGEST_H
+#define INGEST_INGEST_H
+
+#include "base/base.h"
+#include "catalog/catalog.h"
+#include "identity/identity.h"
+
+/* ---- reasons ---- */
+
+/* X(symbol, word, text): why a record is refused. The word is what receipts
+ * and rejects files say. The second group is decided when applied. */
+#define INGEST_REASON_LIST(X)                                                \
+    X(BAD_JSON, "bad_json", "the line is not one JSON object")               \
+    X(BAD_UTF8, "bad_utf8", "the record is not valid UTF-8")                 \
+    X(BAD_CSV, "bad_csv", "the row does not fit the header")                 \
+    X(BAD_MSGPACK, "bad_msgpack", "the bytes are not a msgpack map")         \
+    X(TOO_LONG, "too_long", "the record is longer than 1 MiB")               \
+    X(TOO_MANY, "too_many", "the record has too many facts or ids")          \
+    X(NO_IDS, "no_ids", "the record names no id")                            \
+    X(BAD_ID, "bad_id", "an id does not have the form its space asks for")   \
+    X(PII_SUSPECTED, "pii_suspected",                                        \
+      "a raw e-mail address or phone number was given")                      \
+    X(UNKNOWN_FIELD, "unknown_field", "the record has an unknown member")    \
+    X(DUPLICATE_KEY, "duplicate_key", "a key stands twice")                  \
+    X(WRONG_TYPE, "wrong_type", "a member has the wrong type")               \
+    X(BAD_NAME, "bad_name", "an attribute or provider name is malformed")    \
+    X(BAD_VALUE, "bad_value", "a value is empty or too long")                \
+    X(BAD_NUMBER, "bad_number", "a number does not fit")                     \
+    X(BAD_COUNT, "bad_count", "an event count is not a positive integer")    \
+    X(BAD_TIME, "bad_time", "a time is not RFC 3339 or integer seconds")     \
+    X(BAD_TTL, "bad_ttl", "a ttl is not like 30d, 12h or 0")                 \
+    X(FUTURE, "future", "the fact is dated over 24 hours ahead")             \
+    X(UNKNOWN_ATTRIBUTE, "unknown_attribute",                                \
+      "the attribute is not declared and the catalog is strict")             \
+    X(UNKNOWN_PROVIDER, "unknown_provider",                                  \
+      "the provider is not declared and the catalog is strict")              \
+    X(UNKNOWN_SPACE, "unknown_space", "the id space is not declared")        \
+    X(WRONG_KIND, "wrong_kind", "the attribute is of another kind")          \
+    X(NO_AMOUNT, "no_amount", "the event is not declared to carry amounts")  \
+    X(BEFORE_RETENTION, "before_retention",                                  \
+      "the event is older than its attribute's retention")                   \
+    X(FORGOTTEN, "forgotten", "the user was forgotten; nothing is stored")   \
+    X(FULL, "full", "a limit of the data directory is reached")
+
+typedef enum ingest_reason {
+    INGEST_OK = 0,
+#define INGEST_REASON_ENUM(symbol, word, text) INGEST_##symbol,
+    INGEST_REASON_LIST(INGEST_REASON_ENUM)
+#undef INGEST_REASON_ENUM
+    INGEST_REASON_COUNT
+} ingest_reason;
+const char *ingest_reason_word(ingest_reason r);
+const char *ingest_reason_text(ingest_reason r);
+
+/* ---- facts ---- */
+
+typedef enum fact_op {
+    FACT_CLEAR = 1,  /* attribute: all its values of this provider */
+    FACT_REMOVE,     /* term: that value */
+    FACT_REPLACE,    /* attribute: `set` with an array; FACT_ADDs follow */
+    FACT_FLAG,       /* attribute: true */
+    FACT_UNFLAG,     /* attribute: false */
+    FACT_SET,        /* term: a string (one_of, or a date for a number) */
+    FACT_NUMBER,     /* attribute + number */
+    FACT_TEXT,       /* term: untyped text (CSV): the kind decides */
+    FACT_ADD,        /* term: many_of */
+    FACT_EVENT       /* attribute, or term when it has a value */
+} fact_op;
+
+/* One decoded fact. `term` numbers (attribute, text) pairs of the batch;
+ * FACT_NO_TERM where there is none; `attribute` is always set and numbers
+ * the attribute names of the batch. */
+#define FACT_NO_TERM UINT32_MAX
+typedef struct fact {
+    fact_op op;
+    uint32_t attribute;
+    uint32_t term;
+    int64_t number;  /* FACT_NUMBER, x 10^4 */
+    muster_time ts;  /* FACT_EVENT: its own or the record's */
+    uint32_t count;  /* FACT_EVENT: >= 1 */
+    bool has_amount;
+    int64_t amount;  /* FACT_EVENT, x 10^4, >= 0 */
+} fact;
+
+/* One decoded record. Order of its facts: clear, remove, set, add, events. */
+typedef struct fact_record {
+    uint32_t provider;   /* batch number of its provider name */
+    uint32_t ttl_hours;  /* CATALOG_TTL_UNSET when the record has none */
+    muster_time ts;
+    uint32_t id_count;
+    const uint8_t *ids;  /* id_count times: space (u8 batch number) + 16
+                            bytes pseudonym */
+    uint32_t fact_count;
+} fact_record;
+
+/* Place of a record in the input: for receipts, not part of the log. */
+typedef struct record_place {
+    uint64_t line;   /* 1-based; msgpack: 1-based record number */
+    uint64_t offset; /* bytes from the start of the (decompressed) input */
+} record_place;
+
+/* One refused record. The pointer is a JSON pointer into the record; the
+ * message never holds an id or a value of the record. */
+typedef struct ingest_reject {
+    ingest_reason reason;
+    record_place place;
+    char pointer[160];
+    char message[200];
+} ingest_reject;
+
+/* What one chunk became. bytes = the encoded batch (byte table in batch.c):
+ * pseudonyms, texts and facts, nothing that identifies. */
+typedef struct fact_batch {
+    buffer bytes;          /* fact_batch_open reads it */
+    record_place *places;  /* one per record in bytes */
+    uint32_t record_count;
+    ingest_reject *rejects; /* in input order; see `before` */
+    uint32_t *reject_before; /* reject i stands before record number [i] */
+    size_t reject_count;
+    uint64_t input_end;    /* offset behind the chunk in the input */
+    uint64_t input_bytes;  /* length of the chunk */
+    int fatal;             /* 0, or a code: the input cannot go on */
+    muster_error error;    /* when fatal */
+} fact_batch;
+void fact_batch_free(fact_batch *b);
+
+/* Writer: used by the parsers. Texts are numbered as they are first seen. */
+typedef struct batch_writer batch_writer;
+batch_writer *batch_writer_new(void);
+void batch_writer_free(batch_writer *w);
+uint32_t batch_provider(batch_writer *w, muster_text name);
+uint32_t batch_space(batch_writer *w, muster_text name);
+uint32_t batch_attribute(batch_writer *w, muster_text name);
+uint32_t batch_term(batch_writer *w, uint32_t attribute, muster_text value);
+/* A record is built and then either ended or dropped whole. */
+void batch_record_begin(batch_writer *w);
+void batch_record_id(batch_writer *w, uint32_t space,
+                     const muster_pseudonym *p);
+void batch_record_fact(batch_writer *w, const fact *f);
+void batch_record_end(batch_writer *w, uint32_t provider, muster_time ts,
+                      uint32_t ttl_hours);
+void batch_record_drop(batch_writer *w);
+/* Encodes all records since the last finish into out and starts anew. */
+void batch_writer_finish(batch_writer *w, buffer *out);
+
+/* Reader: used when applying and replaying. Checks every bound: damaged
+ * bytes give MUSTER_ECORRUPT, never a crash (fuzzed). */
+typedef struct batch_reader {
+    reader in;
+    uint32_t provider_count;
+    uint32_t space_count;
+    uint32_t attribute_count;
+    uint32_t term_count;
+    uint32_t record_count;
+    const muster_text *providers;
+    const muster_text *spaces;
+    const muster_text *attributes;
+    const muster_text *terms;          /* value texts */
+    const uint32_t *term_attributes;   /* batch attribute of each term */
+    muster_time base_time;
+    muster_time record_ts;
+    uint32_t facts_left;
+    arena memory;
+} batch_reader;
+int batch_open(batch_reader *r, const uint8_t *bytes, size_t len,
+               muster_error *err);
+/* Next record; false at the end or when damaged (check batch_ok). */
+bool batch_next_record(batch_reader *r, fact_record *out);
+/* Next fact of the current record; skipping facts is allowed (the next
+ * record call skips what is left). */
+bool batch_next_fact(batch_reader *r, fact *out);
+bool batch_ok(const batch_reader *r);
+void batch_close(batch_reader *r);
+
+/* ---- parsing ---- */
+
+typedef enum ingest_format {
+    INGEST_AUTO = 0, /* by file name or first bytes */
+    INGEST_NDJSON,
+    INGEST_CSV,
+    INGEST_MSGPACK
+} ingest_format;
+
+typedef struct ingest_options {
+    ingest_format format;
+    const char *provider;     /* for records without one; "default" */
+    const identity_key *key;
+    muster_time now;          /* for records without ts, and for `future` */
+    unsigned threads;         /* 0 = all processors */
+    size_t chunk_bytes;       /* 0 = 1 MiB; the cut is by bytes, so batches
+                                 do not depend on the number of threads */
+} ingest_options;
+
+/* Takes batches in input order, on one thread, owns each (fact_batch_free).
+ * A non-zero return stops the pipeline with that code. */
+typedef int (*ingest_sink)(void *payload, fact_batch *take_batch,
+                           muster_error *err);
+
+/* The pipeline: push bytes as they come (compressed or not: gzip and zstd are
+ * seen by their magic, concatenated members and frames are read), finish
+ * flushes. Memory is bounded: push blocks while parsers are behind.
+ * Errors of push and finish: MUSTER_EPARSE ("bad_gzip", "bad_zstd",
+ * "truncated_gzip", "expansion", "bad_header", "truncated_msgpack"), or what
+ * the sink returned. After an error only ingest_free is allowed. */
+typedef struct ingest ingest;
+int ingest_open(ingest **out, const ingest_options *options,
+                ingest_sink sink, void *payload, muster_error *err);
+int ingest_push(ingest *in, const void *bytes, size_t len,
+                muster_error *err);
+int ingest_finish(ingest *in, muster_error *err);
+void ingest_free(ingest *in); /* stops threads, drops what is in flight */
+
+/* Parses one whole chunk of complete records on the calling thread (tests,
+ * bench, fuzzing). For CSV the header must be its first line. */
+int ingest_parse_chunk(const ingest_options *options, const char *bytes,
+                       size_t len, fact_batch **out, muster_error *err);
+
+/* ---- receipt ---- */
+
+#define RECEIPT_ERRORS_MAX 100
+#define RECEIPT_UNKNOWN_MAX 100
+typedef struct ingest_receipt {
+    uint64_t records;
+    uint64_t accepted;
+    uint64_t rejected;
+    uint64_t reasons[INGEST_REASON_COUNT];
+    uint64_t facts_flag;
+    uint64_t facts_one_of;
+    uint64_t facts_many_of;
+    uint64_t facts_number;
+    uint64_t facts_event;
+    uint64_t facts_unset;
+    uint64_t users_new;
+    uint64_t conflicts;
+    char *unknown_attributes[RECEIPT_UNKNOWN_MAX]; /* distinct names */
+    size_t unknown_attribute_count;
+    double seconds;
+    uint64_t bytes;         /* of input as given (compressed) */
+    char load_id[64];
+    uint64_t epoch;
+    ingest_reject errors[RECEIPT_ERRORS_MAX];
+    size_t error_count;
+    bool errors_truncated;
+} ingest_receipt;
+void receipt_init(ingest_receipt *r);
+void receipt_release(ingest_receipt *r);
+void receipt_reject(ingest_receipt *r, const ingest_reject *reject);
+void receipt_unknown_attribute(ingest_receipt *r, muster_text name);
+/* The shape of CONTRACT.md "Receipt of load". */
+void receipt_to_json(const ingest_receipt *r, json_writer *out);
+/* One line of the rejects file: {"line":..,"offset":..,"pointer":..,
+ * "code":..,"message":..}. */
+void reject_to_json(const ingest_reject *r, json_writer *out);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * audience.h - saved segments, their versions, and which of them a user is
+ * in.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef MUSTER_AUDIENCE_H
+#define MUSTER_AUDIENCE_H
+
+#include <muster/segment.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Pointers are valid until the callback returns. */
+typedef struct muster_saved {
+    const char *key;     /* [a-z0-9][a-z0-9_-]{0,63} */
+    uint32_t id;         /* given once, never reused */
+    uint32_t version;    /* 1, 2, ... */
+    const char *expr;    /* as saved */
+    const char *name;    /* for people; "" = none */
+    int32_t priority;    /* higher first where few fit; 0 */
+    bool served;         /* lookups show it */
+    bool removed;        /* this version is a removal */
+    muster_time created; /* of this version */
+} muster_saved;
+typedef int (*muster_saved_fn)(void *payload, const muster_saved *row);
+
+typedef struct muster_save {
+    size_t size;
+    const char *key;
+    const char *expr;
+    size_t expr_len;
+    const char *name;
+    int32_t priority;
+    bool served;
+} muster_save;
+#define MUSTER_SAVE_INIT \
+    { sizeof(muster_save), NULL, NULL, 0, "", 0, true }
+
+/* Compiles and stores as the next version; nothing changes when expression
+ * and headers equal the current version (*changed = false; may be NULL).
+ * Errors: MUSTER_EEXPR, MUSTER_EINVAL "bad_key". Logged. */
+MUSTER_API int muster_audience_save(muster_engine *engine,
+                                    const muster_save *save, bool *changed,
+                                    muster_error *err);
+/* MUSTER_ENOTFOUND; MUSTER_ECONFLICT "in_use" when other segments refer to
+ * it. Its versions stay readable. Logged. */
+MUSTER_API int muster_audience_remove(muster_engine *engine, const char *key,
+                                      muster_error *err);
+/* Makes an earlier version the newest one again (as a new version). */
+MUSTER_API int muster_audience_revert(muster_engine *engine, const char *key,
+                                      uint32_t version, muster_error *err);
+/* Current segments by key. */
+MUSTER_API int muster_audiences_each(muster_engine *engine,
+                                     muster_saved_fn each, void *payload);
+/* MUSTER_ENOTFOUND "unknown_segment" with a suggestion. */
+MUSTER_API int muster_audience_find(muster_engine *engine, const char *key,
+                                    muster_saved_fn each, void *payload,
+                                    muster_error *err);
+/* All versions of a key, newest first. */
+MUSTER_API int muster_audience_versions(muster_engine *engine,
+                                        const char *key, muster_saved_fn each,
+                                        void *payload, muster_error *err);
+
+/* The saved, served segments a user is in: by priority (high first), then by
+ * key. Unknown user: none. `known` may be NULL. */
+MUSTER_API int muster_audience_lookup(muster_engine *engine,
+                                      const muster_scope *scope,
+                                      const muster_id *user, bool *known,
+                                      muster_saved_fn each, void *payload,
+                                      muster_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

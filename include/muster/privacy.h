@@ -1,0 +1,32 @@
+/*
+ * privacy.h - opting out and being forgotten. Both are logged changes and
+ * take effect for the next question.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef MUSTER_PRIVACY_H
+#define MUSTER_PRIVACY_H
+
+#include <muster/segment.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Takes the user out of every answer (or, with `undo`, back in). A user not
+ * seen yet is remembered by its pseudonym, so that facts that come later stay
+ * masked too. *known (may be NULL): was the user known before. */
+MUSTER_API int muster_privacy_optout(muster_engine *engine,
+                                     const muster_id *user, bool undo,
+                                     bool *known, muster_error *err);
+/* For good: the user is in no answer again, and later records that name the
+ * same id are refused with reason "forgotten", so nothing new is stored.
+ * (Physical removal from generations and log comes with erasure.) */
+MUSTER_API int muster_privacy_forget(muster_engine *engine,
+                                     const muster_id *user, bool *known,
+                                     muster_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

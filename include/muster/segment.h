@@ -1,0 +1,140 @@
+/*
+ * segment.h - expressions: compile, count, list users, decide one user,
+ * explain. docs/language.md is the manual of the language.
+ *
+ * A compiled segment belongs to its engine, remembers its text and scope, and
+ * is bound again by itself when the catalog has changed. It may be used from
+ * several threads. Free it before the engine is closed.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef MUSTER_SEGMENT_H
+#define MUSTER_SEGMENT_H
+
+#include <stdbool.h>
+#include <muster/engine.h>
+#include <muster/scope.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct muster_segment muster_segment;
+
+/* MUSTER_EEXPR with place and suggestion. `scope` is required and copied. */
+MUSTER_API int muster_segment_compile(muster_segment **out,
+                                      muster_engine *engine,
+                                      const muster_scope *scope,
+                                      const char *text, size_t text_len,
+                                      muster_error *err);
+MUSTER_API void muster_segment_free(muster_segment *segment);
+
+/* Canonical text and JSON AST; to be freed with muster_free. Both work
+ * without an engine. json may be NULL or text may be NULL. */
+MUSTER_API int muster_segment_format(const char *text, size_t text_len,
+                                     char **out_text, char **out_json,
+                                     muster_error *err);
+/* Text of a JSON AST. */
+MUSTER_API int muster_segment_from_json(const char *json, size_t json_len,
+                                        char **out_text, muster_error *err);
+/* The two or more lines under an error: the text's line and a caret line.
+ * Freed with muster_free. */
+MUSTER_API char *muster_error_caret(const muster_error *err, const char *text,
+                                    size_t text_len);
+MUSTER_API void muster_free(void *memory);
+
+/* Warnings of compile and lint, in order of place. */
+MUSTER_API size_t muster_segment_warning_count(const muster_segment *segment);
+MUSTER_API const muster_error *
+muster_segment_warning(const muster_segment *segment, size_t i);
+
+typedef struct muster_clause {
+    const char *path;  /* "/and/0", in the JSON AST; "" = the whole */
+    const char *text;  /* canonical */
+    uint64_t count;    /* users for whom this clause alone holds */
+    int64_t marginal;  /* count of the whole minus count of the whole
+                          without this clause: what the clause takes away
+                          (and: negative) or adds (or: positive) */
+} muster_clause;
+
+typedef struct muster_window {
+    const char *text; /* "within 30 days" */
+    muster_time from; /* first second */
+    muster_time to;   /* last second */
+} muster_window;
+
+typedef struct muster_count {
+    uint64_t count;
+    uint64_t universe;
+    double share; /* count / universe, 0 when the universe is empty */
+    bool exact;
+    muster_time as_of;
+    muster_epoch epoch;
+    uint64_t elapsed_ns; /* of evaluation alone */
+    const muster_clause *clauses;
+    size_t clause_count;
+    const muster_window *windows;
+    size_t window_count;
+} muster_count;
+
+/* Exact. `clauses`: also the size and marginal effect of each part. *out is
+ * freed with muster_count_free. */
+MUSTER_API int muster_segment_count(muster_segment *segment, bool clauses,
+                                    muster_count **out, muster_error *err);
+MUSTER_API void muster_count_free(muster_count *count);
+
+/* Every user of the segment, by its primary pseudonym, in order of row.
+ * A non-zero return of `each` ends the walk and is returned. */
+typedef int (*muster_user_fn)(void *payload, const muster_pseudonym *user);
+MUSTER_API int muster_segment_users(muster_segment *segment,
+                                    muster_user_fn each, void *payload,
+                                    muster_error *err);
+
+/* A user as a question names it: id space and raw id. The raw id is hashed at
+ * once and never kept, logged or echoed. */
+typedef struct muster_id {
+    const char *space;
+    const char *id;
+    size_t id_len;
+} muster_id;
+
+/* *out: is the user in the segment? An unknown user is in none.
+ * MUSTER_EINVAL when the id is malformed or is personal data. */
+MUSTER_API int muster_segment_has(muster_segment *segment,
+                                  const muster_id *user, bool *out,
+                                  muster_error *err);
+
+/* One node of an explanation, parents before children. */
+typedef struct muster_reason {
+    const char *path;
+    const char *text;  /* canonical */
+    unsigned depth;
+    bool holds;
+    const char *why;   /* the fact and the day that decide, for people:
+                          "seen 2026-11-18 (provider shop)"; "" = the
+                          children decide */
+    muster_time until; /* when `holds` flips if nothing new is said;
+                          0 = never */
+} muster_reason;
+
+typedef struct muster_explanation {
+    bool known;        /* false: no such user; then there are no reasons */
+    bool masked;       /* opted out or forgotten: in no audience */
+    bool member;
+    muster_time until; /* when `member` flips by itself; 0 = never */
+    muster_time as_of;
+    muster_epoch epoch;
+    const muster_reason *reasons;
+    size_t reason_count;
+} muster_explanation;
+
+MUSTER_API int muster_segment_explain(muster_segment *segment,
+                                      const muster_id *user,
+                                      muster_explanation **out,
+                                      muster_error *err);
+MUSTER_API void muster_explanation_free(muster_explanation *explanation);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
