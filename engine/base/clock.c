@@ -63,8 +63,8 @@ muster_day clock_day_from_civil(int year, int month, int day)
     const int64_t year_of_era = y - era * 400;
     const int64_t month_from_march = (month + 9) % 12;
     const int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    const int64_t day_of_era = year_of_era * 365 + year_of_era / 4 -
-                               year_of_era / 100 + day_of_year;
+    const int64_t day_of_era =
+        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     const int64_t result = era * DAYS_PER_ERA + day_of_era - DAYS_TO_1970;
     ASSERT(result >= INT32_MIN && result <= INT32_MAX);
     return (muster_day)result;

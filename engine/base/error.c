@@ -30,8 +30,8 @@ const char *muster_error_name(int code)
     switch (code) {
     case MUSTER_OK:
         return "no error";
-#define ERROR_NAME_ROW(symbol, value, text)                                   \
-    case symbol:                                                              \
+#define ERROR_NAME_ROW(symbol, value, text)                                    \
+    case symbol:                                                               \
         return text;
         MUSTER_ERROR_MAP(ERROR_NAME_ROW)
 #undef ERROR_NAME_ROW
@@ -105,8 +105,8 @@ format_line(char *out, size_t size, const char *format, va_list args)
     blank_controls(out);
 }
 
-int error_set(muster_error *err, int code, const char *word,
-              const char *format, ...)
+int error_set(muster_error *err, int code, const char *word, const char *format,
+              ...)
 {
     ASSERT(code < 0);
     if (err == NULL)

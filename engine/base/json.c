@@ -7,11 +7,12 @@
  * those that are become integers or fixed point exactly, never by way of a
  * double. One pass over the values refuses what is nested too deep.
  *
- * A pool owns one block of memory, as large as the largest record so far can
- * need (13 bytes per byte of text), and yyjson carves each document from it.
- * Rare large texts do not stay: above POOL_TEXT_MAX a document of its own is
- * made and freed at the next call. Cost: one copy of the text and one pass of
- * parsing, no malloc.
+ * A pool owns one block of memory, as large as yyjson says the largest record
+ * so far can need (13 bytes per byte of text), and each document is carved
+ * from it. Cost: one copy of the text and one pass of parsing, no malloc. Two
+ * kinds of text get a document of their own, freed at the next call: those
+ * above POOL_TEXT_MAX, and the few (thousands of tiny values) that need more
+ * than yyjson said.
  *
  * Writing. Whatever is put, the output is valid JSON in valid UTF-8: bytes
  * that are no UTF-8 become U+FFFD. Values in the wrong place (a key outside
@@ -45,7 +46,7 @@ struct json_doc {
 struct json_pool {
     uint8_t *memory;
     size_t size;
-    json_doc *large; /* the last document, when it was not from memory */
+    json_doc *apart; /* the last document, when it is not in memory */
 };
 
 static void *alc_malloc(void *ctx, size_t size)
@@ -129,8 +130,7 @@ static int refuse_text(muster_text t, const yyjson_read_err *cause,
     const size_t valid = text_utf8_prefix(t);
     if (valid < t.len && valid <= at)
         return refuse_utf8(t, valid, err);
-    error_set(err, MUSTER_EPARSE, "bad_json", "not valid JSON: %s",
-              cause->msg);
+    error_set(err, MUSTER_EPARSE, "bad_json", "not valid JSON: %s", cause->msg);
     error_place(err, t.ptr, t.len, at, 1);
     return MUSTER_EPARSE;
 }
@@ -165,24 +165,24 @@ static yyjson_read_flag read_flags(int flags)
     return f;
 }
 
-/* The document in memory of `alc`, or NULL with err. */
+/* The document in memory of `alc`, or NULL with the cause. */
 static yyjson_doc *read_text(muster_text t, int flags, const yyjson_alc *alc,
-                             muster_error *err)
+                             yyjson_read_err *cause)
 {
-    yyjson_read_err cause;
     /* yyjson promises not to write: it copies unless asked to be in situ. */
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)t.ptr, t.len,
-                                       read_flags(flags), alc, &cause);
-    if (doc == NULL) {
-        refuse_text(t, &cause, err);
-        return NULL;
-    }
-    if (!depth_is_fine(doc)) {
-        yyjson_doc_free(doc);
-        refuse_depth(t, flags, err);
-        return NULL;
-    }
-    return doc;
+    return yyjson_read_opts((char *)(uintptr_t)t.ptr, t.len, read_flags(flags),
+                            alc, cause);
+}
+
+/* What was read, unless it is too deep: then it is freed. */
+static yyjson_doc *check_after(yyjson_doc *doc, muster_text t, int flags,
+                               muster_error *err)
+{
+    if (depth_is_fine(doc))
+        return doc;
+    yyjson_doc_free(doc);
+    refuse_depth(t, flags, err);
+    return NULL;
 }
 
 /* yyjson does not read an empty text, nor look into comments. */
@@ -207,7 +207,11 @@ int json_parse(json_doc **out, const char *text, size_t len, int flags,
     const int rc = check_before(t, flags, err);
     if (rc != 0)
         return rc;
-    yyjson_doc *doc = read_text(t, flags, &heap, err);
+    yyjson_read_err cause;
+    yyjson_doc *doc = read_text(t, flags, &heap, &cause);
+    if (doc == NULL)
+        return refuse_text(t, &cause, err);
+    doc = check_after(doc, t, flags, err);
     if (doc == NULL)
         return MUSTER_EPARSE;
     *out = mem_alloc(sizeof **out);
@@ -237,7 +241,7 @@ void json_pool_free(json_pool *pool)
 {
     if (pool == NULL)
         return;
-    json_free(pool->large);
+    json_free(pool->apart);
     mem_free(pool->memory);
     mem_free(pool);
 }
@@ -258,24 +262,37 @@ static void pool_fit(json_pool *pool, size_t len)
     pool->size = size;
 }
 
-const json_value *json_pool_parse(json_pool *pool, const char *text,
-                                  size_t len, muster_error *err)
+/* Outside the pool's memory, until the next call. */
+static const json_value *parse_apart(json_pool *pool, muster_text t,
+                                     muster_error *err)
+{
+    if (json_parse(&pool->apart, t.ptr, t.len, JSON_STRICT, err) != 0)
+        return NULL;
+    return json_root(pool->apart);
+}
+
+const json_value *json_pool_parse(json_pool *pool, const char *text, size_t len,
+                                  muster_error *err)
 {
     ASSERT(pool != NULL && (text != NULL || len == 0));
     const muster_text t = text_make(text, len);
-    json_free(pool->large);
-    pool->large = NULL;
-    if (len > POOL_TEXT_MAX) {
-        if (json_parse(&pool->large, text, len, JSON_STRICT, err) != 0)
-            return NULL;
-        return json_root(pool->large);
-    }
+    json_free(pool->apart);
+    pool->apart = NULL;
+    if (len > POOL_TEXT_MAX)
+        return parse_apart(pool, t, err);
     if (check_before(t, JSON_STRICT, err) != 0)
         return NULL;
     pool_fit(pool, len);
     yyjson_alc alc;
+    yyjson_read_err cause;
     ASSERT(yyjson_alc_pool_init(&alc, pool->memory, pool->size));
-    yyjson_doc *doc = read_text(t, JSON_STRICT, &alc, err);
+    yyjson_doc *doc = read_text(t, JSON_STRICT, &alc, &cause);
+    if (doc == NULL && cause.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return parse_apart(pool, t, err);
+    if (doc == NULL)
+        refuse_text(t, &cause, err);
+    else
+        doc = check_after(doc, t, JSON_STRICT, err);
     return doc != NULL ? yyjson_doc_get_root(doc) : NULL;
 }
 

@@ -127,8 +127,7 @@ size_t text_utf8_prefix(muster_text t)
             at += sizeof word;
         }
         /* The word that is not ASCII, or the tail. */
-        const size_t stop = t.len - at < sizeof word ? t.len
-                                                     : at + sizeof word;
+        const size_t stop = t.len - at < sizeof word ? t.len : at + sizeof word;
         while (at < stop) {
             const size_t len = character_len(p + at, t.len - at);
             if (len == 0)
@@ -239,8 +238,8 @@ static bool split_decimal(muster_text t, bool exponents, struct decimal *d)
 /* Digit i of whole and fraction written without a point. */
 static int digit_at(const struct decimal *d, size_t i)
 {
-    const char c = i < d->whole.len ? d->whole.ptr[i]
-                                    : d->fraction.ptr[i - d->whole.len];
+    const char c =
+        i < d->whole.len ? d->whole.ptr[i] : d->fraction.ptr[i - d->whole.len];
     return c - '0';
 }
 
@@ -448,8 +447,8 @@ size_t text_distance(muster_text a, muster_text b, size_t limit)
         smallest = fill_row(&r, a, b, i, i > limit ? i - limit : 1,
                             least(i + limit, b.len), far);
     }
-    const size_t found = least(smallest, before) <= limit ? r.row[0][b.len]
-                                                          : far;
+    const size_t found =
+        least(smallest, before) <= limit ? r.row[0][b.len] : far;
     if (cells != on_stack)
         mem_free(cells);
     return least(found, far);

@@ -33,9 +33,8 @@ typedef struct word_row {
 } word_row;
 
 static const word_row kind_words[] = {
-    {KIND_FLAG, "flag"},     {KIND_ONE_OF, "one_of"},
-    {KIND_MANY_OF, "many_of"}, {KIND_NUMBER, "number"},
-    {KIND_EVENT, "event"},
+    {KIND_FLAG, "flag"},     {KIND_ONE_OF, "one_of"}, {KIND_MANY_OF, "many_of"},
+    {KIND_NUMBER, "number"}, {KIND_EVENT, "event"},
 };
 
 static const word_row party_words[] = {
@@ -246,8 +245,7 @@ static bool is_ttl(uint32_t hours)
     return hours <= CATALOG_TTL_HOURS_MAX || hours == CATALOG_TTL_UNSET;
 }
 
-static int bad_definition(muster_error *err, muster_text name,
-                          const char *what)
+static int bad_definition(muster_error *err, muster_text name, const char *what)
 {
     return error_set(err, MUSTER_EINVAL, "bad_definition",
                      "attribute `%.*s`: %s", (int)name.len, name.ptr, what);
@@ -275,8 +273,7 @@ int catalog_definition_check(muster_text name, const catalog_attribute *def,
         return bad_definition(err, name, "the cap is not in 1..1000000");
     if (def->retention_days < 1 ||
         def->retention_days > MUSTER_RETENTION_DAYS_MAX)
-        return bad_definition(err, name,
-                              "the retention is not in 1d..10000d");
+        return bad_definition(err, name, "the retention is not in 1d..10000d");
     return 0;
 }
 
@@ -302,8 +299,7 @@ static catalog_attribute tidy_definition(const catalog_attribute *def)
     return tidy;
 }
 
-static bool is_guess(const catalog_attribute *row,
-                     const catalog_attribute *def)
+static bool is_guess(const catalog_attribute *row, const catalog_attribute *def)
 {
     return row->declared && !def->declared;
 }
@@ -350,8 +346,7 @@ int catalog_attribute_check(const catalog *c, muster_text name,
 catalog_attribute *catalog_attribute_append(catalog *c, muster_text name,
                                             const catalog_attribute *def)
 {
-    const uint32_t i =
-        names_add(&c->attribute_names, &c->texts, c->seed, name);
+    const uint32_t i = names_add(&c->attribute_names, &c->texts, c->seed, name);
     ASSERT(i < MUSTER_ATTRIBUTES_MAX);
     catalog_attribute *row = arena_alloc(&c->texts, sizeof *row);
     *row = tidy_definition(def);
@@ -379,12 +374,12 @@ static bool merge_definition(catalog_attribute *row,
         merged.unit_date = tidy.unit_date;
         memcpy(merged.unit, tidy.unit, sizeof merged.unit);
     }
-    const bool changed =
-        merged.amount != row->amount || merged.declared != row->declared ||
-        merged.ttl_hours != row->ttl_hours ||
-        merged.retention_days != row->retention_days ||
-        merged.unit_date != row->unit_date ||
-        strcmp(merged.unit, row->unit) != 0;
+    const bool changed = merged.amount != row->amount ||
+                         merged.declared != row->declared ||
+                         merged.ttl_hours != row->ttl_hours ||
+                         merged.retention_days != row->retention_days ||
+                         merged.unit_date != row->unit_date ||
+                         strcmp(merged.unit, row->unit) != 0;
     *row = merged;
     return changed;
 }
@@ -434,8 +429,7 @@ uint32_t catalog_value_find(const catalog *c, uint32_t attribute,
     return i == NAMES_NONE ? CATALOG_NONE : i + 1;
 }
 
-uint32_t catalog_value_intern(catalog *c, uint32_t attribute,
-                              muster_text text)
+uint32_t catalog_value_intern(catalog *c, uint32_t attribute, muster_text text)
 {
     names *values = values_of(c, attribute);
     ASSERT(text.len <= MUSTER_VALUE_BYTES_MAX);
@@ -487,8 +481,7 @@ size_t catalog_provider_count(const catalog *c)
 catalog_provider *catalog_provider_append(catalog *c, muster_text name,
                                           const catalog_provider *def)
 {
-    const uint32_t i =
-        names_add(&c->provider_names, &c->texts, c->seed, name);
+    const uint32_t i = names_add(&c->provider_names, &c->texts, c->seed, name);
     ASSERT(i < MUSTER_PROVIDERS_MAX);
     catalog_provider *row = arena_alloc(&c->texts, sizeof *row);
     *row = *def;
@@ -573,8 +566,7 @@ size_t catalog_space_count(const catalog *c)
     return c->space_names.count;
 }
 
-catalog_space *catalog_space_append(catalog *c, muster_text name,
-                                    bool declared)
+catalog_space *catalog_space_append(catalog *c, muster_text name, bool declared)
 {
     const uint32_t i = names_add(&c->space_names, &c->texts, c->seed, name);
     ASSERT(i < MUSTER_SPACES_MAX);

@@ -56,8 +56,8 @@ int catalog_restore_provider(catalog *c, const catalog_provider *row,
     ASSERT(c != NULL && row != NULL && row->name != NULL);
     const muster_text name = text_of(row->name);
     const catalog_provider *known = catalog_provider_find(c, name);
-    const bool builtin = known != NULL && known->id == row->id &&
-                         row->id < c->builtin_providers;
+    const bool builtin =
+        known != NULL && known->id == row->id && row->id < c->builtin_providers;
     const bool next = known == NULL && row->id == c->provider_names.count &&
                       row->id < MUSTER_PROVIDERS_MAX;
     if ((!builtin && !next) || !catalog_is_provider_name(name) ||

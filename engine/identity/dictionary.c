@@ -294,6 +294,14 @@ static uint8_t *buckets_new(uint64_t bucket_count)
     return buckets;
 }
 
+/* What growing will read of the ids in a bucket. */
+static void prefetch_ids(const dictionary *d, const uint8_t *bucket)
+{
+    for (uint32_t place = 0; place < BUCKET_PLACES; place++)
+        if (bucket[place] != 0)
+            __builtin_prefetch(id_get(d, number_at(bucket, place)));
+}
+
 static void part_grow(const dictionary *d, part *t)
 {
     const uint32_t former_count = t->bucket_count;
@@ -302,6 +310,8 @@ static void part_grow(const dictionary *d, part *t)
     uint8_t *buckets = buckets_new(grown);
     for (uint32_t i = 0; i < former_count; i++) {
         const uint8_t *bucket = t->buckets + (size_t)i * BUCKET_BYTES;
+        if (i + 2 < former_count)
+            prefetch_ids(d, bucket + (size_t)2 * BUCKET_BYTES);
         for (uint32_t place = 0; place < BUCKET_PLACES; place++) {
             if (bucket[place] == 0)
                 continue;
@@ -315,8 +325,7 @@ static void part_grow(const dictionary *d, part *t)
     t->bucket_count = grown;
 }
 
-static void part_put(dictionary *d, const muster_pseudonym *p,
-                     uint32_t number)
+static void part_put(dictionary *d, const muster_pseudonym *p, uint32_t number)
 {
     part *t = &d->parts[p->bytes[0]];
     if (t->used >= ids_of_buckets(t->bucket_count))
@@ -372,8 +381,8 @@ void dictionary_prefetch(const dictionary *d, const muster_pseudonym *p)
                            base_home(p, d->base_bucket_count) * BUCKET_BYTES);
     const part *t = &d->parts[p->bytes[0]];
     if (t->bucket_count != 0)
-        __builtin_prefetch(
-            t->buckets + (size_t)part_home(p, t->bucket_count) * BUCKET_BYTES);
+        __builtin_prefetch(t->buckets + (size_t)part_home(p, t->bucket_count) *
+                                            BUCKET_BYTES);
 }
 
 const muster_pseudonym *dictionary_primary(const dictionary *d, uint32_t row)

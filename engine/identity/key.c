@@ -161,8 +161,7 @@ static void random_key_text(char *out)
     uint8_t bytes[IDENTITY_KEY_BYTES];
     randombytes_buf(bytes, sizeof bytes);
     memcpy(out, KEY_PREFIX, KEY_PREFIX_LEN);
-    sodium_bin2hex(out + KEY_PREFIX_LEN, KEY_HEX_LEN + 1, bytes,
-                   sizeof bytes);
+    sodium_bin2hex(out + KEY_PREFIX_LEN, KEY_HEX_LEN + 1, bytes, sizeof bytes);
     out[KEY_FILE_LEN - 1] = '\n';
     sodium_memzero(bytes, sizeof bytes);
 }

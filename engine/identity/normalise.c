@@ -115,8 +115,7 @@ static bool has_email(muster_text t)
         else if (t.ptr[i] == '%' && t.len - i > 3 && t.ptr[i + 1] == '4' &&
                  t.ptr[i + 2] == '0')
             sign = 3;
-        if (sign != 0 && is_local_part(t.ptr[i - 1]) &&
-            domain_at(t, i + sign))
+        if (sign != 0 && is_local_part(t.ptr[i - 1]) && domain_at(t, i + sign))
             return true;
     }
     return false;
@@ -175,8 +174,7 @@ static bool is_uuid(muster_text t)
 static bool is_zero_uuid(muster_text t)
 {
     return t.len == UUID_LEN && t.ptr[0] == '0' &&
-           memcmp(t.ptr, "00000000-0000-0000-0000-000000000000",
-                  UUID_LEN) == 0;
+           memcmp(t.ptr, "00000000-0000-0000-0000-000000000000", UUID_LEN) == 0;
 }
 
 static bool is_hex_digest(muster_text t)
@@ -235,8 +233,7 @@ static size_t normal_idfa(char *out, muster_text id)
 
 static size_t normal_ctv(char *out, muster_text id)
 {
-    return is_uuid(id) ? copy_mapped(out, id, to_lower)
-                       : normal_as_is(out, id);
+    return is_uuid(id) ? copy_mapped(out, id, to_lower) : normal_as_is(out, id);
 }
 
 static int base64_digit(char c)
@@ -292,7 +289,10 @@ typedef struct space_rule {
     const char *form;
 } space_rule;
 
-#define SPACE_NAME(name) {name, sizeof(name) - 1}
+#define SPACE_NAME(name)                                                       \
+    {                                                                          \
+        name, sizeof(name) - 1                                                 \
+    }
 static const space_rule rules[] = {
     {SPACE_NAME("cookie"), normal_as_is, true, "valid UTF-8 text"},
     {SPACE_NAME("customer"), normal_as_is, true, "valid UTF-8 text"},
@@ -329,8 +329,8 @@ static int refuse_zero(muster_text space, muster_error *err)
                      (int)space.len, space.ptr);
 }
 
-int normalise_id(char *out, size_t *out_len, muster_text space,
-                 muster_text id, muster_error *err)
+int normalise_id(char *out, size_t *out_len, muster_text space, muster_text id,
+                 muster_error *err)
 {
     ASSERT(out != NULL && out_len != NULL);
     const muster_text t = text_trim(id);
@@ -342,8 +342,7 @@ int normalise_id(char *out, size_t *out_len, muster_text space,
         return error_set(err, MUSTER_EINVAL, "long_id",
                          "the id in space `%.*s` has %zu bytes; %u are "
                          "allowed",
-                         (int)space.len, space.ptr, t.len,
-                         MUSTER_ID_BYTES_MAX);
+                         (int)space.len, space.ptr, t.len, MUSTER_ID_BYTES_MAX);
     const space_rule *rule = rule_of(space);
     if (identity_is_pii(t) || (!rule->digits && is_phone_digits(t)))
         return refuse_pii(space, err);

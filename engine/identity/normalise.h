@@ -11,7 +11,7 @@
 /* Writes the normal form of `id` in `space` to `out`, which has room for
  * MUSTER_ID_BYTES_MAX bytes, and its length to *out_len. Errors as
  * identity_pseudonymise. */
-int normalise_id(char *out, size_t *out_len, muster_text space,
-                 muster_text id, muster_error *err);
+int normalise_id(char *out, size_t *out_len, muster_text space, muster_text id,
+                 muster_error *err);
 
 #endif

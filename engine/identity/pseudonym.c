@@ -70,8 +70,8 @@ int identity_pseudonymise(const identity_key *key, muster_text space,
 }
 
 /* BLAKE2b-128(key || 0 || label || salt). */
-static void derive(uint8_t out[16], const identity_key *key,
-                   const char *label, muster_text salt)
+static void derive(uint8_t out[16], const identity_key *key, const char *label,
+                   muster_text salt)
 {
     crypto_generichash_blake2b_state state;
     const size_t label_len = strlen(label);
@@ -81,10 +81,10 @@ static void derive(uint8_t out[16], const identity_key *key,
     rc |= crypto_generichash_blake2b_update(&state, key->bytes,
                                             sizeof key->bytes);
     rc |= crypto_generichash_blake2b_update(&state, &zero, 1);
-    rc |= crypto_generichash_blake2b_update(
-        &state, (const uint8_t *)label, label_len);
-    rc |= crypto_generichash_blake2b_update(
-        &state, (const uint8_t *)salt.ptr, salt.len);
+    rc |= crypto_generichash_blake2b_update(&state, (const uint8_t *)label,
+                                            label_len);
+    rc |= crypto_generichash_blake2b_update(&state, (const uint8_t *)salt.ptr,
+                                            salt.len);
     rc |= crypto_generichash_blake2b_final(&state, out, 16);
     ASSERT(rc == 0);
     sodium_memzero(&state, sizeof state);
@@ -116,8 +116,8 @@ uint32_t identity_split_bucket(const identity_split *s,
                                const muster_pseudonym *primary)
 {
     uint8_t bytes[crypto_shorthash_siphash24_BYTES];
-    const int rc = crypto_shorthash_siphash24(
-        bytes, primary->bytes, sizeof primary->bytes, s->key);
+    const int rc = crypto_shorthash_siphash24(bytes, primary->bytes,
+                                              sizeof primary->bytes, s->key);
     ASSERT(rc == 0);
     return (uint32_t)(little_endian_64(bytes) % 100);
 }

@@ -3,7 +3,7 @@
  * applying reads. Pseudonyms, names, value texts and facts; nothing that
  * identifies.
  *
- * Batch (v: LEB128 varint, z: zigzag varint; strict, one encoding a value):
+ * Batch (v: LEB128 varint, z: zigzag varint, both in their shortest form):
  *
  *   bytes  content
  *   4      "MFB" and the version, 1
@@ -190,19 +190,19 @@ muster_text batch_attribute_name(const batch_writer *w, uint32_t attribute)
     return intern_text(&w->attributes, attribute);
 }
 
+uint32_t batch_space_count(const batch_writer *w)
+{
+    return w->spaces.count;
+}
+
+uint32_t batch_attribute_count(const batch_writer *w)
+{
+    return w->attributes.count;
+}
+
 uint32_t batch_record_count(const batch_writer *w)
 {
     return w->record_count;
-}
-
-uint32_t batch_record_fact_count(const batch_writer *w)
-{
-    return w->fact_count;
-}
-
-uint32_t batch_record_id_count(const batch_writer *w)
-{
-    return w->id_count;
 }
 
 void batch_record_begin(batch_writer *w)
@@ -681,9 +681,9 @@ static bool get_number(batch_reader *r, fact *out, uint32_t bits)
     if (v <= -NUMBER_LIMIT || v >= NUMBER_LIMIT)
         return false;
     const bool whole = (bits & FACT_WHOLE) != 0;
-    if (whole != (!whole && v % MUSTER_NUMBER_SCALE == 0) && !whole)
-        return false;
     if (whole && __builtin_mul_overflow(v, MUSTER_NUMBER_SCALE, &v))
+        return false;
+    if (!whole && v % MUSTER_NUMBER_SCALE == 0)
         return false;
     out->number = v;
     return v > -NUMBER_LIMIT && v < NUMBER_LIMIT;

@@ -26,8 +26,8 @@ uint32_t batch_intern_term(batch_writer *w, uint32_t attribute,
                            muster_text value, bool *is_new);
 /* Borrowed until the next new attribute. */
 muster_text batch_attribute_name(const batch_writer *w, uint32_t attribute);
+uint32_t batch_space_count(const batch_writer *w);
+uint32_t batch_attribute_count(const batch_writer *w);
 uint32_t batch_record_count(const batch_writer *w);
-uint32_t batch_record_fact_count(const batch_writer *w);
-uint32_t batch_record_id_count(const batch_writer *w);
 
 #endif

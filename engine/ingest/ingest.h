@@ -178,6 +178,7 @@ typedef struct batch_reader {
     const uint32_t *term_attributes;   /* batch attribute of each term */
     muster_time base_time;
     muster_time record_ts;
+    uint32_t records_left;
     uint32_t facts_left;
     arena memory;
 } batch_reader;
@@ -263,6 +264,7 @@ typedef struct ingest_receipt {
 } ingest_receipt;
 void receipt_init(ingest_receipt *r);
 void receipt_release(ingest_receipt *r);
+/* Counts it (records, rejected, its reason) and keeps the first ones. */
 void receipt_reject(ingest_receipt *r, const ingest_reject *reject);
 void receipt_unknown_attribute(ingest_receipt *r, muster_text name);
 /* The shape of CONTRACT.md "Receipt of load". */

@@ -103,6 +103,12 @@ typedef enum ast_source_type {
     SOURCE_PARTY
 } ast_source_type;
 
+/* A piece of the source text; 0,0 when there is none. */
+typedef struct ast_place {
+    uint32_t offset;
+    uint32_t length;
+} ast_place;
+
 typedef struct ast_node {
     ast_type type;
     uint32_t offset; /* place in the source text; 0,0 from JSON */
@@ -131,6 +137,9 @@ typedef struct ast_node {
     muster_text provider;   /* SOURCE_PROVIDER */
     int party;              /* SOURCE_PARTY: 1, 2, 3 */
     uint32_t source_offset;
+    ast_place compare_place; /* operator and values */
+    ast_place measure_place; /* the quantity */
+    ast_place window_place;
 } ast_node;
 
 typedef struct ast_tree {

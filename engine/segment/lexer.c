@@ -20,11 +20,10 @@
 static const struct keyword_row {
     const char *singular;
     const char *plural;
-} keywords[] = {
-    [WORD_PLAIN] = {"", NULL},
-#define KEYWORD_ROW(symbol, singular, plural)                                 \
+} keywords[] = {[WORD_PLAIN] = {"", NULL},
+#define KEYWORD_ROW(symbol, singular, plural)                                  \
     [WORD_##symbol] = {singular, plural},
-    KEYWORD_MAP(KEYWORD_ROW)
+                KEYWORD_MAP(KEYWORD_ROW)
 #undef KEYWORD_ROW
 };
 
@@ -141,16 +140,16 @@ static const struct sign {
     {"]", TOKEN_BAD, ")"},
     {"{", TOKEN_BAD, "("},
     {"}", TOKEN_BAD, ")"},
-    {"\xe2\x89\xa4", TOKEN_BAD, "<="}, /* U+2264 */
-    {"\xe2\x89\xa5", TOKEN_BAD, ">="}, /* U+2265 */
-    {"\xe2\x89\xa0", TOKEN_BAD, "!="}, /* U+2260 */
+    {"\xe2\x89\xa4", TOKEN_BAD, "<="},  /* U+2264 */
+    {"\xe2\x89\xa5", TOKEN_BAD, ">="},  /* U+2265 */
+    {"\xe2\x89\xa0", TOKEN_BAD, "!="},  /* U+2260 */
     {"\xe2\x88\xa7", TOKEN_BAD, "and"}, /* U+2227 */
-    {"\xe2\x88\xa8", TOKEN_BAD, "or"}, /* U+2228 */
-    {"\xc2\xac", TOKEN_BAD, "not"}, /* U+00AC */
-    {"\xe2\x88\x92", TOKEN_BAD, "-"}, /* U+2212 */
-    {"\xe2\x80\x93", TOKEN_BAD, "-"}, /* U+2013 */
-    {"\xe2\x80\x94", TOKEN_BAD, "-"}, /* U+2014 */
-    {"\xe2\x80\xa6", TOKEN_BAD, ".."}, /* U+2026 */
+    {"\xe2\x88\xa8", TOKEN_BAD, "or"},  /* U+2228 */
+    {"\xc2\xac", TOKEN_BAD, "not"},     /* U+00AC */
+    {"\xe2\x88\x92", TOKEN_BAD, "-"},   /* U+2212 */
+    {"\xe2\x80\x93", TOKEN_BAD, "-"},   /* U+2013 */
+    {"\xe2\x80\x94", TOKEN_BAD, "-"},   /* U+2014 */
+    {"\xe2\x80\xa6", TOKEN_BAD, ".."},  /* U+2026 */
 };
 
 /* Opening quotes that are not ours, each with what closes it. */
@@ -425,8 +424,7 @@ static token read_foreign_string(lexer *l, const struct quotes *q)
         if (l->text.ptr[at] == '\n')
             break;
         if (text_starts_with(rest_at(l, at), text_of(q->close)))
-            return bad(PROBLEM_QUOTES, l->at,
-                       at + (uint32_t)strlen(q->close));
+            return bad(PROBLEM_QUOTES, l->at, at + (uint32_t)strlen(q->close));
     }
     return bad(PROBLEM_QUOTES, l->at, inner);
 }
@@ -629,8 +627,8 @@ static void explain_character(const lexer *l, token t, muster_error *err)
         error_set(err, MUSTER_EEXPR, "expr_syntax",
                   "the control character U+%04X has no meaning here", c);
     else
-        error_set(err, MUSTER_EEXPR, "expr_syntax",
-                  "'%c' has no meaning here", c);
+        error_set(err, MUSTER_EEXPR, "expr_syntax", "'%c' has no meaning here",
+                  c);
 }
 
 void lexer_explain(const lexer *l, token t, muster_error *err)

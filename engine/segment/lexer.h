@@ -21,42 +21,42 @@
 /* X(symbol, singular, plural or NULL): case does not matter. To add a word:
  * a row here, its use in parser.c, its form in format.c, a case in
  * tests/segment/parser.cases. */
-#define KEYWORD_MAP(X)                                                        \
-    X(ALL, "all", NULL)                                                       \
-    X(AND, "and", NULL)                                                       \
-    X(AT, "at", NULL)                                                         \
-    X(BETWEEN, "between", NULL)                                               \
-    X(CONTAINS, "contains", NULL)                                             \
-    X(DAY, "day", "days")                                                     \
-    X(EXACTLY, "exactly", NULL)                                               \
-    X(FIRST, "first", NULL)                                                   \
-    X(FROM, "from", NULL)                                                     \
-    X(HAS, "has", NULL)                                                       \
-    X(HOUR, "hour", "hours")                                                  \
-    X(IN, "in", NULL)                                                         \
-    X(IS, "is", NULL)                                                         \
-    X(KNOWN, "known", NULL)                                                   \
-    X(LEAST, "least", NULL)                                                   \
-    X(MOST, "most", NULL)                                                     \
-    X(NONE, "none", NULL)                                                     \
-    X(NOT, "not", NULL)                                                       \
-    X(OF, "of", NULL)                                                         \
-    X(ON, "on", NULL)                                                         \
-    X(OR, "or", NULL)                                                         \
-    X(PARTY, "party", NULL)                                                   \
-    X(SECOND, "second", NULL)                                                 \
-    X(SEGMENT, "segment", NULL)                                               \
-    X(SINCE, "since", NULL)                                                   \
-    X(SPLIT, "split", NULL)                                                   \
-    X(STARTS, "starts", NULL)                                                 \
-    X(TAXONOMY, "taxonomy", NULL)                                             \
-    X(THIRD, "third", NULL)                                                   \
-    X(TIME, "time", "times")                                                  \
-    X(TODAY, "today", NULL)                                                   \
-    X(TOTAL, "total", NULL)                                                   \
-    X(UNKNOWN, "unknown", NULL)                                               \
-    X(WEEK, "week", "weeks")                                                  \
-    X(WITH, "with", NULL)                                                     \
+#define KEYWORD_MAP(X)                                                         \
+    X(ALL, "all", NULL)                                                        \
+    X(AND, "and", NULL)                                                        \
+    X(AT, "at", NULL)                                                          \
+    X(BETWEEN, "between", NULL)                                                \
+    X(CONTAINS, "contains", NULL)                                              \
+    X(DAY, "day", "days")                                                      \
+    X(EXACTLY, "exactly", NULL)                                                \
+    X(FIRST, "first", NULL)                                                    \
+    X(FROM, "from", NULL)                                                      \
+    X(HAS, "has", NULL)                                                        \
+    X(HOUR, "hour", "hours")                                                   \
+    X(IN, "in", NULL)                                                          \
+    X(IS, "is", NULL)                                                          \
+    X(KNOWN, "known", NULL)                                                    \
+    X(LEAST, "least", NULL)                                                    \
+    X(MOST, "most", NULL)                                                      \
+    X(NONE, "none", NULL)                                                      \
+    X(NOT, "not", NULL)                                                        \
+    X(OF, "of", NULL)                                                          \
+    X(ON, "on", NULL)                                                          \
+    X(OR, "or", NULL)                                                          \
+    X(PARTY, "party", NULL)                                                    \
+    X(SECOND, "second", NULL)                                                  \
+    X(SEGMENT, "segment", NULL)                                                \
+    X(SINCE, "since", NULL)                                                    \
+    X(SPLIT, "split", NULL)                                                    \
+    X(STARTS, "starts", NULL)                                                  \
+    X(TAXONOMY, "taxonomy", NULL)                                              \
+    X(THIRD, "third", NULL)                                                    \
+    X(TIME, "time", "times")                                                   \
+    X(TODAY, "today", NULL)                                                    \
+    X(TOTAL, "total", NULL)                                                    \
+    X(UNKNOWN, "unknown", NULL)                                                \
+    X(WEEK, "week", "weeks")                                                   \
+    X(WITH, "with", NULL)                                                      \
     X(WITHIN, "within", NULL)
 
 typedef enum keyword {
@@ -88,16 +88,16 @@ typedef enum token_type {
 
 typedef enum token_problem {
     PROBLEM_NONE,
-    PROBLEM_CHARACTER,    /* nothing starts like this */
-    PROBLEM_OPERATOR,     /* == && || ! <> and other languages' signs */
-    PROBLEM_SPACE,        /* a white space that is not plain */
-    PROBLEM_QUOTES,       /* '..' and the curly ones */
-    PROBLEM_STRING_OPEN,  /* no closing quote on the line */
-    PROBLEM_STRING_RAW,   /* a control character in a string */
-    PROBLEM_ESCAPE,       /* \x, \u12 */
-    PROBLEM_SURROGATE,    /* half of a pair */
-    PROBLEM_NUMBER_TAIL,  /* 30d, 1e3, 3com */
-    PROBLEM_DATE          /* 2026-11-21 without quotes */
+    PROBLEM_CHARACTER,   /* nothing starts like this */
+    PROBLEM_OPERATOR,    /* == && || ! <> and other languages' signs */
+    PROBLEM_SPACE,       /* a white space that is not plain */
+    PROBLEM_QUOTES,      /* '..' and the curly ones */
+    PROBLEM_STRING_OPEN, /* no closing quote on the line */
+    PROBLEM_STRING_RAW,  /* a control character in a string */
+    PROBLEM_ESCAPE,      /* \x, \u12 */
+    PROBLEM_SURROGATE,   /* half of a pair */
+    PROBLEM_NUMBER_TAIL, /* 30d, 1e3, 3com */
+    PROBLEM_DATE         /* 2026-11-21 without quotes */
 } token_problem;
 
 typedef struct token {

@@ -30,9 +30,16 @@ typedef enum plan_type {
     PLAN_SPLIT
 } plan_type;
 
+/* The smallest and the largest number there is, x 10^4. */
+#define PLAN_NUMBER_MAX                                                       \
+    (((int64_t)1 << MUSTER_NUMBER_BITS) * MUSTER_NUMBER_SCALE - 1)
+#define PLAN_NUMBER_MIN (-PLAN_NUMBER_MAX)
+
 typedef struct plan_node {
     plan_type type;
     const ast_node *ast; /* where it comes from: clause text, caret */
+    const ast_node *reference; /* root of an inlined segment: the
+                            segment("..") that brought it in, else NULL */
     struct plan_node **children;
     uint32_t child_count;
 
@@ -53,7 +60,9 @@ typedef struct plan_node {
     int64_t n;
 
     /* PLAN_NUMBER: low and high included, x 10^4. When low_today or
-     * high_today is set, that bound is (day of now) * 10^4 added to it. */
+     * high_today is set, that bound is (day of now) * 10^4 added to it. A
+     * missing bound is PLAN_NUMBER_MIN or PLAN_NUMBER_MAX. low > high holds
+     * nobody. */
     int64_t low;
     int64_t high;
     bool low_today;

@@ -50,6 +50,12 @@ typedef struct segment_diagnostics {
     size_t capacity;
 } segment_diagnostics;
 void segment_diagnostics_release(segment_diagnostics *d);
+/* The line of `text` that holds the error's place, indented by two, and under
+ * it the caret with the suggestion, each ended by a newline; nothing when the
+ * error has no place. Columns are code points; tabs stay tabs. Long lines are
+ * cut around the place. */
+void segment_error_caret(const muster_error *err, muster_text text,
+                         buffer *out);
 
 /* ---- bind ---- */
 

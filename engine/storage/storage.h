@@ -37,7 +37,9 @@ const char *storage_dir(const storage *s);
 
 /* ---- transactions and statements ---- */
 
-int storage_begin(storage *s, muster_error *err); /* IMMEDIATE */
+/* A writer's is IMMEDIATE. A reader's gives all that follows one view of the
+ * data: begin, generation_open, storage_log_each, storage_rollback. */
+int storage_begin(storage *s, muster_error *err);
 int storage_commit(storage *s, muster_error *err);
 void storage_rollback(storage *s); /* fine when nothing is open */
 

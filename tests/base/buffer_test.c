@@ -103,9 +103,11 @@ static void test_base_buffer__reserve_is_written_by_the_caller(void **state)
 }
 
 static const uint64_t samples[] = {
-    0,          1,          127,        128,         16383,
-    16384,      UINT32_MAX, INT64_MAX,  (uint64_t)INT64_MAX + 1,
-    UINT64_MAX, 0x8080,     1u << 21,   1ull << 35,  1ull << 56,
+    0,          1,          127,
+    128,        16383,      16384,
+    UINT32_MAX, INT64_MAX,  (uint64_t)INT64_MAX + 1,
+    UINT64_MAX, 0x8080,     1u << 21,
+    1ull << 35, 1ull << 56,
 };
 enum { SAMPLES = sizeof samples / sizeof samples[0] };
 
@@ -188,8 +190,7 @@ int main(void)
         cmocka_unit_test(test_base_buffer__printf_may_fill_it_exactly),
         cmocka_unit_test(test_base_buffer__reserve_is_written_by_the_caller),
         cmocka_unit_test(test_base_buffer__reader_gets_what_was_put),
-        cmocka_unit_test(
-            test_base_buffer__reader_is_spoiled_by_the_first_miss),
+        cmocka_unit_test(test_base_buffer__reader_is_spoiled_by_the_first_miss),
         cmocka_unit_test(test_base_buffer__varint_has_one_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,8 +24,7 @@ static void test_base_clock__calendar_counts_every_day(void **state)
                                   31, 31, 30, 31, 30, 31};
     muster_day expected = clock_day_from_civil(1600, 1, 1);
     for (int year = 1600; year < 2400; year++) {
-        const int leap =
-            (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+        const int leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
         for (int month = 1; month <= 12; month++) {
             const int length = lengths[month - 1] + (month == 2 ? leap : 0);
             for (int day = 1; day <= length; day++, expected++) {
@@ -65,7 +64,8 @@ static void test_base_clock__times_agree_with_the_c_library(void **state)
     random_seed(&r, seed);
     for (int i = 0; i < 100000; i++) {
         const uint64_t span = (uint64_t)(CLOCK_TIME_MAX - CLOCK_TIME_MIN) + 1;
-        const muster_time t = CLOCK_TIME_MIN + (muster_time)random_below(&r, span);
+        const muster_time t =
+            CLOCK_TIME_MIN + (muster_time)random_below(&r, span);
         const time_t c_time = (time_t)t;
         struct tm parts;
         char expected[64];

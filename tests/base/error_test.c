@@ -17,8 +17,8 @@
 static void test_base_error__every_code_has_its_text(void **state)
 {
     (void)state;
-#define CHECK_ROW(symbol, value, text)                                        \
-    assert_int_equal(symbol, value);                                          \
+#define CHECK_ROW(symbol, value, text)                                         \
+    assert_int_equal(symbol, value);                                           \
     assert_string_equal(muster_error_name(symbol), text);
     MUSTER_ERROR_MAP(CHECK_ROW)
 #undef CHECK_ROW
@@ -82,8 +82,9 @@ static void test_base_error__cut_never_splits_a_character(void **state)
         for (size_t shift = 0; shift < 4; shift++) {
             char text[2048] = "";
             memset(text, 'x', shift);
-            for (int i = 0; i < 400; i++)
-                strcat(text, wide[kind]);
+            const size_t step = strlen(wide[kind]);
+            for (size_t i = 0; i < 400; i++)
+                memcpy(text + shift + i * step, wide[kind], step);
             muster_error err;
             error_set(&err, MUSTER_EINVAL, "w", "%s", text);
             error_suggest(&err, "%s", text);
@@ -111,8 +112,7 @@ static void test_base_error__place_counts_lines_and_characters(void **state)
     static const char text[] = "one\nz\xc3\xa4hl x\n";
     muster_error err;
     error_set(&err, MUSTER_EEXPR, "w", "m");
-    assert_int_equal(error_place(&err, text, strlen(text), 0, 3),
-                     MUSTER_EEXPR);
+    assert_int_equal(error_place(&err, text, strlen(text), 0, 3), MUSTER_EEXPR);
     assert_int_equal(err.line, 1);
     assert_int_equal(err.column, 1);
     assert_int_equal(err.length, 3);

@@ -36,8 +36,7 @@ static void test_base_hash__stream_equals_whole_at_any_cut(void **state)
     for (size_t piece = 1; piece < 1500; piece = piece * 3 + 1) {
         hash_stream *s = hash_stream_new();
         for (size_t at = 0; at < LEN; at += piece)
-            hash_stream_add(s, bytes + at,
-                            LEN - at < piece ? LEN - at : piece);
+            hash_stream_add(s, bytes + at, LEN - at < piece ? LEN - at : piece);
         hash_stream_add(s, NULL, 0);
         assert_true(hash_stream_value(s) == hash_bytes(bytes, LEN));
         assert_true(hash_stream_value(s) == hash_bytes(bytes, LEN));

@@ -15,7 +15,7 @@
 static void test_base_mem__zero_bytes_are_a_valid_pointer(void **state)
 {
     (void)state;
-    void *blocks[] = {mem_alloc(0), mem_zalloc(0), mem_array(0, 8),
+    void *blocks[] = {mem_alloc(0),    mem_zalloc(0),        mem_array(0, 8),
                       mem_array(8, 0), mem_realloc(NULL, 0), mem_aligned(0)};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
         assert_non_null(blocks[i]);

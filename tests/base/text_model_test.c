@@ -78,7 +78,8 @@ static void test_base_text__utf8_model_all_short_sequences(void **state)
     for (uint32_t bits = 0; bits < 1u << 24; bits++) {
         const uint8_t bytes[3] = {(uint8_t)(bits >> 16), (uint8_t)(bits >> 8),
                                   (uint8_t)bits};
-        const size_t found = text_utf8_prefix(text_make((const char *)bytes, 3));
+        const size_t found =
+            text_utf8_prefix(text_make((const char *)bytes, 3));
         if (found != naive_prefix(bytes, 3))
             fail_msg("%06x: %zu", bits, found);
     }
@@ -201,11 +202,10 @@ static void test_base_text__number_model_round_trip(void **state)
     random_seed(&r, SEED);
     const int64_t limit = ((int64_t)1 << 40) * 10000;
     for (int round = 0; round < 300000; round++) {
-        const int64_t magnitude =
-            (int64_t)(random_below(&r, (uint64_t)limit) >>
-                      random_below(&r, 54));
-        const int64_t scaled = random_below(&r, 2) == 0 ? magnitude
-                                                        : -magnitude;
+        const int64_t magnitude = (int64_t)(random_below(&r, (uint64_t)limit) >>
+                                            random_below(&r, 54));
+        const int64_t scaled =
+            random_below(&r, 2) == 0 ? magnitude : -magnitude;
         char text[32];
         int64_t back = 0;
         text_format_number(text, scaled);

@@ -68,7 +68,8 @@ static void test_base_text__utf8_of_rfc_3629(void **state)
     assert_true(text_is_utf8(text_make(NULL, 0)));
     assert_true(text_is_utf8(T("a\0b\x7f")));
     assert_true(text_is_utf8(T("\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf")));
-    assert_true(text_is_utf8(T("\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
+    assert_true(
+        text_is_utf8(T("\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
     assert_false(text_is_utf8(T("\xc0\x80")));         /* overlong */
     assert_false(text_is_utf8(T("\xe0\x9f\xbf")));     /* overlong */
     assert_false(text_is_utf8(T("\xf0\x8f\xbf\xbf"))); /* overlong */
@@ -92,8 +93,17 @@ static void test_base_text__integers_are_whole_texts(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", "-", "+1", " 1", "1 ", "1.0", "0x1", "--1", "1e3",
-        "9223372036854775808", "-9223372036854775809",
+        "",
+        "-",
+        "+1",
+        " 1",
+        "1 ",
+        "1.0",
+        "0x1",
+        "--1",
+        "1e3",
+        "9223372036854775808",
+        "-9223372036854775809",
         "99999999999999999999999999",
     };
     int64_t v = 77;
@@ -192,8 +202,7 @@ static void check_numbers(const struct number_case *cases, size_t count,
         const int rc = parse(text_of(cases[i].text), &scaled);
         const int64_t expected = cases[i].rc == 0 ? cases[i].scaled : 77;
         if (rc != cases[i].rc || scaled != expected)
-            fail_msg("\"%s\": %d, %lld", cases[i].text, rc,
-                     (long long)scaled);
+            fail_msg("\"%s\": %d, %lld", cases[i].text, rc, (long long)scaled);
     }
 }
 
@@ -260,9 +269,10 @@ static void test_base_text__what_is_no_duration_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",       "d",       "30",    "30D",    "-1d",  "1.5d",
-        "30 d",   "0d",      "030d",  "30m",    "1dd",  "10001d",
-        "1429w",  "240001h", "99999999999999999999d", "00",
+        "",     "d",      "30",    "30D",     "-1d",
+        "1.5d", "30 d",   "0d",    "030d",    "30m",
+        "1dd",  "10001d", "1429w", "240001h", "99999999999999999999d",
+        "00",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         uint32_t hours = 77;
@@ -288,8 +298,8 @@ static void test_base_text__distance_counts_edits_and_swaps(void **state)
 
 static const char *nearest(const char *wanted, size_t *len)
 {
-    static const char *const names[] = {"geo.country", "geo.region",
-                                        "demo.age", "demo.gender"};
+    static const char *const names[] = {"geo.country", "geo.region", "demo.age",
+                                        "demo.gender"};
     near_name n;
     near_init(&n, text_of(wanted));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

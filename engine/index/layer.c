@@ -1,0 +1,131 @@
+/*
+ * layer.c - opening, finding and checking the planes of a layer (layer.h).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "index/layer.h"
+
+#include "index/set.h"
+
+_Static_assert(sizeof(layer_entry) == 32, "directory entries are 32 bytes");
+
+int plane_key_compare(const plane_key *a, const plane_key *b)
+{
+    if (a->attribute != b->attribute)
+        return a->attribute < b->attribute ? -1 : 1;
+    if (a->provider != b->provider)
+        return a->provider < b->provider ? -1 : 1;
+    if (a->value != b->value)
+        return a->value < b->value ? -1 : 1;
+    if (a->bucket != b->bucket)
+        return a->bucket < b->bucket ? -1 : 1;
+    if (a->role != b->role)
+        return a->role < b->role ? -1 : 1;
+    return (a->slice > b->slice) - (a->slice < b->slice);
+}
+
+static int damaged(muster_error *err, size_t i, const char *what)
+{
+    return error_set(err, MUSTER_ECORRUPT, "damaged_planes",
+                     "plane %zu of the directory %s", i, what);
+}
+
+int index_layer_open(index_layer **out, const void *directory,
+                     size_t directory_len, const void *planes,
+                     size_t planes_len, muster_error *err)
+{
+    const layer_entry *entries = directory;
+    const size_t count = directory_len / sizeof *entries;
+
+    *out = NULL;
+    if (directory_len % sizeof *entries != 0)
+        return damaged(err, count, "is cut short");
+    for (size_t i = 0; i < count; i++) {
+        const layer_entry *e = &entries[i];
+        plane_view v;
+        if (i > 0 && plane_key_compare(&entries[i - 1].key, &e->key) >= 0)
+            return damaged(err, i, "is out of order");
+        if (e->offset > planes_len || e->len > planes_len - e->offset)
+            return damaged(err, i, "points outside the plane bytes");
+        if (!view_open(&v, (const uint8_t *)planes + e->offset, e->len))
+            return damaged(err, i, "is not a well-formed bitmap");
+    }
+    index_layer *l = mem_zalloc(sizeof *l);
+    l->entries = entries;
+    l->count = count;
+    l->planes = planes;
+    l->planes_len = planes_len;
+    *out = l;
+    return 0;
+}
+
+const void *index_layer_directory(const index_layer *l, size_t *len)
+{
+    *len = l->count * sizeof *l->entries;
+    return l->entries;
+}
+
+const void *index_layer_planes(const index_layer *l, size_t *len)
+{
+    *len = l->planes_len;
+    return l->planes;
+}
+
+size_t index_layer_plane_count(const index_layer *l)
+{
+    return l->count;
+}
+
+void index_layer_free(index_layer *l)
+{
+    if (!l)
+        return;
+    mem_free(l->own_entries);
+    mem_free(l->own_planes);
+    mem_free(l);
+}
+
+int index_layer_check(const index_layer *l, muster_error *err)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        const layer_entry *e = &l->entries[i];
+        const plane_view v = layer_view(l, e);
+        if (!set_check(l->planes + e->offset, e->len))
+            return damaged(err, i, "is not a valid bitmap");
+        if (view_count(&v) != e->count)
+            return damaged(err, i, "has another cardinality than listed");
+    }
+    return 0;
+}
+
+size_t layer_seek(const index_layer *l, const plane_key *key)
+{
+    size_t low = 0;
+    size_t high = l->count;
+    while (low < high) {
+        const size_t mid = (low + high) / 2;
+        if (plane_key_compare(&l->entries[mid].key, key) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+const layer_entry *layer_find(const index_layer *l, const plane_key *key)
+{
+    const size_t i = layer_seek(l, key);
+    if (i < l->count && plane_key_compare(&l->entries[i].key, key) == 0)
+        return &l->entries[i];
+    return NULL;
+}
+
+void layer_group(const index_layer *l, uint32_t attribute, uint32_t provider,
+                 size_t *first, size_t *end)
+{
+    const plane_key from = {attribute, (uint16_t)provider, 0, 0, 0, 0};
+    const plane_key to = {attribute, (uint16_t)provider, UINT8_MAX, UINT8_MAX,
+                          UINT32_MAX, UINT32_MAX};
+    *first = layer_seek(l, &from);
+    *end = layer_seek(l, &to);
+}

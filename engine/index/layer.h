@@ -1,0 +1,111 @@
+/*
+ * layer.h - many planes with one sorted directory; private to the room.
+ *
+ * Directory entry, 32 bytes, little-endian, sorted by key:
+ *     u32 attribute  u16 provider  u8 role  u8 slice  u32 value  u32 bucket
+ *     u64 offset of the plane's bytes   u32 their length   u32 cardinality
+ * Keys sort by attribute, provider, value, bucket, role, slice, so all planes
+ * of a group (attribute, provider) lie together, and the buckets of a value
+ * in order of time. Valid if and only if (1) the directory is whole entries,
+ * (2) keys grow strictly, (3) every plane lies inside the plane bytes and
+ * (4) has a well-formed portable Roaring header.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef INDEX_LAYER_H
+#define INDEX_LAYER_H
+
+#include "index/index.h"
+#include "index/view.h"
+
+typedef enum plane_role {
+    ROLE_SET = 0,
+    ROLE_SEEN = 1,
+    ROLE_SIGN = 2,
+    ROLE_BIT = 3,
+    ROLE_COUNT = 4,
+    ROLE_AMOUNT = 5,
+    ROLE_HARD = 6, /* from here on in deltas only */
+    ROLE_SOFT = 7,
+    ROLE_REMOVED = 8
+} plane_role;
+
+#define NUMBER_FRACTION_BITS 14
+#define NUMBER_BITS (14 + 40)
+#define COUNT_BITS 20
+#define AMOUNT_BITS 54
+
+typedef struct plane_key {
+    uint32_t attribute;
+    uint16_t provider;
+    uint8_t role;
+    uint8_t slice;
+    uint32_t value;
+    uint32_t bucket;
+} plane_key;
+
+typedef struct layer_entry {
+    plane_key key;
+    uint64_t offset;
+    uint32_t len;
+    uint32_t count;
+} layer_entry;
+
+struct index_layer {
+    const layer_entry *entries;
+    size_t count;
+    const uint8_t *planes;
+    size_t planes_len;
+    layer_entry *own_entries; /* NULL when mapped */
+    uint8_t *own_planes;
+};
+
+int plane_key_compare(const plane_key *a, const plane_key *b);
+
+/* First entry whose key is >= key. */
+size_t layer_seek(const index_layer *l, const plane_key *key);
+/* The entry with exactly this key, or NULL. */
+const layer_entry *layer_find(const index_layer *l, const plane_key *key);
+/* [*first, *end): entries of a group. */
+void layer_group(const index_layer *l, uint32_t attribute, uint32_t provider,
+                 size_t *first, size_t *end);
+static inline plane_view layer_view(const index_layer *l,
+                                    const layer_entry *e)
+{
+    plane_view v;
+    view_init(&v, l->planes + e->offset);
+    return v;
+}
+
+/* Collects planes in any order and makes a layer of them. */
+typedef struct layer_writer {
+    layer_entry *entries;
+    size_t count;
+    size_t capacity;
+    uint8_t *planes;
+    size_t len;
+    size_t planes_capacity;
+} layer_writer;
+void layer_writer_init(layer_writer *w);
+/* Room for a plane of `len` bytes; fill it before the next call. */
+uint8_t *layer_writer_put(layer_writer *w, const plane_key *key, size_t len,
+                          uint64_t cardinality);
+/* Rows ascending and distinct; nothing is put when n is 0. */
+void layer_writer_rows(layer_writer *w, const plane_key *key,
+                       const uint32_t *rows, size_t n);
+index_layer *layer_writer_finish(layer_writer *w);
+
+/* ---- the stack ---- */
+
+struct index_stack {
+    index_layer *layers[INDEX_DELTAS_MAX + 1]; /* [0] is the base */
+    size_t count;
+    index_cap_fn cap;
+    void *payload;
+};
+
+/* All layers of a stack as one base. */
+index_layer *layers_merge(index_layer *const *layers, size_t count,
+                          index_cap_fn cap, void *payload);
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * cut.c - the decompressed input cut into chunks at record ends, on the
+ * thread that pushes.
+ *
+ * Bytes gather in the current chunk until there are `target` of them; then
+ * it is cut behind its last record end and the rest begins the next chunk.
+ * When there is no record end, target doubles, up to `most`, where a record
+ * is surely longer than MUSTER_RECORD_BYTES_MAX: its bytes are then dropped
+ * as they come, up to its end, and a chunk that says so takes its place. So
+ * a line of 2 GB costs one chunk of memory.
+ *
+ * Decisions are made only when `target` bytes have gathered or the input
+ * ends, so where chunks end depends on the input and chunk_bytes alone, not
+ * on how the bytes were pushed.
+ *
+ * The first bytes say the format; a byte order mark is dropped, the header
+ * of a CSV is read and kept for all parsers.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE 1 /* memrchr */
+#include "ingest/format.h"
+
+#define CHUNK_BYTES_DEFAULT ((size_t)1 << 20)
+
+static const char byte_order_mark[] = "\xef\xbb\xbf";
+
+struct cutter {
+    chunk_port port;
+    ingest_format format;
+    csv_header *header;
+    size_t chunk_bytes;
+    size_t most;
+    size_t target;
+    chunk *current;
+    uint64_t number;
+    uint64_t cut_end;      /* where the last chunk that was put ended */
+    uint64_t lines_before; /* for the next chunk */
+    bool mark_seen;        /* past the place of a byte order mark */
+    bool started;          /* format known, header read */
+    bool skipping;
+    uint64_t skip_offset; /* where the record began that is dropped */
+    msgpack_skip skip;
+};
+
+cutter *cutter_new(const ingest_options *options, chunk_port port)
+{
+    cutter *c = mem_zalloc(sizeof *c);
+    c->port = port;
+    c->format = options->format;
+    c->chunk_bytes =
+        options->chunk_bytes > 0 ? options->chunk_bytes : CHUNK_BYTES_DEFAULT;
+    c->most = c->chunk_bytes > RECORD_SPAN ? c->chunk_bytes : RECORD_SPAN;
+    c->target = c->chunk_bytes;
+    c->current = port.get(port.payload, c->most);
+    return c;
+}
+
+void cutter_free(cutter *c)
+{
+    if (c == NULL)
+        return;
+    if (c->current != NULL)
+        c->port.drop(c->port.payload, c->current);
+    csv_header_free(c->header);
+    mem_free(c);
+}
+
+char *cutter_space(cutter *c, size_t *room)
+{
+    ASSERT(c->current->len < c->target && c->target <= c->most);
+    *room = c->target - c->current->len;
+    return c->current->data + c->current->len;
+}
+
+static muster_text held(const cutter *c)
+{
+    return text_make(c->current->data, c->current->len);
+}
+
+static void drop_front(cutter *c, size_t len)
+{
+    chunk *cur = c->current;
+    ASSERT(len <= cur->len);
+    memmove(cur->data, cur->data + len, cur->len - len);
+    cur->len -= len;
+    cur->offset += len;
+}
+
+/* Twice as much must gather before the next decision. */
+static void widen(cutter *c)
+{
+    while (c->target <= c->current->len && c->target < c->most)
+        c->target = c->target > c->most / 2 ? c->most : c->target * 2;
+    ASSERT(c->target > c->current->len);
+}
+
+static int put_chunk(cutter *c, chunk *cut, uint64_t end, muster_error *err)
+{
+    cut->number = c->number++;
+    cut->format = c->format;
+    cut->header = c->header;
+    cut->start = c->cut_end;
+    cut->end = end;
+    cut->lines_before = c->lines_before;
+    c->lines_before = 0;
+    c->cut_end = end;
+    return c->port.put(c->port.payload, cut, err);
+}
+
+/* Hands on the first `len` bytes. */
+static int put_front(cutter *c, size_t len, muster_error *err)
+{
+    chunk *cut = c->current;
+    chunk *rest = c->port.get(c->port.payload, c->most);
+    ASSERT(len > 0 && len <= cut->len);
+    rest->len = cut->len - len;
+    rest->offset = cut->offset + len;
+    memcpy(rest->data, cut->data + len, rest->len);
+    cut->len = len;
+    cut->kind = CHUNK_RECORDS;
+    c->current = rest;
+    c->target = c->chunk_bytes;
+    return put_chunk(c, cut, rest->offset, err);
+}
+
+/* ---- records that are too long ---- */
+
+static void begin_skip(cutter *c)
+{
+    c->skipping = true;
+    c->skip_offset = c->current->offset;
+    msgpack_skip_begin(&c->skip);
+    c->target = c->chunk_bytes;
+}
+
+/* The record that was dropped ends before the current chunk. */
+static int end_skip(cutter *c, muster_error *err)
+{
+    chunk *refused = c->port.get(c->port.payload, c->most);
+    refused->kind = CHUNK_TOO_LONG;
+    refused->len = 0;
+    refused->offset = c->skip_offset;
+    c->skipping = false;
+    return put_chunk(c, refused, c->current->offset, err);
+}
+
+/* Drops what is held of the record; *ended when its end was among it. */
+static int skip_held(cutter *c, bool *ended, muster_error *err)
+{
+    if (c->format != INGEST_MSGPACK) {
+        const muster_text text = held(c);
+        const char *end = memchr(text.ptr, '\n', text.len);
+        *ended = end != NULL;
+        drop_front(c, *ended ? (size_t)(end - text.ptr) + 1 : text.len);
+        return 0;
+    }
+    size_t used = 0;
+    const msgpack_state state = msgpack_skip_on(&c->skip, held(c), &used);
+    drop_front(c, used);
+    *ended = state == MSGPACK_DONE;
+    return state == MSGPACK_BAD ? msgpack_refuse(c->current->offset, err)
+                                : 0;
+}
+
+/* ---- the start ---- */
+
+static int unknown_format(muster_text start, muster_error *err)
+{
+    const bool list = start.len > 0 && start.ptr[0] == '[';
+    return error_set(
+        err, MUSTER_EPARSE, "unknown_format",
+        "%s; name the format with --input-format (ndjson, csv, msgpack), and "
+        "give other shapes a mapping (--map FILE)",
+        list ? "the input starts with a JSON array, but NDJSON has one "
+               "object a line"
+             : "the input is not recognised as NDJSON, as CSV with a header "
+               "of paths like ids.cookie, or as msgpack");
+}
+
+int format_detect(ingest_format *out, muster_text start, bool final,
+                  muster_error *err)
+{
+    *out = INGEST_AUTO;
+    const muster_text text = text_trim(start);
+    if (text.len == 0) {
+        if (final || start.len >= RECORD_SPAN)
+            *out = INGEST_NDJSON;
+        return 0;
+    }
+    if (text.ptr[0] == '{') {
+        *out = INGEST_NDJSON;
+        return 0;
+    }
+    if (msgpack_is_map(start.ptr[0])) {
+        *out = INGEST_MSGPACK;
+        return 0;
+    }
+    const char *end = memchr(text.ptr, '\n', text.len);
+    if (end == NULL && !final && start.len < RECORD_SPAN)
+        return 0;
+    const size_t len = end != NULL ? (size_t)(end - text.ptr) : text.len;
+    if (!csv_is_header(text_make(text.ptr, len)))
+        return unknown_format(text, err);
+    *out = INGEST_CSV;
+    return 0;
+}
+
+/* A byte order mark is dropped; false when more bytes are needed to tell. */
+static bool pass_mark(cutter *c, bool final)
+{
+    const muster_text text = held(c);
+    const size_t mark_len = sizeof byte_order_mark - 1;
+    const size_t have = text.len < mark_len ? text.len : mark_len;
+    if (c->format != INGEST_MSGPACK && have > 0 &&
+        memcmp(text.ptr, byte_order_mark, have) == 0) {
+        if (have < mark_len && !final)
+            return false;
+        if (have == mark_len)
+            drop_front(c, mark_len);
+    }
+    c->mark_seen = true;
+    return true;
+}
+
+/* The header of a CSV; false in *started when its row is not whole yet. */
+static int start_csv(cutter *c, bool final, bool *started, muster_error *err)
+{
+    const muster_text text = held(c);
+    size_t used = 0;
+    if (!final && csv_cut(NULL, text) == 0) {
+        *started = false;
+        if (text.len < c->most)
+            return 0;
+    }
+    const int rc =
+        csv_header_new(&c->header, text, &used, &c->lines_before, err);
+    if (rc != 0)
+        return rc;
+    drop_front(c, used);
+    *started = true;
+    return 0;
+}
+
+static int start(cutter *c, bool final, muster_error *err)
+{
+    if (!c->mark_seen && !pass_mark(c, final))
+        return 0;
+    if (c->format == INGEST_AUTO) {
+        const int rc = format_detect(&c->format, held(c), final, err);
+        if (rc != 0 || c->format == INGEST_AUTO)
+            return rc;
+    }
+    if (c->format == INGEST_CSV)
+        return start_csv(c, final, &c->started, err);
+    c->started = true;
+    return 0;
+}
+
+/* ---- cutting ---- */
+
+/* How much of what is held can be handed on. */
+static size_t complete_len(const cutter *c, bool final, bool *bad)
+{
+    const muster_text text = held(c);
+    *bad = false;
+    if (c->format == INGEST_MSGPACK)
+        return msgpack_cut(text, bad);
+    if (final)
+        return text.len;
+    if (c->format == INGEST_CSV)
+        return csv_cut(c->header, text);
+    const char *end = memrchr(text.ptr, '\n', text.len);
+    return end != NULL ? (size_t)(end - text.ptr) + 1 : 0;
+}
+
+static int end_within_skip(cutter *c, muster_error *err)
+{
+    if (c->format == INGEST_MSGPACK)
+        return msgpack_truncated(c->skip_offset, err);
+    return end_skip(c, err);
+}
+
+/* One step; *again when another may follow with what is held. */
+static int step(cutter *c, bool final, bool *again, muster_error *err)
+{
+    *again = false;
+    if (c->skipping) {
+        const int rc = skip_held(c, again, err);
+        if (rc != 0)
+            return rc;
+        if (*again)
+            return end_skip(c, err);
+        return final ? end_within_skip(c, err) : 0;
+    }
+    if (!c->started) {
+        const int rc = start(c, final, err);
+        *again = c->started;
+        return rc;
+    }
+    bool bad = false;
+    const size_t len = complete_len(c, final, &bad);
+    const int rc = len > 0 ? put_front(c, len, err) : 0;
+    if (rc != 0)
+        return rc;
+    if (bad)
+        return msgpack_refuse(c->current->offset, err);
+    if (final && c->current->len > 0) {
+        ASSERT(c->format == INGEST_MSGPACK);
+        return msgpack_truncated(c->current->offset, err);
+    }
+    if (c->current->len >= RECORD_SPAN) {
+        begin_skip(c);
+        *again = true;
+    }
+    return 0;
+}
+
+static int cut(cutter *c, bool final, muster_error *err)
+{
+    bool again = true;
+    while (again && (c->current->len > 0 || c->skipping || final)) {
+        const int rc = step(c, final, &again, err);
+        if (rc != 0)
+            return rc;
+        if (again && c->current->len == 0 && !c->skipping)
+            break;
+    }
+    if (!final)
+        widen(c);
+    return 0;
+}
+
+int cutter_added(cutter *c, size_t len, muster_error *err)
+{
+    c->current->len += len;
+    ASSERT(c->current->len <= c->target);
+    return c->current->len == c->target ? cut(c, false, err) : 0;
+}
+
+int cutter_finish(cutter *c, muster_error *err)
+{
+    return cut(c, true, err);
+}
+
+int cutter_break(cutter *c, muster_error *err)
+{
+    bool bad = false;
+    if (c->skipping || c->current->len == 0)
+        return 0;
+    if (!c->started) {
+        const int rc = start(c, false, err);
+        if (rc != 0 || !c->started)
+            return rc;
+    }
+    const size_t len = complete_len(c, false, &bad);
+    return len > 0 ? put_front(c, len, err) : 0;
+}

@@ -1,0 +1,154 @@
+/*
+ * format.h - private to room `ingest`: what a format gives to the cutter
+ * (input.c) and to the parser threads (pipeline.c).
+ *
+ * A *chunk* is a stretch of the decompressed input that starts and ends at
+ * record ends. A parser reads a chunk in one or more goes: a go ends at the
+ * chunk's end or when the batch is full (many rejects, many id spaces), so
+ * that hostile input costs bounded memory.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef INGEST_FORMAT_H
+#define INGEST_FORMAT_H
+
+#include "ingest/record.h"
+
+/* More than a record of the maximal length with its line end: what has no
+ * end within so many bytes is surely too long. */
+#define RECORD_SPAN ((size_t)MUSTER_RECORD_BYTES_MAX + 3)
+
+/* Why a stretch of input is refused whole, unread. */
+typedef enum chunk_kind {
+    CHUNK_RECORDS = 0,
+    CHUNK_TOO_LONG /* one record that is too long; data is not kept */
+} chunk_kind;
+
+typedef struct csv_header csv_header;
+
+typedef struct chunk {
+    uint64_t number; /* from 0, in input order */
+    chunk_kind kind;
+    ingest_format format;
+    const csv_header *header; /* CSV */
+    char *data;
+    size_t len;
+    size_t capacity;
+    uint64_t offset;       /* of data[0] in the input */
+    uint64_t start;        /* where the chunk before it ended */
+    uint64_t end;          /* offset behind it */
+    uint64_t lines_before; /* lines between the chunk before and data[0] */
+} chunk;
+
+/* Where a parser stands in a chunk. */
+typedef struct chunk_cursor {
+    size_t at;     /* bytes read */
+    uint64_t line; /* lines (msgpack: records) behind, of this chunk */
+} chunk_cursor;
+
+/* ---- parser.c ---- */
+
+/* One thread's memory for parsing, of whatever format comes. */
+typedef struct parser parser;
+parser *parser_new(const ingest_options *options);
+void parser_free(parser *p);
+/* Parses on from the cursor (zeroed at first); all is read when cursor->at
+ * is the chunk's len. `whole`: in one go. Places count from the chunk's
+ * first line. */
+fact_batch *parser_read(parser *p, const chunk *c, chunk_cursor *cursor,
+                        bool whole);
+/* Has the batch grown enough to be handed on? */
+bool parser_is_full(const record_front *f);
+
+/* ---- ndjson.c ---- */
+
+typedef struct ndjson_parser ndjson_parser;
+ndjson_parser *ndjson_parser_new(void);
+void ndjson_parser_free(ndjson_parser *p);
+void ndjson_read(ndjson_parser *p, record_front *f, const chunk *c,
+                 chunk_cursor *cursor, bool whole);
+
+/* ---- csv.c ---- */
+
+/* Reads the header row at the start of `text`: *used bytes and *lines lines.
+ * `text` holds the row whole. MUSTER_EPARSE, "bad_header". */
+int csv_header_new(csv_header **out, muster_text text, size_t *used,
+                   uint64_t *lines, muster_error *err);
+void csv_header_free(csv_header *h);
+/* Does the row that starts here name a path as the header of a CSV does? */
+bool csv_is_header(muster_text line);
+/* Bytes up to the last row end; 0 when no row is complete. A row whose
+ * quotes do not close within a record's length ends at its first line. */
+size_t csv_cut(const csv_header *h, muster_text text);
+
+typedef struct csv_parser csv_parser;
+csv_parser *csv_parser_new(void);
+void csv_parser_free(csv_parser *p);
+void csv_read(csv_parser *p, record_front *f, const chunk *c,
+              chunk_cursor *cursor, bool whole);
+
+/* ---- msgpack.c ---- */
+
+/* Walks over values without building them; constant memory. */
+typedef struct msgpack_skip {
+    uint64_t values; /* still to come */
+    uint64_t raw;    /* bytes still to come of the current one */
+} msgpack_skip;
+typedef enum msgpack_state {
+    MSGPACK_DONE, /* *used is behind the value */
+    MSGPACK_MORE, /* it goes on behind *used */
+    MSGPACK_BAD   /* no msgpack at *used */
+} msgpack_state;
+void msgpack_skip_begin(msgpack_skip *s);
+msgpack_state msgpack_skip_on(msgpack_skip *s, muster_text bytes,
+                              size_t *used);
+bool msgpack_is_map(char first);
+/* Bytes up to the last whole map; *bad when behind it no map starts or one is
+ * damaged. */
+size_t msgpack_cut(muster_text bytes, bool *bad);
+/* Set and return MUSTER_EPARSE: "bad_msgpack", "truncated_msgpack". */
+int msgpack_refuse(uint64_t offset, muster_error *err);
+int msgpack_truncated(uint64_t offset, muster_error *err);
+
+typedef struct msgpack_parser msgpack_parser;
+msgpack_parser *msgpack_parser_new(void);
+void msgpack_parser_free(msgpack_parser *p);
+void msgpack_read(msgpack_parser *p, record_front *f, const chunk *c,
+                  chunk_cursor *cursor, bool whole);
+
+/* ---- cut.c ---- */
+
+/* Where chunks come from and go to. */
+typedef struct chunk_port {
+    void *payload;
+    chunk *(*get)(void *payload, size_t capacity);
+    int (*put)(void *payload, chunk *take_chunk, muster_error *err);
+    void (*drop)(void *payload, chunk *take_chunk);
+} chunk_port;
+
+typedef struct cutter cutter;
+cutter *cutter_new(const ingest_options *options, chunk_port port);
+void cutter_free(cutter *c);
+/* Room for at least one byte of decompressed input. */
+char *cutter_space(cutter *c, size_t *room);
+/* So many bytes were written there. */
+int cutter_added(cutter *c, size_t len, muster_error *err);
+/* The input ends here. */
+int cutter_finish(cutter *c, muster_error *err);
+/* The input breaks off here: hands on what is complete. */
+int cutter_break(cutter *c, muster_error *err);
+
+/* Which format starts here? INGEST_AUTO when more bytes are needed to tell
+ * (never when `final`; an empty input counts as NDJSON). */
+int format_detect(ingest_format *out, muster_text start, bool final,
+                  muster_error *err);
+
+/* ---- input.c ---- */
+
+typedef struct input input;
+input *input_new(cutter *borrowed);
+void input_free(input *in);
+int input_push(input *in, const void *bytes, size_t len, muster_error *err);
+int input_finish(input *in, muster_error *err);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * ndjson.c - one JSON object a line.
+ *
+ * A line ends with \n; a \r before it, and blank lines, are white space. The
+ * last line may lack its end. Each line is parsed by itself, so a bad one
+ * costs itself alone. A line above MUSTER_RECORD_BYTES_MAX is refused unread
+ * (a longer one than fits a chunk never gets here: see input.c).
+ *
+ * Cost: memchr for the line's end, yyjson into pooled memory, one walk.
+ * Threads: a parser belongs to one.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ingest/format.h"
+
+struct ndjson_parser {
+    json_pool *pool;
+};
+
+ndjson_parser *ndjson_parser_new(void)
+{
+    ndjson_parser *p = mem_zalloc(sizeof *p);
+    p->pool = json_pool_new();
+    return p;
+}
+
+void ndjson_parser_free(ndjson_parser *p)
+{
+    if (p == NULL)
+        return;
+    json_pool_free(p->pool);
+    mem_free(p);
+}
+
+/* ---- JSON as a tree ---- */
+
+static tree_value tree_of(const json_value *v)
+{
+    tree_value t = {.kind = TREE_NULL, .node = v};
+    switch (json_typeof(v)) {
+    case JSON_NULL:
+        break;
+    case JSON_BOOL:
+        t.kind = TREE_BOOL;
+        t.integer = json_bool(v);
+        break;
+    case JSON_INT:
+        t.kind = TREE_INT;
+        t.integer = json_int(v);
+        break;
+    case JSON_NUMBER:
+        t.kind = TREE_NUMBER;
+        break;
+    case JSON_STRING:
+        t.kind = TREE_TEXT;
+        t.text = json_string(v);
+        break;
+    case JSON_ARRAY:
+        t.kind = TREE_LIST;
+        break;
+    case JSON_OBJECT:
+        t.kind = TREE_MAP;
+        break;
+    }
+    return t;
+}
+
+static tree_iter walk_json(const tree_value *v)
+{
+    const json_iter it = json_iter_of(v->node);
+    return (tree_iter){
+        .cursor = it.cursor,
+        .left = it.left,
+        .map = it.object,
+        .key_is_text = true,
+    };
+}
+
+static bool next_json(tree_iter *it)
+{
+    json_iter inner = {
+        .cursor = it->cursor,
+        .left = it->left,
+        .object = it->map,
+    };
+    if (!json_next(&inner))
+        return false;
+    it->cursor = inner.cursor;
+    it->left = inner.left;
+    it->key = inner.key;
+    it->value = tree_of(inner.value);
+    return true;
+}
+
+static int scaled_json(const tree_value *v, int64_t *out)
+{
+    return json_scaled(v->node, out);
+}
+
+static const tree_source json_source = {walk_json, next_json, scaled_json};
+
+/* ---- lines ---- */
+
+/* The parser knows the place within the line; that and its words for what is
+ * wrong are shown, the text is not. */
+static void refuse_json(record_front *f, record_place place,
+                        const muster_error *err)
+{
+    const bool utf8 = strcmp(err->word, "bad_utf8") == 0;
+    record_refuse_at(f, place, utf8 ? INGEST_BAD_UTF8 : INGEST_BAD_JSON,
+                     "%s, at byte %zu of the line", err->message,
+                     err->offset + 1);
+}
+
+static void read_line(ndjson_parser *p, record_front *f, muster_text line,
+                      record_place place)
+{
+    muster_error err;
+    if (line.len > MUSTER_RECORD_BYTES_MAX) {
+        record_refuse_at(f, place, INGEST_TOO_LONG,
+                         "a record has at most %u bytes",
+                         MUSTER_RECORD_BYTES_MAX);
+        return;
+    }
+    const json_value *root =
+        json_pool_parse(p->pool, line.ptr, line.len, &err);
+    if (root == NULL) {
+        refuse_json(f, place, &err);
+        return;
+    }
+    const tree_value tree = tree_of(root);
+    if (tree.kind != TREE_MAP) {
+        record_refuse_at(f, place, INGEST_BAD_JSON,
+                         "the line is not one JSON object");
+        return;
+    }
+    record_begin(f, place);
+    if (record_read_tree(f, &json_source, &tree))
+        record_end(f);
+}
+
+static bool is_blank(muster_text line)
+{
+    for (size_t i = 0; i < line.len; i++)
+        if (line.ptr[i] != ' ' && line.ptr[i] != '\t' && line.ptr[i] != '\r')
+            return false;
+    return true;
+}
+
+void ndjson_read(ndjson_parser *p, record_front *f, const chunk *c,
+                 chunk_cursor *cursor, bool whole)
+{
+    while (cursor->at < c->len && (whole || !parser_is_full(f))) {
+        const char *start = c->data + cursor->at;
+        const size_t left = c->len - cursor->at;
+        const char *end = memchr(start, '\n', left);
+        size_t len = end != NULL ? (size_t)(end - start) : left;
+        const record_place place = {cursor->line + 1, c->offset + cursor->at};
+        cursor->at += len + (end != NULL);
+        cursor->line++;
+        if (len > 0 && start[len - 1] == '\r')
+            len--;
+        const muster_text line = text_make(start, len);
+        if (!is_blank(line))
+            read_line(p, f, line, place);
+    }
+}

@@ -1,0 +1,102 @@
+/*
+ * parser.c - one parser thread's work: a chunk of any format to batches.
+ *
+ * A chunk usually becomes one batch. One that is full before its end is
+ * handed on early: a reject takes some 400 bytes, so a megabyte of two-byte
+ * garbage would otherwise hold 200 MB; and id spaces are numbered by one
+ * byte. Where a batch ends depends on the input alone.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ingest/format.h"
+
+#define BATCH_REJECTS_MAX 4096u
+
+struct parser {
+    record_front front;
+    ndjson_parser *ndjson;
+    csv_parser *csv;
+    msgpack_parser *msgpack;
+};
+
+parser *parser_new(const ingest_options *options)
+{
+    parser *p = mem_zalloc(sizeof *p);
+    record_front_init(&p->front, options);
+    return p;
+}
+
+void parser_free(parser *p)
+{
+    if (p == NULL)
+        return;
+    record_front_release(&p->front);
+    ndjson_parser_free(p->ndjson);
+    csv_parser_free(p->csv);
+    msgpack_parser_free(p->msgpack);
+    mem_free(p);
+}
+
+bool parser_is_full(const record_front *f)
+{
+    return f->reject_count >= BATCH_REJECTS_MAX ||
+           batch_space_count(f->writer) >
+               BATCH_SPACES_MAX - MUSTER_RECORD_IDS_MAX;
+}
+
+static void refuse_chunk(record_front *f, const chunk *c,
+                         chunk_cursor *cursor)
+{
+    const record_place place = {cursor->line + 1, c->offset};
+    ASSERT(c->kind == CHUNK_TOO_LONG);
+    record_refuse_at(f, place, INGEST_TOO_LONG,
+                     "a record has at most %u bytes",
+                     MUSTER_RECORD_BYTES_MAX);
+    cursor->line++;
+    cursor->at = c->len;
+}
+
+static void read_records(parser *p, const chunk *c, chunk_cursor *cursor,
+                         bool whole)
+{
+    switch (c->format) {
+    case INGEST_NDJSON:
+        if (p->ndjson == NULL)
+            p->ndjson = ndjson_parser_new();
+        ndjson_read(p->ndjson, &p->front, c, cursor, whole);
+        return;
+    case INGEST_CSV:
+        if (p->csv == NULL)
+            p->csv = csv_parser_new();
+        csv_read(p->csv, &p->front, c, cursor, whole);
+        return;
+    case INGEST_MSGPACK:
+        if (p->msgpack == NULL)
+            p->msgpack = msgpack_parser_new();
+        msgpack_read(p->msgpack, &p->front, c, cursor, whole);
+        return;
+    case INGEST_AUTO:
+        break;
+    }
+    ASSERT(!"a chunk has a format");
+}
+
+fact_batch *parser_read(parser *p, const chunk *c, chunk_cursor *cursor,
+                        bool whole)
+{
+    const bool first = cursor->at == 0;
+    uint64_t from = c->offset + cursor->at;
+    if (first) {
+        from = c->start;
+        cursor->line = c->lines_before;
+    }
+    if (c->kind == CHUNK_RECORDS)
+        read_records(p, c, cursor, whole);
+    else
+        refuse_chunk(&p->front, c, cursor);
+    fact_batch *b = record_front_finish(&p->front);
+    const bool last = cursor->at == c->len;
+    b->input_end = last ? c->end : c->offset + cursor->at;
+    b->input_bytes = b->input_end - from;
+    return b;
+}

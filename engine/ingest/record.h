@@ -1,0 +1,161 @@
+/*
+ * record.h - private to room `ingest`: the shared front of all formats. See
+ * record.c (one record's checks) and record_tree.c (records that come as
+ * nested maps).
+ *
+ * Every call that can refuse returns false after it has refused: the reject
+ * is stored, the record is dropped, and the caller goes to the next record.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef INGEST_RECORD_H
+#define INGEST_RECORD_H
+
+#include "ingest/batch.h"
+
+/* Sections in which an attribute may stand once. */
+typedef enum record_section {
+    SECTION_SET = 0,
+    SECTION_ADD,
+    SECTION_REMOVE,
+    SECTION_COUNT
+} record_section;
+
+/* Where in the record something stands: /section/name/index/leaf. The name
+ * is shown only when record_shows it. */
+typedef struct record_where {
+    const char *section; /* "" = the whole record */
+    muster_text name;    /* ptr NULL = none */
+    int64_t index;       /* below 0 = none */
+    const char *leaf;    /* NULL = none */
+} record_where;
+
+#define RECORD_WHOLE ((record_where){"", {NULL, 0}, -1, NULL})
+#define RECORD_AT(section) ((record_where){section, {NULL, 0}, -1, NULL})
+
+/* What is remembered of an attribute of the batch. */
+typedef struct record_attribute_memo {
+    uint32_t seen[SECTION_COUNT]; /* serial of the last record with it */
+    uint32_t next; /* the attribute that came after it last time */
+} record_attribute_memo;
+
+typedef struct record_front {
+    const ingest_options *options;
+    batch_writer *writer;
+    muster_text default_provider;
+    muster_time latest; /* later times are refused */
+    /* The current record. */
+    record_place place;
+    uint32_t serial; /* from 1 in each batch */
+    uint32_t fact_count;
+    uint32_t id_count; /* as given, with repetitions */
+    uint32_t last_attribute;
+    muster_time ts;
+    uint32_t ttl_hours;
+    uint32_t provider;
+    bool has_provider;
+    /* The batch. */
+    record_attribute_memo *memos;
+    size_t memo_capacity;
+    size_t memo_count;
+    record_place *places;
+    size_t place_capacity;
+    ingest_reject *rejects;
+    size_t reject_capacity;
+    uint32_t *reject_before;
+    size_t before_capacity;
+    size_t reject_count;
+    int fatal; /* of the batch, with error */
+    muster_error error;
+} record_front;
+
+/* options must outlive the front. */
+void record_front_init(record_front *f, const ingest_options *options);
+void record_front_release(record_front *f);
+/* Takes the batch out and starts anew; input_* are the caller's. */
+fact_batch *record_front_finish(record_front *f);
+
+/* Whether a name may be shown: it has the form of one and not of an id. */
+bool record_shows(muster_text name);
+
+void record_begin(record_front *f, record_place place);
+void record_end(record_front *f);
+/* Refuses the current record. Returns false. */
+bool record_refuse(record_front *f, ingest_reason reason,
+                   const record_where *where, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Refuses a record that was never begun. */
+void record_refuse_at(record_front *f, record_place place,
+                      ingest_reason reason, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+bool record_space(record_front *f, const record_where *where,
+                  uint32_t *out);
+/* where->name is the space. */
+bool record_id(record_front *f, uint32_t space, muster_text id,
+               const record_where *where);
+bool record_has_ids(record_front *f);
+bool record_time_text(record_front *f, muster_text text,
+                      const record_where *where, muster_time *out);
+bool record_time_seconds(record_front *f, int64_t seconds,
+                         const record_where *where, muster_time *out);
+bool record_provider(record_front *f, muster_text name);
+bool record_ttl_text(record_front *f, muster_text text);
+
+bool record_attribute(record_front *f, muster_text name,
+                      const record_where *where, uint32_t *out);
+/* The attribute where->name, which may stand once in the section. */
+bool record_attribute_once(record_front *f, record_section section,
+                           const record_where *where, uint32_t *out);
+bool record_term(record_front *f, uint32_t attribute, muster_text value,
+                 const record_where *where, uint32_t *out);
+bool record_put(record_front *f, const fact *what);
+/* An op of one value: remove, set, text, add. */
+bool record_put_term(record_front *f, fact_op op, uint32_t attribute,
+                     muster_text value, const record_where *where);
+/* An op of an attribute alone: clear, replace, flag, unflag. */
+bool record_put_attribute(record_front *f, fact_op op, uint32_t attribute);
+
+/* ---- records as trees ---- */
+
+typedef enum tree_kind {
+    TREE_NULL,
+    TREE_BOOL,   /* integer: 0 or 1 */
+    TREE_INT,    /* integer */
+    TREE_NUMBER, /* any other number */
+    TREE_TEXT,   /* text */
+    TREE_TIME,   /* integer: seconds */
+    TREE_LIST,
+    TREE_MAP,
+    TREE_OTHER /* bytes and the like: nowhere right */
+} tree_kind;
+
+typedef struct tree_value {
+    tree_kind kind;
+    int64_t integer;
+    muster_text text;
+    const void *node; /* of the format */
+} tree_value;
+
+typedef struct tree_iter {
+    const void *cursor;
+    size_t left;
+    bool map;
+    bool key_is_text;
+    muster_text key;
+    tree_value value;
+} tree_iter;
+
+/* How a format shows its nested values. */
+typedef struct tree_source {
+    tree_iter (*walk)(const tree_value *list_or_map);
+    bool (*next)(tree_iter *it);
+    /* A TREE_NUMBER x 10^4: 0, MUSTER_EPARSE or MUSTER_ELIMIT. */
+    int (*scaled)(const tree_value *number, int64_t *out);
+} tree_source;
+
+/* Reads one record between record_begin and record_end; `root` is a map. */
+bool record_read_tree(record_front *f, const tree_source *source,
+                      const tree_value *root);
+
+#endif

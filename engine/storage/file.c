@@ -1,0 +1,174 @@
+/*
+ * file.c - the small layer that all our own file calls go through.
+ *
+ * Two reasons for it: a table of functions that a test can replace, so that
+ * the k-th write fails, a flush fails, a rename is lost; and one place where
+ * short writes, interrupted calls and the wording of messages are dealt with.
+ * SQLite does its own file calls.
+ *
+ * After a failed sync the caller gives the file up: the kernel may have
+ * dropped the pages it could not write, so a second sync that succeeds proves
+ * nothing.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int system_open(const char *path, int flags, mode_t mode)
+{
+    return open(path, flags, mode);
+}
+
+static void *system_map(int fd, size_t len)
+{
+    return mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+}
+
+const file_ops file_system = {
+    .open = system_open,
+    .close = close,
+    .write = write,
+    .truncate = ftruncate,
+    .stat = fstat,
+    .sync = fsync,
+    .rename = rename,
+    .unlink = unlink,
+    .mkdir = mkdir,
+    .lock = flock,
+    .map = system_map,
+    .unmap = munmap,
+};
+
+static const file_ops *ops = &file_system;
+
+void storage_file_hooks(const file_ops *hooks)
+{
+    ops = hooks != NULL ? hooks : &file_system;
+}
+
+int file_open(int *out_fd, const char *path, int flags, muster_error *err)
+{
+    ASSERT(out_fd != NULL && path != NULL);
+    do
+        *out_fd = ops->open(path, flags | O_CLOEXEC, 0600);
+    while (*out_fd < 0 && errno == EINTR);
+    return *out_fd < 0 ? error_errno(err, "open", path) : 0;
+}
+
+void file_close(int *fd)
+{
+    if (*fd >= 0)
+        ops->close(*fd);
+    *fd = -1;
+}
+
+int file_write(int fd, const void *bytes, size_t len, const char *path,
+               muster_error *err)
+{
+    ASSERT(fd >= 0 && (bytes != NULL || len == 0));
+    const uint8_t *at = bytes;
+    while (len > 0) {
+        const ssize_t n = ops->write(fd, at, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(err, "write", path);
+        ASSERT((size_t)n <= len);
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int file_truncate(int fd, size_t len, const char *path, muster_error *err)
+{
+    return ops->truncate(fd, (off_t)len) != 0
+               ? error_errno(err, "truncate", path)
+               : 0;
+}
+
+int file_size(int fd, size_t *out, const char *path, muster_error *err)
+{
+    struct stat st;
+    if (ops->stat(fd, &st) != 0)
+        return error_errno(err, "examine", path);
+    ASSERT(st.st_size >= 0);
+    *out = (size_t)st.st_size;
+    return 0;
+}
+
+int file_sync(int fd, const char *path, muster_error *err)
+{
+    int rc;
+    do
+        rc = ops->sync(fd);
+    while (rc != 0 && errno == EINTR);
+    return rc != 0 ? error_errno(err, "flush", path) : 0;
+}
+
+int file_sync_directory(const char *dir, muster_error *err)
+{
+    int fd = -1;
+    int rc = file_open(&fd, dir, O_RDONLY | O_DIRECTORY, err);
+    if (rc == 0)
+        rc = file_sync(fd, dir, err);
+    file_close(&fd);
+    return rc;
+}
+
+int file_rename(const char *from, const char *to, muster_error *err)
+{
+    return ops->rename(from, to) != 0 ? error_errno(err, "rename", from) : 0;
+}
+
+int file_unlink(const char *path, muster_error *err)
+{
+    if (ops->unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    return error_errno(err, "remove", path);
+}
+
+int file_make_directory(const char *dir, muster_error *err)
+{
+    return ops->mkdir(dir, 0700) != 0 ? error_errno(err, "create", dir) : 0;
+}
+
+int file_lock(int fd, bool exclusive, const char *path, muster_error *err)
+{
+    int rc;
+    do
+        rc = ops->lock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB);
+    while (rc != 0 && errno == EINTR);
+    if (rc == 0)
+        return 0;
+    return errno == EWOULDBLOCK ? MUSTER_EBUSY : error_errno(err, "lock", path);
+}
+
+int file_map(const void **out, int fd, size_t len, const char *path,
+             muster_error *err)
+{
+    ASSERT(out != NULL && len > 0);
+    void *bytes = ops->map(fd, len);
+    *out = NULL;
+    if (bytes == MAP_FAILED)
+        return error_errno(err, "map", path);
+    *out = bytes;
+    return 0;
+}
+
+void file_unmap(const void *bytes, size_t len)
+{
+    if (bytes == NULL)
+        return;
+    void *writable;
+    memcpy(&writable, &bytes, sizeof writable); /* munmap wants no const */
+    const int rc = ops->unmap(writable, len);
+    ASSERT(rc == 0);
+}

@@ -1,0 +1,57 @@
+/*
+ * file.h - private to room `storage` and its tests: the layer that all our
+ * own file calls go through.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORAGE_FILE_H
+#define STORAGE_FILE_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+#include "base/base.h"
+
+/* Each returns as the system call of that name does, with errno. */
+typedef struct file_ops {
+    int (*open)(const char *path, int flags, mode_t mode);
+    int (*close)(int fd);
+    ssize_t (*write)(int fd, const void *bytes, size_t len);
+    int (*truncate)(int fd, off_t len);
+    int (*stat)(int fd, struct stat *out);
+    int (*sync)(int fd);
+    int (*rename)(const char *from, const char *to);
+    int (*unlink)(const char *path);
+    int (*mkdir)(const char *path, mode_t mode);
+    int (*lock)(int fd, int how);
+    void *(*map)(int fd, size_t len); /* MAP_FAILED */
+    int (*unmap)(void *bytes, size_t len);
+} file_ops;
+
+/* The system's own. */
+extern const file_ops file_system;
+
+/* Replaces the layer for this process; NULL puts the system's back. The
+ * table is borrowed. Not while another thread is in this room. */
+void storage_file_hooks(const file_ops *ops);
+
+/* 0 or MUSTER_EIO with a message. All retry EINTR. */
+int file_open(int *out_fd, const char *path, int flags, muster_error *err);
+void file_close(int *fd); /* -1 is fine; sets -1 */
+int file_write(int fd, const void *bytes, size_t len, const char *path,
+               muster_error *err);
+int file_truncate(int fd, size_t len, const char *path, muster_error *err);
+int file_size(int fd, size_t *out, const char *path, muster_error *err);
+int file_sync(int fd, const char *path, muster_error *err);
+/* Makes the names in a directory durable. */
+int file_sync_directory(const char *dir, muster_error *err);
+int file_rename(const char *from, const char *to, muster_error *err);
+/* A file that is not there is fine. */
+int file_unlink(const char *path, muster_error *err);
+int file_make_directory(const char *dir, muster_error *err);
+/* flock; MUSTER_EBUSY, without a message, when another holds it. */
+int file_lock(int fd, bool exclusive, const char *path, muster_error *err);
+int file_map(const void **out, int fd, size_t len, const char *path,
+             muster_error *err);
+void file_unmap(const void *bytes, size_t len);
+
+#endif

@@ -1,0 +1,664 @@
+/*
+ * generation.c - immutable, checksummed files of named sections.
+ *
+ * File gen-<id>.mgen, integers little-endian:
+ *
+ *   header, 64 bytes
+ *     0   8   "MSTRGENF"
+ *     8   4   1, the version of this form
+ *     12  52  0
+ *   sections, each at a multiple of 64, gaps filled with 0
+ *   directory, at a multiple of 64: one entry of 48 bytes per section
+ *     0   16  name, filled with 0
+ *     16  8   offset in the file
+ *     24  8   bytes
+ *     32  8   XXH3-64 of the section
+ *     40  8   0
+ *   footer, the last 64 bytes
+ *     0   8   "MSTRGENE"
+ *     8   4   1
+ *     12  4   number of sections
+ *     16  8   id of the generation
+ *     24  8   seq: the state after this batch of the log
+ *     32  8   offset of the directory
+ *     40  8   bytes of the file
+ *     48  8   XXH3-64 of the directory
+ *     56  8   XXH3-64 of the 56 bytes before
+ *
+ * Valid if and only if: (1) header, footer and directory are as above and
+ * their checksums fit; (2) the file has the length that the footer and the
+ * row in SQLite tell, and their ids and seqs agree; (3) directory and footer
+ * follow the sections; (4) each section lies between header and directory
+ * and begins at a multiple of 64; (5) each section's checksum fits.
+ *
+ * Life: written as gen-<id>.tmp, flushed, renamed, the directory flushed, and
+ * only then published by a row in SQLite. A crash before leaves a file that
+ * no row names; the next writer removes it. The two newest generations are
+ * kept and the log back to the older one, so a damaged one costs a longer
+ * replay and no data. One that was found damaged is not counted among the
+ * two, and goes at the next publish.
+ *
+ * Files are mapped, never read into memory; a removed file stays readable to
+ * who has it mapped. Cost of opening: one pass of XXH3 over the file.
+ * Threads: a mapped generation may be read by any.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include "storage/file.h"
+
+#define HEADER_BYTES ((size_t)64)
+#define ENTRY_BYTES ((size_t)48)
+#define FOOTER_BYTES ((size_t)64)
+#define NAME_BYTES 16u
+#define ALIGN ((uint64_t)64)
+#define FORM_VERSION 1u
+#define SECTIONS_MAX 1024u
+#define WRITE_BYTES ((size_t)1 << 20)
+#define KEPT 2u
+#define FILE_NAME_ROOM 48u
+
+static const char header_magic[8] = {'M', 'S', 'T', 'R', 'G', 'E', 'N', 'F'};
+static const char footer_magic[8] = {'M', 'S', 'T', 'R', 'G', 'E', 'N', 'E'};
+
+typedef struct section {
+    char name[NAME_BYTES];
+    uint64_t offset;
+    uint64_t len;
+    uint64_t checksum;
+} section;
+
+struct generation_writer {
+    storage *s;
+    int64_t id;
+    uint64_t seq;
+    char *temporary; /* path */
+    char *path;
+    int fd;
+    uint64_t offset; /* where the next byte goes */
+    uint8_t *pending;
+    size_t pending_len;
+    hash_stream *hash; /* of the open section; NULL between sections */
+    section *sections;
+    size_t section_count;
+    size_t section_capacity;
+    bool failed;
+};
+
+struct generation {
+    const uint8_t *bytes;
+    size_t len;
+    uint64_t seq;
+    const uint8_t *directory;
+    uint32_t section_count;
+};
+
+/* ---- little-endian words ---- */
+
+static void put_word(uint8_t *out, uint64_t v, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        out[i] = (uint8_t)(v >> (8 * i));
+}
+
+static uint64_t get_word(const uint8_t *p, size_t bytes)
+{
+    uint64_t v = 0;
+    for (size_t i = bytes; i-- > 0;)
+        v = v << 8 | p[i];
+    return v;
+}
+
+/* ---- writing ---- */
+
+static int flush_pending(generation_writer *w, muster_error *err)
+{
+    const int rc =
+        file_write(w->fd, w->pending, w->pending_len, w->temporary, err);
+    w->pending_len = 0;
+    if (rc != 0)
+        w->failed = true;
+    return rc;
+}
+
+static int put_bytes(generation_writer *w, const void *bytes, size_t len,
+                     muster_error *err)
+{
+    if (w->pending_len + len > WRITE_BYTES) {
+        const int rc = flush_pending(w, err);
+        if (rc != 0)
+            return rc;
+    }
+    w->offset += len;
+    if (len >= WRITE_BYTES) {
+        const int rc = file_write(w->fd, bytes, len, w->temporary, err);
+        w->failed |= rc != 0;
+        return rc;
+    }
+    if (len != 0)
+        memcpy(w->pending + w->pending_len, bytes, len);
+    w->pending_len += len;
+    return 0;
+}
+
+static int put_padding(generation_writer *w, muster_error *err)
+{
+    static const uint8_t zeros[64];
+    return put_bytes(w, zeros, (size_t)(-w->offset & (ALIGN - 1)), err);
+}
+
+static void file_name(char out[FILE_NAME_ROOM], int64_t id, const char *end)
+{
+    snprintf(out, FILE_NAME_ROOM, "gen-%lld.%s", (long long)id, end);
+}
+
+static char *path_of(const storage *s, int64_t id, const char *end)
+{
+    char name[FILE_NAME_ROOM];
+    char path[STORAGE_PATH_ROOM];
+    file_name(name, id, end);
+    storage_path(s, name, path);
+    return mem_strdup(path);
+}
+
+typedef struct known_row {
+    int64_t id;
+    uint64_t seq;
+    uint64_t bytes;
+} known_row;
+
+typedef struct known_rows {
+    known_row *rows; /* newest first */
+    size_t count;
+    size_t capacity;
+} known_rows;
+
+static int take_row(void *payload, const storage_value *columns,
+                    size_t column_count, muster_error *err)
+{
+    known_rows *known = payload;
+    (void)err;
+    ASSERT(column_count == 3);
+    mem_grow(&known->rows, &known->capacity, known->count + 1,
+             sizeof *known->rows);
+    known->rows[known->count++] = (known_row){
+        .id = columns[0].integer,
+        .seq = (uint64_t)columns[1].integer,
+        .bytes = (uint64_t)columns[2].integer,
+    };
+    return 0;
+}
+
+static int read_rows(storage *s, known_rows *out, muster_error *err)
+{
+    memset(out, 0, sizeof *out);
+    const int rc = storage_each(
+        s, "SELECT id, seq, bytes FROM generation ORDER BY id DESC", NULL, 0,
+        take_row, out, err);
+    if (rc != 0) {
+        mem_free(out->rows);
+        memset(out, 0, sizeof *out);
+    }
+    return rc;
+}
+
+static bool is_known(const known_rows *known, const char *name)
+{
+    char own[FILE_NAME_ROOM];
+    for (size_t i = 0; i < known->count; i++) {
+        file_name(own, known->rows[i].id, "mgen");
+        if (strcmp(own, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Files of ours that no row names: what a crash or a failed removal left.
+ * Removing them is housekeeping; that it fails hurts nobody. */
+static void remove_strays(storage *s, const known_rows *known)
+{
+    DIR *dir = opendir(s->dir);
+    if (dir == NULL)
+        return;
+    const struct dirent *entry;
+    while ((entry = readdir(dir)) != NULL) {
+        long long id = 0;
+        int end = 0;
+        const char *name = entry->d_name;
+        if (sscanf(name, "gen-%lld.%n", &id, &end) != 1 || end == 0)
+            continue;
+        if (strcmp(name + end, "mgen") != 0 && strcmp(name + end, "tmp") != 0)
+            continue;
+        if (is_known(known, name))
+            continue;
+        char path[STORAGE_PATH_ROOM];
+        if (strlen(name) < FILE_NAME_ROOM) {
+            storage_path(s, name, path);
+            file_unlink(path, NULL);
+        }
+    }
+    closedir(dir);
+}
+
+static int put_header(generation_writer *w, muster_error *err)
+{
+    uint8_t header[HEADER_BYTES] = {0};
+    memcpy(header, header_magic, sizeof header_magic);
+    put_word(header + 8, FORM_VERSION, 4);
+    return put_bytes(w, header, sizeof header, err);
+}
+
+int generation_create(generation_writer **out, storage *s, uint64_t seq,
+                      muster_error *err)
+{
+    ASSERT(out != NULL && s != NULL && s->mode != STORAGE_READ);
+    ASSERT(seq <= s->log_last);
+    known_rows known;
+    *out = NULL;
+    int rc = read_rows(s, &known, err);
+    if (rc != 0)
+        return rc;
+    remove_strays(s, &known);
+    generation_writer *w = mem_zalloc(sizeof *w);
+    w->s = s;
+    w->seq = seq;
+    w->id = known.count != 0 ? known.rows[0].id + 1 : 1;
+    w->path = path_of(s, w->id, "mgen");
+    w->temporary = path_of(s, w->id, "tmp");
+    w->pending = mem_alloc(WRITE_BYTES);
+    mem_free(known.rows);
+    rc = file_open(&w->fd, w->temporary, O_WRONLY | O_CREAT | O_EXCL, err);
+    if (rc == 0)
+        rc = put_header(w, err);
+    if (rc != 0) {
+        generation_abandon(w);
+        return rc;
+    }
+    *out = w;
+    return 0;
+}
+
+int generation_begin(generation_writer *w, const char *name, muster_error *err)
+{
+    ASSERT(w != NULL && w->hash == NULL);
+    ASSERT(name[0] != '\0' && strlen(name) < NAME_BYTES);
+    ASSERT(w->section_count < SECTIONS_MAX);
+    for (size_t i = 0; i < w->section_count; i++)
+        ASSERT(strcmp(w->sections[i].name, name) != 0);
+    const int rc = put_padding(w, err);
+    if (rc != 0)
+        return rc;
+    mem_grow(&w->sections, &w->section_capacity, w->section_count + 1,
+             sizeof *w->sections);
+    section *sec = &w->sections[w->section_count++];
+    memset(sec, 0, sizeof *sec);
+    memcpy(sec->name, name, strlen(name));
+    sec->offset = w->offset;
+    w->hash = hash_stream_new();
+    return 0;
+}
+
+int generation_write(generation_writer *w, const void *bytes, size_t len,
+                     muster_error *err)
+{
+    ASSERT(w != NULL && w->hash != NULL);
+    ASSERT(bytes != NULL || len == 0);
+    if (len == 0)
+        return 0;
+    hash_stream_add(w->hash, bytes, len);
+    return put_bytes(w, bytes, len, err);
+}
+
+int generation_end(generation_writer *w, muster_error *err)
+{
+    ASSERT(w != NULL && w->hash != NULL && w->section_count > 0);
+    section *sec = &w->sections[w->section_count - 1];
+    sec->len = w->offset - sec->offset;
+    sec->checksum = hash_stream_value(w->hash);
+    hash_stream_free(w->hash);
+    w->hash = NULL;
+    return put_padding(w, err);
+}
+
+static void release_writer(generation_writer *w)
+{
+    file_close(&w->fd);
+    hash_stream_free(w->hash);
+    mem_free(w->sections);
+    mem_free(w->pending);
+    mem_free(w->temporary);
+    mem_free(w->path);
+    mem_free(w);
+}
+
+void generation_abandon(generation_writer *w)
+{
+    if (w == NULL)
+        return;
+    file_unlink(w->temporary, NULL);
+    release_writer(w);
+}
+
+/* ---- publishing ---- */
+
+static int put_directory(generation_writer *w, muster_error *err)
+{
+    const uint64_t offset = w->offset;
+    const size_t len = w->section_count * ENTRY_BYTES;
+    ASSERT(offset % ALIGN == 0);
+    uint8_t *directory = mem_zalloc(len);
+    for (size_t i = 0; i < w->section_count; i++) {
+        uint8_t *entry = directory + i * ENTRY_BYTES;
+        memcpy(entry, w->sections[i].name, NAME_BYTES);
+        put_word(entry + 16, w->sections[i].offset, 8);
+        put_word(entry + 24, w->sections[i].len, 8);
+        put_word(entry + 32, w->sections[i].checksum, 8);
+    }
+    const uint64_t directory_hash = hash_bytes(directory, len);
+    int rc = put_bytes(w, directory, len, err);
+    mem_free(directory);
+    if (rc == 0)
+        rc = put_padding(w, err);
+    if (rc != 0)
+        return rc;
+    uint8_t footer[FOOTER_BYTES] = {0};
+    memcpy(footer, footer_magic, sizeof footer_magic);
+    put_word(footer + 8, FORM_VERSION, 4);
+    put_word(footer + 12, w->section_count, 4);
+    put_word(footer + 16, (uint64_t)w->id, 8);
+    put_word(footer + 24, w->seq, 8);
+    put_word(footer + 32, offset, 8);
+    put_word(footer + 40, w->offset + FOOTER_BYTES, 8);
+    put_word(footer + 48, directory_hash, 8);
+    put_word(footer + 56, hash_bytes(footer, 56), 8);
+    return put_bytes(w, footer, sizeof footer, err);
+}
+
+static int make_durable(generation_writer *w, muster_error *err)
+{
+    int rc = flush_pending(w, err);
+    if (rc == 0)
+        rc = file_sync(w->fd, w->temporary, err);
+    if (rc == 0)
+        rc = file_rename(w->temporary, w->path, err);
+    if (rc != 0)
+        return rc;
+    return file_sync_directory(w->s->dir, err);
+}
+
+static bool is_damaged(const storage *s, int64_t id)
+{
+    for (size_t i = 0; i < s->damaged_count; i++)
+        if (s->damaged[i] == id)
+            return true;
+    return false;
+}
+
+static int insert_row(generation_writer *w, muster_error *err)
+{
+    char name[FILE_NAME_ROOM];
+    file_name(name, w->id, "mgen");
+    const storage_value args[] = {
+        storage_int(w->id),          storage_int((int64_t)w->seq),
+        storage_text(text_of(name)), storage_int((int64_t)w->offset),
+        storage_int(clock_now()),
+    };
+    return storage_run(w->s,
+                       "INSERT INTO generation (id, seq, file, bytes, created)"
+                       " VALUES (?, ?, ?, ?, ?)",
+                       args, sizeof args / sizeof args[0], err);
+}
+
+/* Inside a transaction: drops the rows of all but the newest sound ones and
+ * the log that none of these needs. What is left in `rows` is dropped. */
+static int drop_rows(storage *s, known_rows *known, muster_error *err)
+{
+    size_t kept = 0;
+    size_t dropped = 0;
+    uint64_t oldest = 0;
+    int rc = read_rows(s, known, err);
+    for (size_t i = 0; rc == 0 && i < known->count; i++) {
+        const known_row row = known->rows[i];
+        if (kept < KEPT && !is_damaged(s, row.id)) {
+            kept++;
+            oldest = row.seq;
+            continue;
+        }
+        known->rows[dropped++] = row;
+        const storage_value id = storage_int(row.id);
+        rc = storage_run(s, "DELETE FROM generation WHERE id = ?", &id, 1, err);
+    }
+    known->count = dropped;
+    if (rc != 0 || kept < KEPT)
+        return rc;
+    return storage_log_prune(s, oldest, err);
+}
+
+static int publish_row(generation_writer *w, muster_error *err)
+{
+    storage *s = w->s;
+    known_rows known = {0};
+    ASSERT(sqlite3_get_autocommit(s->db) != 0);
+    int rc = storage_begin(s, err);
+    if (rc == 0)
+        rc = insert_row(w, err);
+    if (rc == 0)
+        rc = drop_rows(s, &known, err);
+    if (rc == 0)
+        rc = storage_commit(s, err);
+    if (rc != 0)
+        storage_rollback(s);
+    for (size_t i = 0; rc == 0 && i < known.count; i++) {
+        char *path = path_of(s, known.rows[i].id, "mgen");
+        file_unlink(path, NULL); /* else the next writer removes it */
+        mem_free(path);
+    }
+    if (rc == 0)
+        s->damaged_count = 0;
+    mem_free(known.rows);
+    return rc;
+}
+
+int generation_publish(generation_writer *w, muster_error *err)
+{
+    ASSERT(w != NULL && w->hash == NULL);
+    int rc = 0;
+    if (w->failed)
+        rc = error_set(err, MUSTER_EIO, "io",
+                       "the generation could not be written to %s", w->s->dir);
+    if (rc == 0)
+        rc = put_directory(w, err);
+    if (rc == 0)
+        rc = make_durable(w, err);
+    if (rc == 0)
+        rc = publish_row(w, err);
+    if (rc != 0) {
+        generation_abandon(w); /* a renamed file goes with the strays */
+        return rc;
+    }
+    release_writer(w);
+    return 0;
+}
+
+/* ---- reading ---- */
+
+static int damaged_file(muster_error *err, int64_t id, const char *what)
+{
+    return error_set(err, MUSTER_ECORRUPT, "bad_generation",
+                     "generation %lld is damaged: %s", (long long)id, what);
+}
+
+/* (1) to (3): header, footer, directory. */
+static int check_frame(generation *g, const known_row *row, muster_error *err)
+{
+    if (g->len != row->bytes)
+        return damaged_file(err, row->id, "it has another length");
+    if (memcmp(g->bytes, header_magic, sizeof header_magic) != 0)
+        return damaged_file(err, row->id, "it does not begin as one");
+    if (get_word(g->bytes + 8, 4) != FORM_VERSION)
+        return damaged_file(err, row->id, "it has another form");
+    const uint8_t *footer = g->bytes + g->len - FOOTER_BYTES;
+    if (memcmp(footer, footer_magic, sizeof footer_magic) != 0 ||
+        hash_bytes(footer, 56) != get_word(footer + 56, 8))
+        return damaged_file(err, row->id, "its end does not fit");
+    const uint64_t count = get_word(footer + 12, 4);
+    const uint64_t offset = get_word(footer + 32, 8);
+    if (get_word(footer + 8, 4) != FORM_VERSION ||
+        get_word(footer + 16, 8) != (uint64_t)row->id ||
+        get_word(footer + 24, 8) != row->seq ||
+        get_word(footer + 40, 8) != g->len || count > SECTIONS_MAX)
+        return damaged_file(err, row->id, "it is another one");
+    const uint64_t room = g->len - FOOTER_BYTES;
+    if (offset < HEADER_BYTES || offset > room || offset % ALIGN != 0 ||
+        count * ENTRY_BYTES > room - offset)
+        return damaged_file(err, row->id, "its directory is out of place");
+    g->directory = g->bytes + offset;
+    g->section_count = (uint32_t)count;
+    g->seq = row->seq;
+    if (hash_bytes(g->directory, (size_t)count * ENTRY_BYTES) !=
+        get_word(footer + 48, 8))
+        return damaged_file(err, row->id, "its directory does not fit");
+    return 0;
+}
+
+/* (4) and (5). */
+static int check_sections(const generation *g, int64_t id, muster_error *err)
+{
+    const uint64_t room = (uint64_t)(g->directory - g->bytes);
+    for (uint32_t i = 0; i < g->section_count; i++) {
+        const uint8_t *entry = g->directory + i * ENTRY_BYTES;
+        const uint64_t offset = get_word(entry + 16, 8);
+        const uint64_t len = get_word(entry + 24, 8);
+        if (entry[NAME_BYTES - 1] != 0 || offset < HEADER_BYTES ||
+            offset > room || len > room - offset || offset % ALIGN != 0)
+            return damaged_file(err, id, "a section is out of place");
+        if (hash_bytes(g->bytes + offset, (size_t)len) !=
+            get_word(entry + 32, 8))
+            return damaged_file(err, id, "the bytes of a section changed");
+    }
+    return 0;
+}
+
+static int map_file(generation *g, const char *path, int64_t id,
+                    muster_error *err)
+{
+    int fd = -1;
+    const void *bytes = NULL;
+    size_t len = 0;
+    int rc = file_open(&fd, path, O_RDONLY, err);
+    if (rc != 0 && errno == ENOENT)
+        rc = damaged_file(err, id, "its file is missing");
+    if (rc == 0)
+        rc = file_size(fd, &len, path, err);
+    if (rc == 0 && len < HEADER_BYTES + FOOTER_BYTES)
+        rc = damaged_file(err, id, "it is too short");
+    if (rc == 0)
+        rc = file_map(&bytes, fd, len, path, err);
+    file_close(&fd);
+    if (rc != 0)
+        return rc;
+    g->bytes = bytes;
+    g->len = len;
+    return 0;
+}
+
+static int open_one(generation **out, storage *s, const known_row *row,
+                    muster_error *err)
+{
+    generation *g = mem_zalloc(sizeof *g);
+    char *path = path_of(s, row->id, "mgen");
+    int rc = map_file(g, path, row->id, err);
+    if (rc == 0)
+        rc = check_frame(g, row, err);
+    if (rc == 0)
+        rc = check_sections(g, row->id, err);
+    mem_free(path);
+    if (rc != 0) {
+        generation_close(g);
+        return rc;
+    }
+    *out = g;
+    return 0;
+}
+
+/* A file that could not be opened for another reason may be sound. */
+static void note_damage(storage *s, int64_t id, int code)
+{
+    if (code != MUSTER_ECORRUPT)
+        return;
+    if (!is_damaged(s, id) && s->damaged_count < STORAGE_DAMAGED_MAX)
+        s->damaged[s->damaged_count++] = id;
+}
+
+int generation_open(generation **out, storage *s, muster_error *damage,
+                    muster_error *err)
+{
+    ASSERT(out != NULL && s != NULL);
+    known_rows known;
+    *out = NULL;
+    error_clear(damage);
+    int rc = read_rows(s, &known, err);
+    if (rc != 0)
+        return rc;
+    muster_error first;
+    error_clear(&first);
+    for (size_t i = 0; *out == NULL && i < known.count; i++) {
+        muster_error reason;
+        error_clear(&reason);
+        const int code = open_one(out, s, &known.rows[i], &reason);
+        if (code == 0)
+            break;
+        note_damage(s, known.rows[i].id, code);
+        if (first.code == 0)
+            first = reason;
+    }
+    if (damage != NULL)
+        *damage = first;
+    if (*out == NULL && known.count != 0)
+        rc = error_set(err, MUSTER_ECORRUPT, "no_generation",
+                       "none of the %zu generations in %s can be read: %s",
+                       known.count, s->dir, first.message);
+    mem_free(known.rows);
+    return rc;
+}
+
+uint64_t generation_seq(const generation *g)
+{
+    ASSERT(g != NULL);
+    return g->seq;
+}
+
+const void *generation_section(const generation *g, const char *name,
+                               size_t *len)
+{
+    ASSERT(g != NULL && len != NULL && strlen(name) < NAME_BYTES);
+    for (uint32_t i = 0; i < g->section_count; i++) {
+        const uint8_t *entry = g->directory + i * ENTRY_BYTES;
+        if (strcmp((const char *)entry, name) != 0)
+            continue;
+        *len = (size_t)get_word(entry + 24, 8);
+        return g->bytes + get_word(entry + 16, 8);
+    }
+    *len = 0;
+    return NULL;
+}
+
+size_t generation_bytes(const generation *g)
+{
+    ASSERT(g != NULL);
+    return g->len;
+}
+
+void generation_close(generation *g)
+{
+    if (g == NULL)
+        return;
+    file_unmap(g->bytes, g->len);
+    mem_free(g);
+}

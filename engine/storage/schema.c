@@ -1,0 +1,164 @@
+/*
+ * schema.c - the tables of muster.db and their version.
+ *
+ * The database is for operators too: names are words of the design page, and
+ * `sqlite3 muster.db` shows what there is. What a table means is the business
+ * of the rooms above; this room creates them and knows only `meta`, `log` and
+ * `generation`.
+ *
+ *   meta             what stands once, by key
+ *   log              change batches in order; body is opaque, checksummed
+ *   load             inputs: how far each is read, its receipt
+ *   generation       published files of the state
+ *   provider, attribute, value, id_space    the catalog
+ *   segment, segment_version                segments and all their texts
+ *
+ * application_id tells a Muster database from others, user_version is the
+ * version of the schema. A higher version than ours is left alone. To change
+ * the schema: raise SCHEMA_VERSION and add the step that leads from the former
+ * version to it, in a transaction of its own, before the check below.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/internal.h"
+
+#include <stdio.h>
+
+static const char schema_text[] =
+    "CREATE TABLE meta ("
+    "  key TEXT PRIMARY KEY,"
+    "  value ANY"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE log ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  kind INTEGER NOT NULL,"
+    "  load_id TEXT NOT NULL,"
+    "  position INTEGER NOT NULL,"
+    "  checksum INTEGER NOT NULL," /* XXH3-64 of seq, kind, body */
+    "  body BLOB NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE load ("
+    "  load_id TEXT NOT NULL PRIMARY KEY,"
+    "  position INTEGER NOT NULL,"
+    "  receipt TEXT," /* JSON */
+    "  started INTEGER,"
+    "  ended INTEGER"
+    ") STRICT;"
+
+    "CREATE TABLE generation ("
+    "  id INTEGER PRIMARY KEY,"
+    "  seq INTEGER NOT NULL," /* the state after this batch */
+    "  file TEXT NOT NULL,"
+    "  bytes INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE provider ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  party INTEGER NOT NULL,"
+    "  ttl_hours INTEGER,"
+    "  declared INTEGER NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE attribute ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  kind INTEGER NOT NULL,"
+    "  grain INTEGER NOT NULL,"
+    "  cap INTEGER NOT NULL,"
+    "  amount INTEGER NOT NULL,"
+    "  unit_date INTEGER NOT NULL,"
+    "  unit TEXT NOT NULL,"
+    "  ttl_hours INTEGER,"
+    "  retention_days INTEGER NOT NULL,"
+    "  declared INTEGER NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE value ("
+    "  attribute INTEGER NOT NULL,"
+    "  id INTEGER NOT NULL,"
+    "  text TEXT NOT NULL,"
+    "  PRIMARY KEY (attribute, id)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE id_space ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  declared INTEGER NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE segment ("
+    "  id INTEGER PRIMARY KEY,"
+    "  key TEXT NOT NULL UNIQUE,"
+    "  version INTEGER NOT NULL,"
+    "  deleted INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+
+    "CREATE TABLE segment_version ("
+    "  segment INTEGER NOT NULL"
+    "    REFERENCES segment(id) DEFERRABLE INITIALLY DEFERRED,"
+    "  version INTEGER NOT NULL,"
+    "  expr TEXT NOT NULL,"
+    "  name TEXT NOT NULL DEFAULT '',"
+    "  priority INTEGER NOT NULL DEFAULT 0,"
+    "  served INTEGER NOT NULL DEFAULT 1,"
+    "  created INTEGER NOT NULL DEFAULT 0,"
+    "  PRIMARY KEY (segment, version)"
+    ") STRICT, WITHOUT ROWID;";
+
+int schema_check(storage *s, bool *empty, muster_error *err)
+{
+    ASSERT(s != NULL && s->db != NULL && empty != NULL);
+    int64_t application = 0;
+    int64_t version = 0;
+    int64_t tables = 0;
+    *empty = false;
+    int rc = storage_query_int(s, "PRAGMA application_id", &application, err);
+    if (rc == 0)
+        rc = storage_query_int(s, "PRAGMA user_version", &version, err);
+    if (rc == 0)
+        rc = storage_query_int(s, "SELECT count(*) FROM sqlite_schema", &tables,
+                               err);
+    if (rc != 0)
+        return rc;
+    if (tables == 0 && application == 0 && version == 0) {
+        *empty = true;
+        return 0;
+    }
+    if (application != SCHEMA_APPLICATION)
+        return error_set(err, MUSTER_EREFUSED, "not_muster",
+                         "%s/muster.db is a database of another program",
+                         s->dir);
+    if (version > SCHEMA_VERSION)
+        return error_set(err, MUSTER_EVERSION, "newer_version",
+                         "this data directory was made by a newer Muster "
+                         "(format %lld, this program knows %d); upgrade "
+                         "Muster",
+                         (long long)version, SCHEMA_VERSION);
+    if (version < 1)
+        return error_set(err, MUSTER_ECORRUPT, "bad_database",
+                         "%s/muster.db has no format number", s->dir);
+    return 0;
+}
+
+int schema_create(storage *s, muster_error *err)
+{
+    ASSERT(s->mode == STORAGE_CREATE);
+    char marks[128];
+    snprintf(marks, sizeof marks,
+             "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+             SCHEMA_APPLICATION, SCHEMA_VERSION);
+    int rc = storage_exec(s, "BEGIN IMMEDIATE", "write to", err);
+    if (rc == 0)
+        rc = storage_exec(s, schema_text, "make tables in", err);
+    if (rc == 0)
+        rc = storage_exec(s, marks, "make tables in", err);
+    if (rc == 0)
+        rc = storage_exec(s, "COMMIT", "write to", err);
+    if (rc != 0)
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}

@@ -1,0 +1,56 @@
+/*
+ * receipt.h - receipts of loads, added up and shown (receipt.c).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef RECEIPT_H
+#define RECEIPT_H
+
+#include "cli.h"
+
+#define RECEIPT_ERRORS_MAX 100
+
+typedef struct receipt_count {
+    char *name;
+    uint64_t count;
+} receipt_count;
+
+typedef struct receipt_counts {
+    receipt_count *items;
+    size_t count;
+    size_t capacity;
+} receipt_counts;
+
+typedef struct receipt_error {
+    char *file;
+    uint64_t line;
+    uint64_t offset;
+    char *pointer;
+    char *code;
+    char *message;
+} receipt_error;
+
+typedef struct receipt {
+    unsigned loads;
+    char *json; /* of the only load, or all of them with commas between */
+    uint64_t records, accepted, rejected;
+    uint64_t users_new, conflicts, bytes, epoch;
+    double seconds;
+    receipt_counts reasons;
+    receipt_counts facts;
+    receipt_counts unknown; /* attributes; counts are not used */
+    char *load_id;          /* of the last load */
+    receipt_error errors[RECEIPT_ERRORS_MAX];
+    size_t error_count;
+    bool truncated;
+} receipt;
+
+void receipt_init(receipt *r);
+void receipt_release(receipt *r);
+/* Adds one load's receipt, an object as muster_feed_receipt_json gives it. */
+void receipt_add(receipt *r, const char *json, const char *file);
+/* The sum on stdout in the chosen format. */
+void receipt_print(cli *c, const receipt *r, bool dry_run,
+                   const char *rejects_path);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * session.c - one run of one verb on one data directory: opening it when a
+ * verb first asks, and turning words of the command line into compiled
+ * segments.
+ *
+ * The engine stays open between lines of the shell. A verb that writes opens
+ * the directory again for writing; the shell gives the writer's place back
+ * after the line (session_close), so that it does not keep others out.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/error.h"
+#include "base/mem.h"
+
+bool session_exists(const cli *c)
+{
+    struct stat st;
+    return stat(c->set.data_dir, &st) == 0;
+}
+
+/* "No such directory" is no answer about data: it is told as wrong usage. */
+static int tell_open(const cli *c, const muster_error *err)
+{
+    const int code = tell_status(c, err, NULL, 0);
+    if (err->code != MUSTER_ENOTFOUND)
+        return code;
+    tell(c, "name a data directory with --data DIR or MUSTER_DATA, or make"
+            " one: muster load FILE");
+    return EXIT_USAGE;
+}
+
+int session_open(cli *c, muster_open_mode mode)
+{
+    const char *server = getenv("MUSTER_SERVER");
+    muster_engine_options options = MUSTER_ENGINE_OPTIONS_INIT;
+    muster_error err;
+    error_clear(&err);
+    if (c->engine != NULL && c->mode >= mode)
+        return 0;
+    if (server != NULL && *server != '\0')
+        return tell_error(c, EXIT_USAGE,
+                          "asking a server is not offered yet; unset"
+                          " MUSTER_SERVER");
+    session_close(c);
+    options.data_dir = c->set.data_dir;
+    options.key_file = c->set.key_file;
+    options.now = c->set.now;
+    options.mode = mode;
+    if (muster_engine_open(&c->engine, &options, &err) < 0) {
+        c->engine = NULL;
+        return tell_open(c, &err);
+    }
+    c->mode = mode;
+    if (muster_scope_new(&c->scope, "cli", MUSTER_PURPOSE_ANALYSIS, NULL,
+                         &err) < 0)
+        return tell_status(c, &err, NULL, 0);
+    return 0;
+}
+
+void session_close(cli *c)
+{
+    muster_scope_free(c->scope);
+    muster_engine_close(c->engine);
+    c->scope = NULL;
+    c->engine = NULL;
+}
+
+/* ---- segments ---- */
+
+bool segment_key_is_valid(const char *key)
+{
+    const size_t len = strlen(key);
+    if (len == 0 || len > MUSTER_SEGMENT_KEY_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        const char at = key[i];
+        const bool first =
+            (at >= 'a' && at <= 'z') || (at >= '0' && at <= '9');
+        if (!first && !(i > 0 && (at == '_' || at == '-')))
+            return false;
+    }
+    return true;
+}
+
+static int find_nothing(void *payload, const muster_saved *row)
+{
+    (void)payload;
+    (void)row;
+    return 0;
+}
+
+/* A text that is no expression but the key of a segment: how to write it. */
+static void hint_segment(cli *c, const char *text)
+{
+    muster_error err;
+    error_clear(&err);
+    if (segment_key_is_valid(text) &&
+        muster_audience_find(c->engine, text, find_nothing, NULL, &err) == 0)
+        tell(c, "for the saved segment write: segment(\"%s\")", text);
+}
+
+int session_compile(cli *c, muster_segment **out, const char *text,
+                    size_t len)
+{
+    muster_error err;
+    error_clear(&err);
+    if (muster_segment_compile(out, c->engine, c->scope, text, len, &err) <
+        0) {
+        const int code = tell_status(c, &err, text, len);
+        *out = NULL;
+        hint_segment(c, text);
+        return code;
+    }
+    if (!format_is_human(c))
+        return 0;
+    for (size_t i = 0; i < muster_segment_warning_count(*out); i++)
+        tell_warning(c, muster_segment_warning(*out, i), text, len);
+    return 0;
+}
+
+static int keep_expr(void *payload, const muster_saved *row)
+{
+    *(char **)payload = mem_strdup(row->expr);
+    return 0;
+}
+
+int session_compile_segment(cli *c, muster_segment **out, const char *text)
+{
+    muster_error err;
+    char *expr = NULL;
+    error_clear(&err);
+    if (id_looks_like(text))
+        return tell_usage(c, "an id stands where a segment is meant; the"
+                             " segment comes first");
+    if (!segment_key_is_valid(text))
+        return session_compile(c, out, text, strlen(text));
+    if (muster_audience_find(c->engine, text, keep_expr, &expr, &err) < 0)
+        return tell_status(c, &err, NULL, 0);
+    const bool quiet = c->set.quiet;
+    c->set.quiet = true; /* its warnings were told when it was saved */
+    const int code = session_compile(c, out, expr, strlen(expr));
+    c->set.quiet = quiet;
+    mem_free(expr);
+    return code;
+}
+
+/* ---- one command ---- */
+
+static int check_words(cli *c, const cli_verb *verb, int words)
+{
+    if (words < verb->words_min)
+        return tell_usage(c, words == 0 ? "its arguments are missing"
+                                        : "an argument is missing");
+    if (verb->words_max >= 0 && words > verb->words_max)
+        return tell_usage(c, "too many arguments%s",
+                          verb->takes_expr
+                              ? "; quote the expression: 'geo.country ="
+                                " \"DE\"'"
+                              : "");
+    return 0;
+}
+
+static int run_verb(cli *c, int words, char **argv)
+{
+    const cli_verb *verb = c->sub != NULL ? c->sub : c->verb;
+    if (c->help) {
+        help_verb(c, c->verb, c->sub);
+        return 0;
+    }
+    if (verb->run == NULL) {
+        help_verb(c, c->verb, NULL);
+        return EXIT_USAGE;
+    }
+    if (c->set.format == FORMAT_MSGPACK && strcmp(verb->name, "generate"))
+        return tell_usage(c, "only generate writes msgpack");
+    const int code = check_words(c, verb, words);
+    return code != 0 ? code : verb->run(c, words, argv);
+}
+
+int session_run(cli *c, int argc, char **argv)
+{
+    int words = 0;
+    int code = options_parse(c, argc, argv, &words);
+    if (code != 0)
+        return code;
+    if (c->version && c->verb == NULL)
+        c->verb = cli_verb_find("version");
+    if (c->verb != NULL)
+        return run_verb(c, words, argv);
+    if (c->help) {
+        help_overview(c, stdout);
+        return 0;
+    }
+    help_overview(c, stderr);
+    return EXIT_USAGE;
+}
