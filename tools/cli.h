@@ -150,9 +150,9 @@ struct cli {
     bool version;
     cli_given given[CLI_FLAGS_GIVEN_MAX];
     size_t given_count;
-    bool in_shell;
     muster_engine *engine; /* NULL until session_open */
     muster_open_mode mode;
+    cli_settings opened; /* what it was opened with; texts compared by place */
     muster_scope *scope;
     buffer out; /* on its way to stdout */
     json_writer json;
@@ -239,6 +239,8 @@ void out_json_end(cli *c);
  * when every column has its cell. Table and md wait for the end (or for
  * ROWS_HELD_MAX rows) to know the widths. */
 rows *rows_open(cli *c, const char *list, const column *columns, size_t n);
+/* The same for a single row; in JSON an object, not an array. */
+rows *rows_open_one(cli *c, const char *key, const column *columns, size_t n);
 void rows_text(rows *r, muster_text v);
 void rows_str(rows *r, const char *v); /* NULL or "": as rows_null */
 void rows_uint(rows *r, uint64_t v);
@@ -271,6 +273,7 @@ typedef struct human_text {
 human_text human_count(uint64_t v);                  /* 1,204,331 */
 human_text human_change(const cli *c, int64_t v);    /* -12,310 */
 human_text human_share(double v);                    /* 2.50 % */
+human_text human_double(double v);                   /* 0.149 */
 human_text human_rate(double v);                     /* 2.31 M */
 human_text human_bytes(double v);                    /* 412 MB */
 human_text human_time(muster_time t);                /* 2026-11-21 12:03:07 */

@@ -10,6 +10,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "base/error.h"
@@ -80,6 +81,9 @@ static int take_sources(cli *c, segment_set *set, int argc, char **argv)
         return segment_file_read(c, add_file(set), word);
     if (id_looks_like(word))
         return tell_usage(c, "an id stands where an expression is meant");
+    if (strchr(word, '/') != NULL && strpbrk(word, " \"(=") == NULL)
+        return tell_error(c, EXIT_USAGE, "cannot read %s: %s", word,
+                          strerror(ENOENT));
     return take_text(c, set, "expression", word);
 }
 

@@ -384,13 +384,13 @@ static int cmd_load(cli *c, int argc, char **argv)
 
 static const cli_flag load_flags[] = {
     {"input-format", 'i', "FORMAT", "auto ndjson csv msgpack",
-     "form of the input (found out from its first bytes)"},
-    {"provider", 0, "NAME", NULL,
-     "who says it, where a record does not tell (default)"},
+     "ndjson, csv or msgpack (told by the first bytes)"},
+    {"provider", 0, "PROVIDER", NULL,
+     "who says it, where a record does not tell"},
     {"map", 0, "FILE", NULL, "mapping of other shapes (not offered yet)"},
     {"load-id", 0, "ID", NULL,
-     "name of this load; repeated, it continues instead of counting twice"},
-    {"rejects", 0, "FILE", NULL, "write every refused record's place as NDJSON"},
+     "name of the load; repeated, it goes on, not twice"},
+    {"rejects", 0, "FILE", NULL, "write the place of every refused record, NDJSON"},
     {"max-errors", 0, "N", NULL, "stop after N refused records (never)"},
     {"dry-run", 0, NULL, NULL, "read and judge, store nothing"},
     CLI_FLAG_END};

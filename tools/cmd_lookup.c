@@ -142,7 +142,7 @@ static int lookup_many(lookup *l, int argc, char **argv)
     out_close(c);
     if (code != 0 || l->refused == 0)
         return code;
-    tell(c, "%s of the ids were refused", human_count(l->refused).text);
+    tell(c, "ids refused: %s", human_count(l->refused).text);
     return EXIT_PARTIAL;
 }
 

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 
 #define HELP_BYTES_MAX ((size_t)1 << 20)
-#define FLAG_COLUMN 24
+#define FLAG_COLUMN 30
 
 /* ---- pieces ---- */
 
@@ -25,9 +25,9 @@ static void put_flag(buffer *b, const cli_flag *f)
     buffer_printf(b, "--%s", f->name);
     if (f->value != NULL)
         buffer_printf(b, " %s", f->value);
-    do
+    do {
         buffer_put_u8(b, ' ');
-    while (b->len - start < FLAG_COLUMN);
+    } while (b->len - start < FLAG_COLUMN);
     buffer_printf(b, "%s\n", f->help);
 }
 
@@ -50,7 +50,17 @@ static void put_indented(buffer *b, const char *text, const char *before)
     }
 }
 
-/* Calls for each number in "0 2 130". */
+/* A text as it stands, ended by a line end. */
+static void put_about(buffer *b, const char *text)
+{
+    const size_t n = strlen(text);
+    buffer_put_str(b, "\n");
+    buffer_put(b, text, n);
+    if (n > 0 && text[n - 1] != '\n')
+        buffer_put_u8(b, '\n');
+}
+
+/* A line for each number in "0 2 130". */
 static void put_exits(buffer *b, const char *exits)
 {
     char *end = NULL;
@@ -95,7 +105,7 @@ static void put_verb(buffer *b, const cli_verb *verb, const cli_verb *sub)
     put_usage(b, verb, sub);
     buffer_printf(b, "\n%s.\n", v->summary);
     if (v->about != NULL)
-        buffer_printf(b, "\n%s", v->about);
+        put_about(b, v->about);
     if (v->subs != NULL)
         put_subs(b, v);
     if (v->flags != NULL) {
@@ -167,11 +177,14 @@ static void put_md_verb(buffer *b, const cli_verb *verb, const cli_verb *sub)
         buffer_put_str(b, "```\n");
     }
     if (v->about != NULL)
-        buffer_printf(b, "\n%s", v->about);
+        put_about(b, v->about);
     if (v->flags != NULL)
         put_md_flags(b, v->flags);
-    if (v->examples != NULL)
-        buffer_printf(b, "\n```text\n%s```\n", v->examples);
+    if (v->examples != NULL) {
+        buffer_put_str(b, "\n```text");
+        put_about(b, v->examples);
+        buffer_put_str(b, "```\n");
+    }
     if (v->exits != NULL)
         buffer_printf(b, "\nExit codes: %s.\n", v->exits);
     for (const cli_verb *s = v->subs; s != NULL && s->name != NULL; s++)

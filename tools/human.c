@@ -61,6 +61,13 @@ human_text human_share(double v)
     return h;
 }
 
+human_text human_double(double v)
+{
+    human_text h;
+    snprintf(h.text, sizeof h.text, "%.3f", v);
+    return h;
+}
+
 /* Three digits and a unit of a thousand each. */
 static human_text scaled(double v, const char *const *units, size_t count)
 {

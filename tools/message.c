@@ -174,9 +174,11 @@ static void put_caret(const cli *c, buffer *b, const muster_error *err,
             *next++ = '\0';
         const bool last = next == NULL;
         buffer_put_str(b, "\n  ");
+        const size_t blank = last ? strspn(line, " ") : 0;
+        buffer_put(b, line, blank);
         if (last && c->set.color_err)
             buffer_put_str(b, color);
-        out_put_safe(b, c, text_of(line));
+        out_put_safe(b, c, text_of(line + blank));
         if (last && err->suggestion[0] != '\0') {
             buffer_put_u8(b, ' ');
             put_suggestion(b, c, err);

@@ -48,19 +48,19 @@ static int set_version(cli *c, const char *value);
 const cli_flag cli_global_flags[] = {
     {"data", 0, "DIR", NULL,
      "data directory (MUSTER_DATA; ./muster-data)"},
-    {"server", 0, "URL", NULL, "ask a server (MUSTER_SERVER; not offered yet)"},
+    {"server", 0, "URL", NULL, "a server instead (MUSTER_SERVER; not offered yet)"},
     {"now", 0, "TIME", NULL,
-     "ask as of this time: RFC 3339, a date, or seconds since 1970"},
+     "as of: RFC 3339, a date, or seconds since 1970"},
     {"format", 'o', "FORMAT", "table tsv csv json ndjson md msgpack",
-     "form of the answer: table tsv csv json ndjson md"},
+     "table, tsv, csv, json, ndjson or md"},
     {"json", 0, NULL, NULL, "same as --format json"},
     {"csv", 0, NULL, NULL, "same as --format csv"},
     {"ndjson", 0, NULL, NULL, "same as --format ndjson"},
     {"no-header", 0, NULL, NULL, "leave out the line of column names"},
     {"key-file", 0, "FILE", NULL,
      "secret key of the pseudonyms (DIR/muster.key)"},
-    {"progress", 0, "WHEN", "auto never json", "progress of load on stderr"},
-    {"color", 0, "WHEN", "auto always never", "colours (also NO_COLOR)"},
+    {"progress", 0, "WHEN", "auto never json", "of load, on stderr: auto, never or json"},
+    {"color", 0, "WHEN", "auto always never", "auto, always or never (also NO_COLOR)"},
     {"quiet", 'q', NULL, NULL, "errors only on stderr"},
     {"verbose", 'v', NULL, NULL, "more on stderr"},
     {"help", 'h', NULL, NULL, "help of the verb"},
@@ -72,6 +72,10 @@ static const flag_fn global_set[] = {
     set_data,  set_server,   set_now,       set_format,   set_json,
     set_csv,   set_ndjson,   set_no_header, set_key_file, set_progress,
     set_color, set_quiet,    set_verbose,   set_help,     set_version};
+
+_Static_assert(sizeof global_set / sizeof *global_set + 1 ==
+                   sizeof cli_global_flags / sizeof *cli_global_flags,
+               "one function for each global flag");
 
 /* Place of `word` among the words of `list`; -1 when it is not there. */
 static int choice_of(const char *list, const char *word)
@@ -117,7 +121,7 @@ bool options_parse_time(const char *text, muster_time *out)
         *out = seconds;
     else if (!clock_parse_time(text_of(text), out))
         return false;
-    return *out != 0 && *out >= CLOCK_TIME_MIN && *out <= CLOCK_TIME_MAX;
+    return *out > 0 && *out <= CLOCK_TIME_MAX;
 }
 
 static int set_data(cli *c, const char *value)

@@ -49,6 +49,7 @@ struct rows {
     size_t held;    /* rows in it */
     size_t widths[COLUMNS_MAX];
     bool titled;    /* the header is out */
+    bool single;    /* no array around it in JSON */
 };
 
 /* ---- stdout ---- */
@@ -387,7 +388,7 @@ static void put_separated_titles(rows *r, char separator)
     buffer_put_u8(&r->c->out, '\n');
 }
 
-rows *rows_open(cli *c, const char *list, const column *columns, size_t n)
+static rows *rows_new(cli *c, const column *columns, size_t n)
 {
     ASSERT(n > 0 && n <= COLUMNS_MAX);
     rows *r = mem_zalloc(sizeof *r);
@@ -396,19 +397,32 @@ rows *rows_open(cli *c, const char *list, const column *columns, size_t n)
     if (is_held(r))
         for (size_t i = 0; i < n; i++)
             r->widths[i] = strlen(columns[i].key);
+    if (c->set.format == FORMAT_TSV && c->set.header)
+        put_separated_titles(r, '\t');
+    if (c->set.format == FORMAT_CSV && c->set.header)
+        put_separated_titles(r, ',');
+    return r;
+}
+
+rows *rows_open(cli *c, const char *list, const column *columns, size_t n)
+{
     if (c->set.format == FORMAT_JSON)
         json_open_array(out_member(c, list));
-    else if (c->set.format == FORMAT_TSV && c->set.header)
-        put_separated_titles(r, '\t');
-    else if (c->set.format == FORMAT_CSV && c->set.header)
-        put_separated_titles(r, ',');
+    return rows_new(c, columns, n);
+}
+
+rows *rows_open_one(cli *c, const char *key, const column *columns, size_t n)
+{
+    rows *r = rows_new(c, columns, n);
+    r->single = true;
+    out_member(c, key);
     return r;
 }
 
 void rows_close(rows *r)
 {
     ASSERT(r->at == 0);
-    if (r->c->set.format == FORMAT_JSON)
+    if (r->c->set.format == FORMAT_JSON && !r->single)
         json_close(&r->c->json);
     else if (is_held(r) && (r->held > 0 || !r->titled))
         put_held(r);
@@ -634,6 +648,8 @@ void rows_double(rows *r, double v)
     } else if (r->c->set.format == FORMAT_TABLE &&
                r->columns[r->at].type == COLUMN_SHARE) {
         put_plain(r, text_of(human_share(v).text));
+    } else if (r->c->set.format == FORMAT_TABLE) {
+        put_plain(r, text_of(human_double(v).text));
     } else {
         buffer digits; /* as JSON writes it */
         json_writer w;

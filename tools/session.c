@@ -17,10 +17,17 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+/* Asked by verbs that can do something without one; a directory without the
+ * database is none yet. */
 bool session_exists(const cli *c)
 {
     struct stat st;
-    return stat(c->set.data_dir, &st) == 0;
+    buffer path;
+    buffer_init(&path, 64 * 1024);
+    buffer_printf(&path, "%s/muster.db", c->set.data_dir);
+    const bool found = stat(buffer_cstr(&path), &st) == 0;
+    buffer_release(&path);
+    return found;
 }
 
 /* "No such directory" is no answer about data: it is told as wrong usage. */
@@ -29,9 +36,16 @@ static int tell_open(const cli *c, const muster_error *err)
     const int code = tell_status(c, err, NULL, 0);
     if (err->code != MUSTER_ENOTFOUND)
         return code;
-    tell(c, "name a data directory with --data DIR or MUSTER_DATA, or make"
-            " one: muster load FILE");
+    tell(c, "or name another with --data DIR or MUSTER_DATA");
     return EXIT_USAGE;
+}
+
+/* A line of the shell may name another directory, key or time. */
+static bool is_as_opened(const cli *c)
+{
+    return c->opened.data_dir == c->set.data_dir &&
+           c->opened.key_file == c->set.key_file &&
+           c->opened.now == c->set.now;
 }
 
 int session_open(cli *c, muster_open_mode mode)
@@ -40,7 +54,7 @@ int session_open(cli *c, muster_open_mode mode)
     muster_engine_options options = MUSTER_ENGINE_OPTIONS_INIT;
     muster_error err;
     error_clear(&err);
-    if (c->engine != NULL && c->mode >= mode)
+    if (c->engine != NULL && c->mode >= mode && is_as_opened(c))
         return 0;
     if (server != NULL && *server != '\0')
         return tell_error(c, EXIT_USAGE,
@@ -56,6 +70,7 @@ int session_open(cli *c, muster_open_mode mode)
         return tell_open(c, &err);
     }
     c->mode = mode;
+    c->opened = c->set;
     if (muster_scope_new(&c->scope, "cli", MUSTER_PURPOSE_ANALYSIS, NULL,
                          &err) < 0)
         return tell_status(c, &err, NULL, 0);

@@ -346,6 +346,7 @@ int catalog_attribute_check(const catalog *c, muster_text name,
 catalog_attribute *catalog_attribute_append(catalog *c, muster_text name,
                                             const catalog_attribute *def)
 {
+    ASSERT(catalog_is_attribute_name(name));
     const uint32_t i = names_add(&c->attribute_names, &c->texts, c->seed, name);
     ASSERT(i < MUSTER_ATTRIBUTES_MAX);
     catalog_attribute *row = arena_alloc(&c->texts, sizeof *row);
@@ -568,6 +569,7 @@ size_t catalog_space_count(const catalog *c)
 
 catalog_space *catalog_space_append(catalog *c, muster_text name, bool declared)
 {
+    ASSERT(catalog_is_provider_name(name));
     const uint32_t i = names_add(&c->space_names, &c->texts, c->seed, name);
     ASSERT(i < MUSTER_SPACES_MAX);
     catalog_space *row = arena_alloc(&c->texts, sizeof *row);

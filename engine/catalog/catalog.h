@@ -20,6 +20,8 @@
  * Persistence: the catalog knows none. `catalog_watch` reports each new or
  * changed row so that the wiring can write it where it likes, and
  * catalog_restore_* puts rows back with their numbers.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CATALOG_CATALOG_H
 #define CATALOG_CATALOG_H

@@ -211,6 +211,7 @@ static void leave(catalog_file *f)
 static int read_member(catalog_file *f, const key_row *rows, size_t count,
                        const json_value *v, unsigned *seen, void *target)
 {
+    ASSERT(f->depth > 0 && count < 32);
     const muster_text key = f->path[f->depth - 1];
     for (size_t i = 0; i < count; i++) {
         if (!text_is(key, rows[i].key))
@@ -592,6 +593,7 @@ static const key_row file_keys[] = {
 
 static int too_many(catalog_file *f, const char *key, unsigned max)
 {
+    ASSERT(max > 0);
     f->depth = 0;
     enter(f, text_of(key));
     return fail(f, MUSTER_ELIMIT, "too_many", true,

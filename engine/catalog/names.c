@@ -9,8 +9,9 @@
  * bits agree. The seed of the hash is the caller's, one per process: texts
  * come from outside and shall not be chosen to collide.
  *
- * Cost: one probe; 16 + 5 to 11 bytes per text beside the text. Threads: one
- * writer, readers only while nobody writes.
+ * Cost: one probe; 16 + 5 to 11 bytes per text beside the text (which the
+ * arena rounds up to 16). Threads: one writer, readers only while nobody
+ * writes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

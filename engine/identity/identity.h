@@ -11,6 +11,8 @@
  * texts never quote it; (2) `identity_raw` is sealed: no file outside
  * engine/identity reads its members (tests/tidy enforces it); (3) the key
  * bytes are in locked, zeroed-after-use memory (sodium_malloc).
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef IDENTITY_IDENTITY_H
 #define IDENTITY_IDENTITY_H

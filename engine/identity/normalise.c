@@ -206,6 +206,7 @@ static bool is_clean(muster_text t)
 
 static size_t copy_mapped(char *out, muster_text id, char (*map)(char))
 {
+    ASSERT(id.len <= MUSTER_ID_BYTES_MAX);
     for (size_t i = 0; i < id.len; i++)
         out[i] = map(id.ptr[i]);
     return id.len;
@@ -215,6 +216,7 @@ static size_t copy_mapped(char *out, muster_text id, char (*map)(char))
 
 static size_t normal_as_is(char *out, muster_text id)
 {
+    ASSERT(id.len > 0 && id.len <= MUSTER_ID_BYTES_MAX);
     if (!is_clean(id))
         return 0;
     memcpy(out, id.ptr, id.len);
@@ -307,6 +309,7 @@ static const space_rule rules[] = {
 static const space_rule *rule_of(muster_text space)
 {
     const size_t last = sizeof rules / sizeof rules[0] - 1;
+    ASSERT(rules[last].space.len == 0);
     for (size_t i = 0; i < last; i++)
         if (text_equal(rules[i].space, space))
             return &rules[i];

@@ -234,14 +234,18 @@ void batch_record_id(batch_writer *w, uint32_t space,
     w->id_count++;
 }
 
-void batch_record_fact(batch_writer *w, const fact *f)
+fact *batch_record_slot(batch_writer *w)
 {
     ASSERT(w->building && w->fact_count < MUSTER_RECORD_FACTS_MAX);
-    ASSERT(f->attribute < w->attributes.count);
-    ASSERT(f->term == FACT_NO_TERM || f->term < w->terms.count);
-    mem_grow(&w->facts, &w->fact_capacity, (size_t)w->fact_count + 1,
-             sizeof *w->facts);
-    w->facts[w->fact_count++] = *f;
+    if (w->fact_count == w->fact_capacity)
+        mem_grow(&w->facts, &w->fact_capacity, (size_t)w->fact_count + 1,
+                 sizeof *w->facts);
+    return &w->facts[w->fact_count++];
+}
+
+void batch_record_fact(batch_writer *w, const fact *f)
+{
+    *batch_record_slot(w) = *f;
 }
 
 static inline uint8_t *put_varint(uint8_t *to, uint64_t v)
@@ -289,8 +293,11 @@ static uint8_t *put_event(uint8_t *to, const fact *f, muster_time record_ts)
     return to;
 }
 
-static uint8_t *put_fact(uint8_t *to, const fact *f, muster_time record_ts)
+static uint8_t *put_fact(const batch_writer *w, uint8_t *to, const fact *f,
+                         muster_time record_ts)
 {
+    ASSERT(f->attribute < w->attributes.count);
+    ASSERT(f->term == FACT_NO_TERM || f->term < w->terms.count);
     switch (f->op) {
     case FACT_REMOVE:
     case FACT_SET:
@@ -353,7 +360,7 @@ void batch_record_end(batch_writer *w, uint32_t provider, muster_time ts,
     memcpy(to, w->ids, id_bytes);
     to = put_varint(to + id_bytes, w->fact_count);
     for (uint32_t i = 0; i < w->fact_count; i++)
-        to = put_fact(to, &w->facts[i], ts);
+        to = put_fact(w, to, &w->facts[i], ts);
     w->body.len += (size_t)(to - start);
     w->last_ts = ts;
     w->record_count++;

@@ -24,6 +24,8 @@ uint32_t batch_intern_attribute(batch_writer *w, muster_text name,
                                 bool *is_new);
 uint32_t batch_intern_term(batch_writer *w, uint32_t attribute,
                            muster_text value, bool *is_new);
+/* A fact of the current record to be filled in place, every member. */
+fact *batch_record_slot(batch_writer *w);
 /* Borrowed until the next new attribute. */
 muster_text batch_attribute_name(const batch_writer *w, uint32_t attribute);
 uint32_t batch_space_count(const batch_writer *w);

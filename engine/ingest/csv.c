@@ -497,7 +497,7 @@ static bool next_part(muster_text *list, muster_text *part)
 static bool read_ids(record_front *f, muster_text name, muster_text cell)
 {
     const bool list = memchr(cell.ptr, LIST_SEPARATOR, cell.len) != NULL;
-    record_where where = {"ids", name, list ? 0 : -1, NULL};
+    record_where where = {"ids", &name, list ? 0 : -1, NULL};
     uint32_t space = 0;
     muster_text part;
     if (!record_space(f, &where, &space))
@@ -531,7 +531,7 @@ static bool read_clear(record_front *f, muster_text cell)
 static bool read_list(record_front *f, const char *section, fact_op op,
                       muster_text name, muster_text cell)
 {
-    record_where where = {section, name, 0, NULL};
+    record_where where = {section, &name, 0, NULL};
     uint32_t attribute = 0;
     muster_text part;
     if (!record_attribute(f, name, &where, &attribute))
@@ -544,7 +544,7 @@ static bool read_list(record_front *f, const char *section, fact_op op,
 
 static bool read_set(record_front *f, muster_text name, muster_text cell)
 {
-    const record_where where = {"set", name, -1, NULL};
+    const record_where where = {"set", &name, -1, NULL};
     uint32_t attribute = 0;
     return record_attribute(f, name, &where, &attribute) &&
            record_put_term(f, FACT_TEXT, attribute, cell, &where);
@@ -554,11 +554,17 @@ static bool read_set(record_front *f, muster_text name, muster_text cell)
 static bool read_event(record_front *f, muster_text name, muster_text cell,
                        int64_t index)
 {
-    const record_where where = {"events", {NULL, 0}, index, "value"};
-    fact event = {.op = FACT_EVENT, .ts = f->ts, .count = 1};
-    return record_attribute(f, name, &where, &event.attribute) &&
-           record_term(f, event.attribute, cell, &where, &event.term) &&
-           record_put(f, &event);
+    const record_where where = {"events", NULL, index, "value"};
+    uint32_t attribute = 0;
+    uint32_t term = 0;
+    fact *event = NULL;
+    if (!record_attribute(f, name, &where, &attribute) ||
+        !record_term(f, attribute, cell, &where, &term) ||
+        !record_put(f, FACT_EVENT, attribute, term, &event))
+        return false;
+    event->ts = f->ts;
+    event->count = 1;
+    return true;
 }
 
 static bool read_cell(record_front *f, const csv_column *column,

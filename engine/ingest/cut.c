@@ -139,7 +139,6 @@ static int end_skip(cutter *c, muster_error *err)
 {
     chunk *refused = c->port.get(c->port.payload, c->most);
     refused->kind = CHUNK_TOO_LONG;
-    refused->len = 0;
     refused->offset = c->skip_offset;
     c->skipping = false;
     return put_chunk(c, refused, c->current->offset, err);
@@ -260,12 +259,12 @@ static int start(cutter *c, bool final, muster_error *err)
 /* ---- cutting ---- */
 
 /* How much of what is held can be handed on. */
-static size_t complete_len(const cutter *c, bool final, bool *bad)
+static size_t complete_len(cutter *c, bool final, bool *bad)
 {
     const muster_text text = held(c);
     *bad = false;
     if (c->format == INGEST_MSGPACK)
-        return msgpack_cut(text, bad);
+        return msgpack_cut(c->current, bad);
     if (final)
         return text.len;
     if (c->format == INGEST_CSV)

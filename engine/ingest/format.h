@@ -38,6 +38,9 @@ typedef struct chunk {
     uint64_t start;        /* where the chunk before it ended */
     uint64_t end;          /* offset behind it */
     uint64_t lines_before; /* lines between the chunk before and data[0] */
+    size_t *ends;          /* msgpack: where each record ends in data */
+    size_t end_count;
+    size_t end_capacity;
 } chunk;
 
 /* Where a parser stands in a chunk. */
@@ -103,9 +106,9 @@ void msgpack_skip_begin(msgpack_skip *s);
 msgpack_state msgpack_skip_on(msgpack_skip *s, muster_text bytes,
                               size_t *used);
 bool msgpack_is_map(char first);
-/* Bytes up to the last whole map; *bad when behind it no map starts or one is
- * damaged. */
-size_t msgpack_cut(muster_text bytes, bool *bad);
+/* Bytes up to the last whole map in c, whose ends are noted in c; *bad when
+ * behind it no map starts or one is damaged. */
+size_t msgpack_cut(chunk *c, bool *bad);
 /* Set and return MUSTER_EPARSE: "bad_msgpack", "truncated_msgpack". */
 int msgpack_refuse(uint64_t offset, muster_error *err);
 int msgpack_truncated(uint64_t offset, muster_error *err);

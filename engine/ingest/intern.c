@@ -26,6 +26,7 @@
 /* What a table may keep between batches: what 1 MiB of input needs. */
 #define SLOTS_KEPT_MAX 65536u
 #define BYTES_KEPT_MAX ((size_t)4 << 20)
+#define ODD 0x9e3779b97f4a7c15u
 
 static uint64_t fresh_seed(const intern_table *t)
 {
@@ -62,18 +63,13 @@ void intern_reset(intern_table *t)
     t->bytes_len = 0;
 }
 
-static inline uint64_t load_64(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
+__extension__ typedef unsigned __int128 wide;
 
-static inline uint32_t load_32(const char *p)
+/* Both halves of the product: every bit of a and b moves every bit. */
+static inline uint64_t fold(uint64_t a, uint64_t b)
 {
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
+    const wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 /* Overlapping loads cover every byte of a text of up to 16. */
@@ -85,30 +81,18 @@ static inline uint64_t hash_of(const intern_table *t, uint32_t group,
     if (text.len > 16) {
         low = hash_bytes_seed(text.ptr, text.len, t->seed);
     } else if (text.len >= 8) {
-        low = load_64(text.ptr);
-        high = load_64(text.ptr + text.len - 8);
+        low = intern_load_64(text.ptr);
+        high = intern_load_64(text.ptr + text.len - 8);
     } else if (text.len >= 4) {
-        low = load_32(text.ptr);
-        high = load_32(text.ptr + text.len - 4);
+        low = intern_load_32(text.ptr);
+        high = intern_load_32(text.ptr + text.len - 4);
     } else if (text.len > 0) {
         low = (unsigned char)text.ptr[0];
         low |= (uint64_t)(unsigned char)text.ptr[text.len / 2] << 8;
         low |= (uint64_t)(unsigned char)text.ptr[text.len - 1] << 16;
     }
-    const uint64_t first = hash_mix(low ^ t->seed);
-    return hash_mix(first + high + ((uint64_t)group << 32 | text.len));
-}
-
-/* For short texts memcmp is mostly the price of calling it. */
-static inline bool same_bytes(const char *a, const char *b, size_t len)
-{
-    if (len >= 8 && len <= 16)
-        return load_64(a) == load_64(b) &&
-               load_64(a + len - 8) == load_64(b + len - 8);
-    if (len >= 4 && len < 8)
-        return load_32(a) == load_32(b) &&
-               load_32(a + len - 4) == load_32(b + len - 4);
-    return memcmp(a, b, len) == 0;
+    const uint64_t both = fold(low ^ t->seed, high ^ ~t->seed);
+    return fold(both ^ t->seed, ((uint64_t)group << 32 | text.len) + ODD);
 }
 
 static void rehash(intern_table *t)
@@ -157,8 +141,8 @@ uint32_t intern_put(intern_table *t, uint32_t group, muster_text text,
             continue;
         const uint32_t number = t->slots[at].number - 1;
         const intern_entry *e = &t->entries[number];
-        if (e->group == group && e->len == text.len &&
-            same_bytes(t->bytes + e->offset, text.ptr, text.len)) {
+        if (e->group == group &&
+            intern_same(intern_text(t, number), text)) {
             *is_new = false;
             return number;
         }

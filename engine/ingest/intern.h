@@ -33,6 +33,42 @@ typedef struct intern_table {
     uint64_t seed;
 } intern_table;
 
+static inline uint64_t intern_load_64(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint32_t intern_load_32(const char *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* text_equal for texts that are mostly short: up to 16 bytes, where a call
+ * of memcmp is most of its price, by loads that overlap. */
+static inline bool intern_same(muster_text a, muster_text b)
+{
+    const size_t len = a.len;
+    if (len != b.len)
+        return false;
+    if (len > 16)
+        return memcmp(a.ptr, b.ptr, len) == 0;
+    if (len >= 8)
+        return intern_load_64(a.ptr) == intern_load_64(b.ptr) &&
+               intern_load_64(a.ptr + len - 8) ==
+                   intern_load_64(b.ptr + len - 8);
+    if (len >= 4)
+        return intern_load_32(a.ptr) == intern_load_32(b.ptr) &&
+               intern_load_32(a.ptr + len - 4) ==
+                   intern_load_32(b.ptr + len - 4);
+    return len == 0 ||
+           (a.ptr[0] == b.ptr[0] && a.ptr[len / 2] == b.ptr[len / 2] &&
+            a.ptr[len - 1] == b.ptr[len - 1]);
+}
+
 void intern_init(intern_table *t);
 void intern_release(intern_table *t);
 /* Forgets all texts, keeps memory of an ordinary size. */

@@ -98,65 +98,54 @@ static uint64_t big_endian(const uint8_t *bytes, size_t len)
     return v;
 }
 
-/* The head of one value at `at`, of `left` bytes; its length, 0 when it is
- * not whole, SIZE_MAX when it is none. */
-static inline size_t skip_head(msgpack_skip *s, const uint8_t *at, size_t left)
+/* The head of a value that is none of the short ones: bytes behind it in
+ * *at, new values in s. False when it is not whole or no msgpack (*bad). */
+static bool skip_long(msgpack_skip *s, const uint8_t *p, size_t len,
+                      size_t *at, bool *bad)
 {
-    const uint8_t first = at[0];
-    if (first <= 0x7f || first >= 0xe0)
-        return 1; /* small integers */
-    if (first <= 0x8f) {
-        s->values += 2u * (first & 0x0fu);
-        return 1;
-    }
-    if (first <= 0x9f) {
-        s->values += first & 0x0fu;
-        return 1;
-    }
-    if (first <= 0xbf) {
-        s->raw = first & 0x1fu;
-        return 1;
-    }
-    const skip_row *row = &skip_rows[first - 0xc0];
-    if (row->unit == UNIT_BAD)
-        return SIZE_MAX;
-    if (left < 1u + row->length_bytes)
-        return 0;
-    const uint64_t length = big_endian(at + 1, row->length_bytes);
+    const skip_row *row = &skip_rows[p[*at] - 0xc0];
+    *bad = row->unit == UNIT_BAD;
+    if (*bad || len - *at < 1u + row->length_bytes)
+        return false;
+    const uint64_t length = big_endian(p + *at + 1, row->length_bytes);
+    *at += 1u + row->length_bytes;
     if (row->unit == UNIT_RAW)
-        s->raw = length + row->raw;
+        *at += length + row->raw;
     else
         s->values += row->unit == UNIT_PAIRS ? length * 2 : length;
-    return 1u + row->length_bytes;
+    *bad = s->values > VALUES_LIMIT;
+    return !*bad;
 }
 
 msgpack_state msgpack_skip_on(msgpack_skip *s, muster_text bytes,
                               size_t *used)
 {
     const uint8_t *p = (const uint8_t *)bytes.ptr;
-    size_t at = 0;
-    msgpack_state state = MSGPACK_DONE;
-    while (state == MSGPACK_DONE && (s->raw > 0 || s->values > 0)) {
-        const size_t left = bytes.len - at;
-        const size_t raw = s->raw < left ? (size_t)s->raw : left;
-        at += raw;
-        s->raw -= raw;
-        if (s->raw > 0 || (at == bytes.len && s->values > 0)) {
-            state = MSGPACK_MORE;
-        } else if (s->values > 0) {
-            const size_t head = skip_head(s, p + at, bytes.len - at);
-            if (head == 0) {
-                state = MSGPACK_MORE;
-            } else if (head == SIZE_MAX || s->values > VALUES_LIMIT) {
-                state = MSGPACK_BAD;
-            } else {
-                s->values--;
-                at += head;
-            }
+    const size_t len = bytes.len;
+    size_t at = s->raw < len ? (size_t)s->raw : len;
+    bool bad = false;
+    s->raw -= at;
+    while (s->values > 0 && at < len) {
+        const uint8_t first = p[at];
+        if (first >= 0xa0 && first <= 0xbf) {
+            at += 1 + (first & 0x1fu); /* str */
+        } else if (first <= 0x7f || first >= 0xe0) {
+            at++; /* integer */
+        } else if (first <= 0x9f) {
+            s->values += first <= 0x8f ? 2 * (first & 0x0fu) : first & 0x0fu;
+            at++;
+        } else if (!skip_long(s, p, len, &at, &bad)) {
+            *used = at;
+            return bad ? MSGPACK_BAD : MSGPACK_MORE;
         }
+        s->values--;
+    }
+    if (at > len) {
+        s->raw = at - len;
+        at = len;
     }
     *used = at;
-    return state;
+    return s->values > 0 || s->raw > 0 ? MSGPACK_MORE : MSGPACK_DONE;
 }
 
 bool msgpack_is_map(char first)
@@ -178,17 +167,21 @@ static msgpack_state measure_map(muster_text bytes, size_t *len)
     return msgpack_skip_on(&skip, bytes, len);
 }
 
-size_t msgpack_cut(muster_text bytes, bool *bad)
+size_t msgpack_cut(chunk *c, bool *bad)
 {
     size_t cut = 0;
     size_t len = 0;
     msgpack_state state = MSGPACK_DONE;
-    do {
-        state = measure_map(
-            text_make(bytes.ptr + cut, bytes.len - cut), &len);
-        if (state == MSGPACK_DONE)
-            cut += len;
-    } while (state == MSGPACK_DONE);
+    c->end_count = 0;
+    for (;;) {
+        state = measure_map(text_make(c->data + cut, c->len - cut), &len);
+        if (state != MSGPACK_DONE)
+            break;
+        cut += len;
+        mem_grow(&c->ends, &c->end_capacity, c->end_count + 1,
+                 sizeof *c->ends);
+        c->ends[c->end_count++] = cut;
+    }
     *bad = state == MSGPACK_BAD;
     return cut;
 }
@@ -237,62 +230,74 @@ static bool ext_seconds(const msgpack_object_ext *ext, int64_t *out)
     return true;
 }
 
-static inline tree_value tree_of(const msgpack_object *o)
+static const tree_node *node_of(const msgpack_object *o)
 {
-    tree_value t = {.kind = TREE_OTHER, .node = o};
+    return (const tree_node *)(const void *)o;
+}
+
+static const msgpack_object *object_of(const tree_node *node)
+{
+    return (const msgpack_object *)(const void *)node;
+}
+
+static tree_value value_of_ext(const msgpack_object *o)
+{
+    tree_value v = {.kind = TREE_TIME};
+    if (!ext_seconds(&o->via.ext, &v.as.integer))
+        v.kind = TREE_OTHER;
+    return v;
+}
+
+static tree_value value_msgpack(const tree_node *node)
+{
+    const msgpack_object *o = object_of(node);
+    tree_value v = {.kind = TREE_OTHER, .as.node = node};
     switch (o->type) {
-    case MSGPACK_OBJECT_NIL:
-        t.kind = TREE_NULL;
-        break;
-    case MSGPACK_OBJECT_BOOLEAN:
-        t.kind = TREE_BOOL;
-        t.integer = o->via.boolean;
-        break;
+    case MSGPACK_OBJECT_STR:
+        return (tree_value){TREE_TEXT, o->via.str.size, {o->via.str.ptr}};
     case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        t.kind = o->via.u64 <= INT64_MAX ? TREE_INT : TREE_NUMBER;
-        t.integer = (int64_t)(o->via.u64 & INT64_MAX);
+        v.kind = TREE_NUMBER;
+        if (o->via.u64 <= INT64_MAX)
+            return (tree_value){.kind = TREE_INT, .as.integer = o->via.i64};
         break;
     case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        t.kind = TREE_INT;
-        t.integer = o->via.i64;
-        break;
+        return (tree_value){.kind = TREE_INT, .as.integer = o->via.i64};
     case MSGPACK_OBJECT_FLOAT32:
     case MSGPACK_OBJECT_FLOAT64:
-        t.kind = TREE_NUMBER;
+        v.kind = TREE_NUMBER;
         break;
-    case MSGPACK_OBJECT_STR:
-        t.kind = TREE_TEXT;
-        t.text = text_make(o->via.str.ptr, o->via.str.size);
-        break;
+    case MSGPACK_OBJECT_BOOLEAN:
+        return (tree_value){.kind = TREE_BOOL,
+                            .as.integer = o->via.boolean};
     case MSGPACK_OBJECT_ARRAY:
-        t.kind = TREE_LIST;
+        v.kind = TREE_LIST;
         break;
     case MSGPACK_OBJECT_MAP:
-        t.kind = TREE_MAP;
+        v.kind = TREE_MAP;
+        break;
+    case MSGPACK_OBJECT_NIL:
+        v.kind = TREE_NULL;
         break;
     case MSGPACK_OBJECT_EXT:
-        t.kind = ext_seconds(&o->via.ext, &t.integer) ? TREE_TIME
-                                                      : TREE_OTHER;
-        break;
+        return value_of_ext(o);
     case MSGPACK_OBJECT_BIN:
         break;
     }
-    return t;
+    return v;
 }
 
-static tree_iter walk_msgpack(const tree_value *v)
+static tree_iter walk_msgpack(const tree_node *node)
 {
-    const msgpack_object *o = v->node;
-    if (v->kind == TREE_MAP)
-        return (tree_iter){
-            .cursor = o->via.map.ptr,
-            .left = o->via.map.size,
-            .map = true,
-        };
-    return (tree_iter){
-        .cursor = o->via.array.ptr,
-        .left = o->via.array.size,
-    };
+    const msgpack_object *o = object_of(node);
+    tree_iter it = {.object = o->type == MSGPACK_OBJECT_MAP};
+    if (it.object) {
+        it.cursor = (const tree_node *)(const void *)o->via.map.ptr;
+        it.left = o->via.map.size;
+    } else {
+        it.cursor = node_of(o->via.array.ptr);
+        it.left = o->via.array.size;
+    }
+    return it;
 }
 
 static bool next_msgpack(tree_iter *it)
@@ -300,18 +305,17 @@ static bool next_msgpack(tree_iter *it)
     if (it->left == 0)
         return false;
     it->left--;
-    if (!it->map) {
-        const msgpack_object *o = it->cursor;
-        it->value = tree_of(o);
-        it->cursor = o + 1;
+    if (!it->object) {
+        it->value = it->cursor;
+        it->cursor = node_of(object_of(it->cursor) + 1);
         return true;
     }
-    const msgpack_object_kv *pair = it->cursor;
-    it->key_is_text = pair->key.type == MSGPACK_OBJECT_STR;
-    if (it->key_is_text)
+    const msgpack_object_kv *pair = (const void *)it->cursor;
+    it->key = text_make(NULL, 0);
+    if (pair->key.type == MSGPACK_OBJECT_STR)
         it->key = text_make(pair->key.via.str.ptr, pair->key.via.str.size);
-    it->value = tree_of(&pair->val);
-    it->cursor = pair + 1;
+    it->value = node_of(&pair->val);
+    it->cursor = (const tree_node *)(const void *)(pair + 1);
     return true;
 }
 
@@ -336,9 +340,9 @@ static int scale_float(double v, bool single, int64_t *out)
     return 0;
 }
 
-static int scaled_msgpack(const tree_value *v, int64_t *out)
+static int scaled_msgpack(const tree_node *node, int64_t *out)
 {
-    const msgpack_object *o = v->node;
+    const msgpack_object *o = object_of(node);
     if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
         return MUSTER_ELIMIT; /* it would be a TREE_INT if it fitted */
     return scale_float(o->via.f64, o->type == MSGPACK_OBJECT_FLOAT32, out);
@@ -347,6 +351,7 @@ static int scaled_msgpack(const tree_value *v, int64_t *out)
 static const tree_source msgpack_source = {
     walk_msgpack,
     next_msgpack,
+    value_msgpack,
     scaled_msgpack,
 };
 
@@ -366,9 +371,9 @@ static void read_map(msgpack_parser *p, record_front *f, muster_text bytes,
     const msgpack_unpack_return rc =
         msgpack_unpack(bytes.ptr, bytes.len, &used, &p->zone, &object);
     if (rc == MSGPACK_UNPACK_SUCCESS || rc == MSGPACK_UNPACK_EXTRA_BYTES) {
-        const tree_value tree = tree_of(&object);
+        const tree_value tree = value_msgpack(node_of(&object));
         record_begin(f, place);
-        if (record_read_tree(f, &msgpack_source, &tree))
+        if (record_read_tree(f, &msgpack_source, tree))
             record_end(f);
     } else {
         record_refuse_at(f, place, INGEST_BAD_MSGPACK,
@@ -377,14 +382,26 @@ static void read_map(msgpack_parser *p, record_front *f, muster_text bytes,
     msgpack_zone_clear(&p->zone);
 }
 
+/* Length of the map at the cursor; the cutter knows it if there was one. */
+static msgpack_state next_len(const chunk *c, const chunk_cursor *cursor,
+                              size_t *len)
+{
+    if (c->end_count > 0) {
+        ASSERT(cursor->line < c->end_count);
+        *len = c->ends[cursor->line] - cursor->at;
+        return MSGPACK_DONE;
+    }
+    return measure_map(text_make(c->data + cursor->at, c->len - cursor->at),
+                       len);
+}
+
 void msgpack_read(msgpack_parser *p, record_front *f, const chunk *c,
                   chunk_cursor *cursor, bool whole)
 {
     while (cursor->at < c->len && (whole || !parser_is_full(f))) {
         const uint64_t offset = c->offset + cursor->at;
-        muster_text bytes =
-            text_make(c->data + cursor->at, c->len - cursor->at);
-        const msgpack_state state = measure_map(bytes, &bytes.len);
+        size_t len = 0;
+        const msgpack_state state = next_len(c, cursor, &len);
         if (state != MSGPACK_DONE) {
             f->fatal = state == MSGPACK_BAD
                            ? msgpack_refuse(offset, &f->error)
@@ -392,8 +409,9 @@ void msgpack_read(msgpack_parser *p, record_front *f, const chunk *c,
             cursor->at = c->len;
             return;
         }
-        cursor->at += bytes.len;
+        const muster_text map = text_make(c->data + cursor->at, len);
+        cursor->at += len;
         cursor->line++;
-        read_map(p, f, bytes, (record_place){cursor->line, offset});
+        read_map(p, f, map, (record_place){cursor->line, offset});
     }
 }

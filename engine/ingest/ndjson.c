@@ -34,70 +34,40 @@ void ndjson_parser_free(ndjson_parser *p)
 
 /* ---- JSON as a tree ---- */
 
+static inline tree_value node_of(tree_kind kind, const json_value *v)
+{
+    return (tree_value){.kind = kind, .as.node = v};
+}
+
 static tree_value tree_of(const json_value *v)
 {
-    tree_value t = {.kind = TREE_NULL, .node = v};
     switch (json_typeof(v)) {
+    case JSON_STRING: {
+        const muster_text text = json_string(v);
+        return (tree_value){TREE_TEXT, (uint32_t)text.len, {text.ptr}};
+    }
+    case JSON_INT:
+        return (tree_value){.kind = TREE_INT, .as.integer = json_int(v)};
+    case JSON_BOOL:
+        return (tree_value){.kind = TREE_BOOL, .as.integer = json_bool(v)};
+    case JSON_NUMBER:
+        return node_of(TREE_NUMBER, v);
+    case JSON_ARRAY:
+        return node_of(TREE_LIST, v);
+    case JSON_OBJECT:
+        return node_of(TREE_MAP, v);
     case JSON_NULL:
         break;
-    case JSON_BOOL:
-        t.kind = TREE_BOOL;
-        t.integer = json_bool(v);
-        break;
-    case JSON_INT:
-        t.kind = TREE_INT;
-        t.integer = json_int(v);
-        break;
-    case JSON_NUMBER:
-        t.kind = TREE_NUMBER;
-        break;
-    case JSON_STRING:
-        t.kind = TREE_TEXT;
-        t.text = json_string(v);
-        break;
-    case JSON_ARRAY:
-        t.kind = TREE_LIST;
-        break;
-    case JSON_OBJECT:
-        t.kind = TREE_MAP;
-        break;
     }
-    return t;
+    return node_of(TREE_NULL, v);
 }
 
-static tree_iter walk_json(const tree_value *v)
-{
-    const json_iter it = json_iter_of(v->node);
-    return (tree_iter){
-        .cursor = it.cursor,
-        .left = it.left,
-        .map = it.object,
-        .key_is_text = true,
-    };
-}
-
-static bool next_json(tree_iter *it)
-{
-    json_iter inner = {
-        .cursor = it->cursor,
-        .left = it->left,
-        .object = it->map,
-    };
-    if (!json_next(&inner))
-        return false;
-    it->cursor = inner.cursor;
-    it->left = inner.left;
-    it->key = inner.key;
-    it->value = tree_of(inner.value);
-    return true;
-}
-
-static int scaled_json(const tree_value *v, int64_t *out)
-{
-    return json_scaled(v->node, out);
-}
-
-static const tree_source json_source = {walk_json, next_json, scaled_json};
+static const tree_source json_source = {
+    json_iter_of,
+    json_next,
+    tree_of,
+    json_scaled,
+};
 
 /* ---- lines ---- */
 
@@ -135,7 +105,7 @@ static void read_line(ndjson_parser *p, record_front *f, muster_text line,
         return;
     }
     record_begin(f, place);
-    if (record_read_tree(f, &json_source, &tree))
+    if (record_read_tree(f, &json_source, tree))
         record_end(f);
 }
 

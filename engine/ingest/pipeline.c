@@ -95,14 +95,15 @@ static chunk *get_chunk(void *payload, size_t capacity)
     unlock(in);
     if (c == NULL)
         c = mem_zalloc(sizeof *c);
-    char *data = c->data;
+    const chunk old = *c;
+    *c = (chunk){.ends = old.ends, .end_capacity = old.end_capacity};
+    c->data = old.data;
+    c->capacity = old.capacity;
     if (c->capacity < capacity) {
-        mem_free(data);
-        data = mem_alloc(capacity);
-    } else {
-        capacity = c->capacity;
+        mem_free(c->data);
+        c->data = mem_alloc(capacity);
+        c->capacity = capacity;
     }
-    *c = (chunk){.data = data, .capacity = capacity};
     return c;
 }
 
@@ -111,6 +112,7 @@ static void free_chunk(chunk *c)
     if (c == NULL)
         return;
     mem_free(c->data);
+    mem_free(c->ends);
     mem_free(c);
 }
 

@@ -28,6 +28,7 @@
 #include "ingest/record.h"
 
 #include <stdio.h>
+#include "ingest/intern.h"
 
 #define FUTURE_SECONDS 86400
 #define SPACE_DIGITS_MAX 12u
@@ -146,10 +147,10 @@ static void format_pointer(char *out, size_t size, const record_where *where)
     out[0] = '\0';
     if (where->section[0] != '\0')
         more = append(out, size, &len, "/%s", where->section);
-    if (more && where->name.ptr != NULL)
-        more = record_shows(where->name) &&
-               append(out, size, &len, "/%.*s", (int)where->name.len,
-                      where->name.ptr);
+    if (more && where->name != NULL)
+        more = record_shows(*where->name) &&
+               append(out, size, &len, "/%.*s", (int)where->name->len,
+                      where->name->ptr);
     if (more && where->index >= 0)
         more = append(out, size, &len, "/%lld", (long long)where->index);
     if (more && where->leaf != NULL)
@@ -200,10 +201,10 @@ void record_refuse_at(record_front *f, record_place place,
 bool record_space(record_front *f, const record_where *where, uint32_t *out)
 {
     bool is_new = false;
-    if (where->name.len <= MUSTER_NAME_BYTES_MAX)
-        *out = batch_intern_space(f->writer, where->name, &is_new);
-    if (where->name.len > MUSTER_NAME_BYTES_MAX ||
-        (is_new && !record_shows(where->name)))
+    if (where->name->len <= MUSTER_NAME_BYTES_MAX)
+        *out = batch_intern_space(f->writer, *where->name, &is_new);
+    if (where->name->len > MUSTER_NAME_BYTES_MAX ||
+        (is_new && !record_shows(*where->name)))
         return record_refuse(f, INGEST_BAD_NAME, where,
                              "the name of an id space is lower-case letters, "
                              "digits, `_`, `.`, `-`, and not an id");
@@ -223,7 +224,7 @@ bool record_id(record_front *f, uint32_t space, muster_text id,
                              MUSTER_RECORD_IDS_MAX);
     muster_pseudonym p;
     muster_error err;
-    if (identity_pseudonymise(f->options->key, where->name,
+    if (identity_pseudonymise(f->options->key, *where->name,
                               identity_raw_of(id), &p, &err) != 0) {
         const bool pii = strcmp(err.word, "pii_suspected") == 0;
         return record_refuse(f, pii ? INGEST_PII_SUSPECTED : INGEST_BAD_ID,
@@ -298,15 +299,20 @@ bool record_ttl_text(record_front *f, muster_text text)
 
 /* ---- attributes, values, facts ---- */
 
-static record_attribute_memo *memo_of(record_front *f, uint32_t attribute)
+static void add_memos(record_front *f, uint32_t attribute)
 {
-    if (attribute >= f->memo_count) {
-        mem_grow(&f->memos, &f->memo_capacity, (size_t)attribute + 1,
-                 sizeof *f->memos);
-        while (f->memo_count <= attribute)
-            f->memos[f->memo_count++] =
-                (record_attribute_memo){{0}, NO_ATTRIBUTE};
-    }
+    mem_grow(&f->memos, &f->memo_capacity, (size_t)attribute + 1,
+             sizeof *f->memos);
+    while (f->memo_count <= attribute)
+        f->memos[f->memo_count++] =
+            (record_attribute_memo){{0}, NO_ATTRIBUTE};
+}
+
+static inline record_attribute_memo *memo_of(record_front *f,
+                                             uint32_t attribute)
+{
+    if (attribute >= f->memo_count)
+        add_memos(f, attribute);
     return &f->memos[attribute];
 }
 
@@ -317,7 +323,7 @@ static bool find_follower(record_front *f, muster_text name, uint32_t *out)
         return false;
     const uint32_t next = memo_of(f, f->last_attribute)->next;
     if (next >= batch_attribute_count(f->writer) ||
-        !text_equal(batch_attribute_name(f->writer, next), name))
+        !intern_same(batch_attribute_name(f->writer, next), name))
         return false;
     *out = next;
     return true;
@@ -347,7 +353,7 @@ bool record_attribute(record_front *f, muster_text name,
 bool record_attribute_once(record_front *f, record_section section,
                            const record_where *where, uint32_t *out)
 {
-    if (!record_attribute(f, where->name, where, out))
+    if (!record_attribute(f, *where->name, where, out))
         return false;
     record_attribute_memo *memo = memo_of(f, *out);
     if (memo->seen[section] == f->serial)
@@ -399,31 +405,30 @@ bool record_term(record_front *f, uint32_t attribute, muster_text value,
     return !is_new || check_value(f, value, where);
 }
 
-bool record_put(record_front *f, const fact *what)
+bool record_put(record_front *f, fact_op op, uint32_t attribute,
+                uint32_t term, fact **out)
 {
     if (f->fact_count == MUSTER_RECORD_FACTS_MAX)
         return record_refuse(f, INGEST_TOO_MANY, &RECORD_WHOLE,
                              "a record has at most %u facts",
                              MUSTER_RECORD_FACTS_MAX);
     f->fact_count++;
-    batch_record_fact(f->writer, what);
+    *out = batch_record_slot(f->writer);
+    **out = (fact){.op = op, .attribute = attribute, .term = term};
     return true;
 }
 
 bool record_put_term(record_front *f, fact_op op, uint32_t attribute,
                      muster_text value, const record_where *where)
 {
-    fact what = {.op = op, .attribute = attribute};
-    return record_term(f, attribute, value, where, &what.term) &&
-           record_put(f, &what);
+    uint32_t term = 0;
+    fact *ignored = NULL;
+    return record_term(f, attribute, value, where, &term) &&
+           record_put(f, op, attribute, term, &ignored);
 }
 
 bool record_put_attribute(record_front *f, fact_op op, uint32_t attribute)
 {
-    const fact what = {
-        .op = op,
-        .attribute = attribute,
-        .term = FACT_NO_TERM,
-    };
-    return record_put(f, &what);
+    fact *ignored = NULL;
+    return record_put(f, op, attribute, FACT_NO_TERM, &ignored);
 }

@@ -24,14 +24,14 @@ typedef enum record_section {
 /* Where in the record something stands: /section/name/index/leaf. The name
  * is shown only when record_shows it. */
 typedef struct record_where {
-    const char *section; /* "" = the whole record */
-    muster_text name;    /* ptr NULL = none */
-    int64_t index;       /* below 0 = none */
-    const char *leaf;    /* NULL = none */
+    const char *section;     /* "" = the whole record */
+    const muster_text *name; /* NULL = none */
+    int64_t index;           /* below 0 = none */
+    const char *leaf;        /* NULL = none */
 } record_where;
 
-#define RECORD_WHOLE ((record_where){"", {NULL, 0}, -1, NULL})
-#define RECORD_AT(section) ((record_where){section, {NULL, 0}, -1, NULL})
+#define RECORD_WHOLE ((record_where){"", NULL, -1, NULL})
+#define RECORD_AT(section) ((record_where){section, NULL, -1, NULL})
 
 /* What is remembered of an attribute of the batch. */
 typedef struct record_attribute_memo {
@@ -109,7 +109,9 @@ bool record_attribute_once(record_front *f, record_section section,
                            const record_where *where, uint32_t *out);
 bool record_term(record_front *f, uint32_t attribute, muster_text value,
                  const record_where *where, uint32_t *out);
-bool record_put(record_front *f, const fact *what);
+/* A fact to be filled: op, attribute and term as given, the rest zero. */
+bool record_put(record_front *f, fact_op op, uint32_t attribute,
+                uint32_t term, fact **out);
 /* An op of one value: remove, set, text, add. */
 bool record_put_term(record_front *f, fact_op op, uint32_t attribute,
                      muster_text value, const record_where *where);
@@ -120,42 +122,48 @@ bool record_put_attribute(record_front *f, fact_op op, uint32_t attribute);
 
 typedef enum tree_kind {
     TREE_NULL,
-    TREE_BOOL,   /* integer: 0 or 1 */
-    TREE_INT,    /* integer */
+    TREE_BOOL,
+    TREE_INT,    /* a number that fits */
     TREE_NUMBER, /* any other number */
-    TREE_TEXT,   /* text */
-    TREE_TIME,   /* integer: seconds */
+    TREE_TEXT,
+    TREE_TIME, /* seconds */
     TREE_LIST,
     TREE_MAP,
     TREE_OTHER /* bytes and the like: nowhere right */
 } tree_kind;
 
+/* A value as its format keeps it: opaque here. The JSON reader's own types
+ * serve for all formats, so that JSON needs no layer between. */
+typedef json_value tree_node;
+typedef json_iter tree_iter; /* key.ptr is NULL for a key that is no text */
+
+/* 16 bytes, so that it travels in registers. */
 typedef struct tree_value {
     tree_kind kind;
-    int64_t integer;
-    muster_text text;
-    const void *node; /* of the format */
+    uint32_t len; /* TREE_TEXT */
+    union {
+        const char *ptr;       /* TREE_TEXT */
+        int64_t integer;       /* TREE_BOOL, TREE_INT, TREE_TIME */
+        const tree_node *node; /* the others */
+    } as;
 } tree_value;
 
-typedef struct tree_iter {
-    const void *cursor;
-    size_t left;
-    bool map;
-    bool key_is_text;
-    muster_text key;
-    tree_value value;
-} tree_iter;
+static inline muster_text tree_text(tree_value v)
+{
+    return text_make(v.as.ptr, v.len);
+}
 
 /* How a format shows its nested values. */
 typedef struct tree_source {
-    tree_iter (*walk)(const tree_value *list_or_map);
-    bool (*next)(tree_iter *it);
+    tree_iter (*walk)(const tree_node *list_or_map);
+    bool (*next)(tree_iter *it); /* sets key (of maps) and value */
+    tree_value (*value)(const tree_node *node);
     /* A TREE_NUMBER x 10^4: 0, MUSTER_EPARSE or MUSTER_ELIMIT. */
-    int (*scaled)(const tree_value *number, int64_t *out);
+    int (*scaled)(const tree_node *number, int64_t *out);
 } tree_source;
 
 /* Reads one record between record_begin and record_end; `root` is a map. */
 bool record_read_tree(record_front *f, const tree_source *source,
-                      const tree_value *root);
+                      tree_value root);
 
 #endif

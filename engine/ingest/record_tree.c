@@ -25,6 +25,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "ingest/intern.h"
 #include "ingest/record.h"
 
 #include <stdlib.h>
@@ -93,22 +94,21 @@ static size_t find_name(const muster_text *names, size_t count,
                         muster_text key)
 {
     for (size_t i = 0; i < count; i++)
-        if (names[i].len == key.len && names[i].ptr[0] == key.ptr[0] &&
-            memcmp(names[i].ptr, key.ptr, key.len) == 0)
+        if (intern_same(names[i], key))
             return i;
     return count;
 }
 
 /* A TREE_INT or TREE_NUMBER x 10^4: 0 or a code. */
-static int scaled_of(const tree_source *source, const tree_value *v,
+static int scaled_of(const tree_source *source, tree_value v,
                      int64_t *out)
 {
-    if (v->kind == TREE_NUMBER)
-        return source->scaled(v, out);
-    ASSERT(v->kind == TREE_INT);
-    if (v->integer <= -WHOLE_LIMIT || v->integer >= WHOLE_LIMIT)
+    if (v.kind == TREE_NUMBER)
+        return source->scaled(v.as.node, out);
+    ASSERT(v.kind == TREE_INT);
+    if (v.as.integer <= -WHOLE_LIMIT || v.as.integer >= WHOLE_LIMIT)
         return MUSTER_ELIMIT;
-    *out = v->integer * MUSTER_NUMBER_SCALE;
+    *out = v.as.integer * MUSTER_NUMBER_SCALE;
     return 0;
 }
 
@@ -124,7 +124,7 @@ static bool refuse_unknown(record_front *f, record_where where,
     for (size_t i = 0; i < count && shown; i++)
         near_offer(&near, names[i]);
     if (where.section[0] == '\0')
-        where.name = key;
+        where.name = &key;
     if (near.best.ptr == NULL)
         return record_refuse(f, INGEST_UNKNOWN_FIELD, &where,
                              "%.*s is not known here", (int)label.len,
@@ -149,7 +149,7 @@ static bool refuse_repeated(record_front *f, record_where where,
 static bool key_is_text(record_front *f, const tree_iter *it,
                         const record_where *where)
 {
-    if (it->key_is_text)
+    if (it->key.ptr != NULL)
         return true;
     return record_refuse(f, INGEST_WRONG_TYPE, where,
                          "the keys of an object are strings");
@@ -157,12 +157,12 @@ static bool key_is_text(record_front *f, const tree_iter *it,
 
 /* Notes the members of a map by number; refuses what is not known and what
  * stands twice. */
-static bool note_members(reading *r, const tree_value *map,
+static bool note_members(reading *r, tree_value map,
                          const record_where *where, const muster_text *names,
                          size_t count, bool *has, tree_value *values)
 {
     memset(has, 0, count * sizeof *has);
-    tree_iter it = r->source->walk(map);
+    tree_iter it = r->source->walk(map.as.node);
     while (r->source->next(&it)) {
         if (!key_is_text(r->front, &it, where))
             return false;
@@ -172,33 +172,33 @@ static bool note_members(reading *r, const tree_value *map,
         if (has[i])
             return refuse_repeated(r->front, *where, names[i].ptr);
         has[i] = true;
-        values[i] = it.value;
+        values[i] = r->source->value(it.value);
     }
     return true;
 }
 
 /* ---- ids ---- */
 
-static bool read_id(reading *r, uint32_t space, const tree_value *v,
+static bool read_id(reading *r, uint32_t space, tree_value v,
                     const record_where *where)
 {
-    if (v->kind != TREE_TEXT)
-        return refuse_type(r->front, where, "an id as a string", v->kind);
-    return record_id(r->front, space, v->text, where);
+    if (v.kind != TREE_TEXT)
+        return refuse_type(r->front, where, "an id as a string", v.kind);
+    return record_id(r->front, space, tree_text(v), where);
 }
 
 static bool read_space(reading *r, const tree_iter *space)
 {
-    record_where where = {"ids", space->key, -1, NULL};
-    const tree_value *v = &space->value;
+    record_where where = {"ids", &space->key, -1, NULL};
+    const tree_value v = r->source->value(space->value);
     uint32_t number = 0;
     if (!record_space(r->front, &where, &number))
         return false;
-    if (v->kind != TREE_LIST)
+    if (v.kind != TREE_LIST)
         return read_id(r, number, v, &where);
-    tree_iter it = r->source->walk(v);
+    tree_iter it = r->source->walk(v.as.node);
     for (where.index = 0; r->source->next(&it); where.index++)
-        if (!read_id(r, number, &it.value, &where))
+        if (!read_id(r, number, r->source->value(it.value), &where))
             return false;
     return true;
 }
@@ -208,7 +208,7 @@ static bool space_is_repeated(const muster_text *spaces, size_t count,
                               muster_text name)
 {
     for (size_t i = 0; i < count; i++)
-        if (text_equal(spaces[i], name))
+        if (intern_same(spaces[i], name))
             return true;
     return false;
 }
@@ -216,15 +216,15 @@ static bool space_is_repeated(const muster_text *spaces, size_t count,
 static bool read_ids(reading *r)
 {
     const record_where where = RECORD_AT("ids");
-    const tree_value *ids = &r->members[MEMBER_ids];
+    const tree_value ids = r->members[MEMBER_ids];
     muster_text spaces[MUSTER_RECORD_IDS_MAX];
     size_t count = 0;
     if (!r->has[MEMBER_ids])
         return record_has_ids(r->front);
-    if (ids->kind != TREE_MAP)
+    if (ids.kind != TREE_MAP)
         return refuse_type(r->front, &where, "an object of id spaces",
-                           ids->kind);
-    tree_iter it = r->source->walk(ids);
+                           ids.kind);
+    tree_iter it = r->source->walk(ids.as.node);
     while (r->source->next(&it)) {
         if (!key_is_text(r->front, &it, &where))
             return false;
@@ -234,7 +234,7 @@ static bool read_ids(reading *r)
                                  MUSTER_RECORD_IDS_MAX);
         if (space_is_repeated(spaces, count, it.key))
             return record_refuse(r->front, INGEST_DUPLICATE_KEY,
-                                 &(record_where){"ids", it.key, -1, NULL},
+                                 &(record_where){"ids", &it.key, -1, NULL},
                                  "the id space stands twice");
         spaces[count++] = it.key;
         if (!read_space(r, &it))
@@ -245,27 +245,27 @@ static bool read_ids(reading *r)
 
 /* ---- ts, provider, ttl, what is dropped ---- */
 
-static bool read_time(reading *r, const tree_value *v,
+static bool read_time(reading *r, tree_value v,
                       const record_where *where, muster_time *out)
 {
-    if (v->kind == TREE_TEXT)
-        return record_time_text(r->front, v->text, where, out);
-    if (v->kind == TREE_INT || v->kind == TREE_TIME)
-        return record_time_seconds(r->front, v->integer, where, out);
-    if (v->kind == TREE_NUMBER)
+    if (v.kind == TREE_TEXT)
+        return record_time_text(r->front, tree_text(v), where, out);
+    if (v.kind == TREE_INT || v.kind == TREE_TIME)
+        return record_time_seconds(r->front, v.as.integer, where, out);
+    if (v.kind == TREE_NUMBER)
         return record_refuse(r->front, INGEST_BAD_TIME, where,
                              "a time in numbers is whole seconds");
-    return refuse_type(r->front, where, "a time", v->kind);
+    return refuse_type(r->front, where, "a time", v.kind);
 }
 
-static bool read_ttl(reading *r, const tree_value *v)
+static bool read_ttl(reading *r, tree_value v)
 {
     const record_where where = RECORD_AT("ttl");
-    if (v->kind == TREE_TEXT)
-        return record_ttl_text(r->front, v->text);
-    if (v->kind != TREE_INT && v->kind != TREE_NUMBER)
-        return refuse_type(r->front, &where, "a ttl as a string", v->kind);
-    if (v->kind != TREE_INT || v->integer != 0)
+    if (v.kind == TREE_TEXT)
+        return record_ttl_text(r->front, tree_text(v));
+    if (v.kind != TREE_INT && v.kind != TREE_NUMBER)
+        return refuse_type(r->front, &where, "a ttl as a string", v.kind);
+    if (v.kind != TREE_INT || v.as.integer != 0)
         return record_refuse(r->front, INGEST_BAD_TTL, &where,
                              "the only ttl in numbers is 0; others have a "
                              "unit, like 30d or 12h");
@@ -273,12 +273,12 @@ static bool read_ttl(reading *r, const tree_value *v)
     return true;
 }
 
-static bool read_provider(reading *r, const tree_value *v)
+static bool read_provider(reading *r, tree_value v)
 {
-    if (v->kind != TREE_TEXT)
+    if (v.kind != TREE_TEXT)
         return refuse_type(r->front, &RECORD_AT("provider"), "a name",
-                           v->kind);
-    return record_provider(r->front, v->text);
+                           v.kind);
+    return record_provider(r->front, tree_text(v));
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -287,9 +287,9 @@ static int compare_keys(const void *a, const void *b)
 }
 
 /* Whether a key of the map itself stands twice. */
-static bool map_repeats(const tree_source *source, const tree_value *map)
+static bool map_repeats(const tree_source *source, tree_value map)
 {
-    tree_iter it = source->walk(map);
+    tree_iter it = source->walk(map.as.node);
     const size_t most = it.left;
     if (most < 2)
         return false;
@@ -298,7 +298,7 @@ static bool map_repeats(const tree_source *source, const tree_value *map)
         most <= KEYS_ON_STACK ? few : mem_array(most, sizeof *keys);
     size_t count = 0;
     while (source->next(&it))
-        if (it.key_is_text && count < most)
+        if (it.key.ptr != NULL && count < most)
             keys[count++] = it.key;
     qsort(keys, count, sizeof *keys, compare_keys);
     bool repeats = false;
@@ -309,16 +309,16 @@ static bool map_repeats(const tree_source *source, const tree_value *map)
     return repeats;
 }
 
-static bool tree_repeats(const tree_source *source, const tree_value *v,
+static bool tree_repeats(const tree_source *source, tree_value v,
                          int depth)
 {
-    if ((v->kind != TREE_MAP && v->kind != TREE_LIST) || depth > DEPTH_MAX)
+    if ((v.kind != TREE_MAP && v.kind != TREE_LIST) || depth > DEPTH_MAX)
         return false;
-    if (v->kind == TREE_MAP && map_repeats(source, v))
+    if (v.kind == TREE_MAP && map_repeats(source, v))
         return true;
-    tree_iter it = source->walk(v);
+    tree_iter it = source->walk(v.as.node);
     while (source->next(&it))
-        if (tree_repeats(source, &it.value, depth + 1))
+        if (tree_repeats(source, source->value(it.value), depth + 1))
             return true;
     return false;
 }
@@ -328,17 +328,17 @@ static bool check_dropped(reading *r)
     record_front *f = r->front;
     const member texts[] = {MEMBER_ip, MEMBER_ua};
     for (size_t i = 0; i < 2; i++) {
-        const tree_value *v = &r->members[texts[i]];
-        if (r->has[texts[i]] && v->kind != TREE_TEXT)
+        const tree_value v = r->members[texts[i]];
+        if (r->has[texts[i]] && v.kind != TREE_TEXT)
             return refuse_type(f, &RECORD_AT(member_names[texts[i]].ptr),
-                               "a string", v->kind);
+                               "a string", v.kind);
     }
     if (!r->has[MEMBER_consent])
         return true;
-    const tree_value *consent = &r->members[MEMBER_consent];
-    if (consent->kind != TREE_MAP)
+    const tree_value consent = r->members[MEMBER_consent];
+    if (consent.kind != TREE_MAP)
         return refuse_type(f, &RECORD_AT("consent"), "an object",
-                           consent->kind);
+                           consent.kind);
     if (tree_repeats(r->source, consent, 0))
         return record_refuse(f, INGEST_DUPLICATE_KEY, &RECORD_AT("consent"),
                              "a key stands twice");
@@ -350,32 +350,33 @@ static bool read_head(reading *r)
     record_front *f = r->front;
     if (!read_ids(r))
         return false;
-    if (r->has[MEMBER_ts] && !read_time(r, &r->members[MEMBER_ts],
+    if (r->has[MEMBER_ts] && !read_time(r, r->members[MEMBER_ts],
                                         &RECORD_AT("ts"), &f->ts))
         return false;
     if (r->has[MEMBER_provider] &&
-        !read_provider(r, &r->members[MEMBER_provider]))
+        !read_provider(r, r->members[MEMBER_provider]))
         return false;
-    if (r->has[MEMBER_ttl] && !read_ttl(r, &r->members[MEMBER_ttl]))
+    if (r->has[MEMBER_ttl] && !read_ttl(r, r->members[MEMBER_ttl]))
         return false;
     return check_dropped(r);
 }
 
 /* ---- clear, remove, set, add ---- */
 
-static bool read_clear(reading *r, const tree_value *v)
+static bool read_clear(reading *r, tree_value v)
 {
     record_front *f = r->front;
     record_where where = RECORD_AT("clear");
-    if (v->kind != TREE_LIST)
-        return refuse_type(f, &where, "an array of attribute names", v->kind);
-    tree_iter it = r->source->walk(v);
+    if (v.kind != TREE_LIST)
+        return refuse_type(f, &where, "an array of attribute names", v.kind);
+    tree_iter it = r->source->walk(v.as.node);
     for (where.index = 0; r->source->next(&it); where.index++) {
-        if (it.value.kind != TREE_TEXT)
+        const tree_value name = r->source->value(it.value);
+        if (name.kind != TREE_TEXT)
             return refuse_type(f, &where, "the name of an attribute",
-                               it.value.kind);
+                               name.kind);
         uint32_t attribute = 0;
-        if (!record_attribute(f, it.value.text, &where, &attribute) ||
+        if (!record_attribute(f, tree_text(name), &where, &attribute) ||
             !record_put_attribute(f, FACT_CLEAR, attribute))
             return false;
     }
@@ -383,15 +384,17 @@ static bool read_clear(reading *r, const tree_value *v)
 }
 
 /* A list of values, each a fact `op`. */
-static bool read_values(reading *r, const tree_value *list, fact_op op,
+static bool read_values(reading *r, tree_value list, fact_op op,
                         uint32_t attribute, record_where *where)
 {
-    tree_iter it = r->source->walk(list);
+    tree_iter it = r->source->walk(list.as.node);
     for (where->index = 0; r->source->next(&it); where->index++) {
-        if (it.value.kind != TREE_TEXT)
+        const tree_value value = r->source->value(it.value);
+        if (value.kind != TREE_TEXT)
             return refuse_type(r->front, where, "a value as a string",
-                               it.value.kind);
-        if (!record_put_term(r->front, op, attribute, it.value.text, where))
+                               value.kind);
+        if (!record_put_term(r->front, op, attribute, tree_text(value),
+                             where))
             return false;
     }
     return true;
@@ -401,49 +404,49 @@ static bool read_values(reading *r, const tree_value *list, fact_op op,
 static bool read_values_of(reading *r, record_section section, fact_op op,
                            const tree_iter *at, record_where *where)
 {
-    const tree_value *v = &at->value;
+    const tree_value v = r->source->value(at->value);
     uint32_t attribute = 0;
     if (!record_attribute_once(r->front, section, where, &attribute))
         return false;
-    if (v->kind == TREE_TEXT)
-        return record_put_term(r->front, op, attribute, v->text, where);
-    if (v->kind != TREE_LIST)
-        return refuse_type(r->front, where, "an array of strings", v->kind);
+    if (v.kind == TREE_TEXT)
+        return record_put_term(r->front, op, attribute, tree_text(v), where);
+    if (v.kind != TREE_LIST)
+        return refuse_type(r->front, where, "an array of strings", v.kind);
     return read_values(r, v, op, attribute, where);
 }
 
-static bool read_number(reading *r, const tree_value *v, uint32_t attribute,
+static bool read_number(reading *r, tree_value v, uint32_t attribute,
                         const record_where *where)
 {
-    fact what = {
-        .op = FACT_NUMBER,
-        .attribute = attribute,
-        .term = FACT_NO_TERM,
-    };
-    if (scaled_of(r->source, v, &what.number) != 0)
+    int64_t scaled = 0;
+    fact *f = NULL;
+    if (scaled_of(r->source, v, &scaled) != 0)
         return record_refuse(r->front, INGEST_BAD_NUMBER, where,
                              "a number lies below 2^40 and has at most 4 "
                              "decimals");
-    return record_put(r->front, &what);
+    if (!record_put(r->front, FACT_NUMBER, attribute, FACT_NO_TERM, &f))
+        return false;
+    f->number = scaled;
+    return true;
 }
 
 /* One attribute of `set`. */
 static bool read_set_of(reading *r, record_section section, fact_op op,
                         const tree_iter *at, record_where *where)
 {
-    const tree_value *v = &at->value;
+    const tree_value v = r->source->value(at->value);
     uint32_t attribute = 0;
     if (!record_attribute_once(r->front, section, where, &attribute))
         return false;
-    switch (v->kind) {
+    switch (v.kind) {
     case TREE_TEXT:
-        return record_put_term(r->front, op, attribute, v->text, where);
+        return record_put_term(r->front, op, attribute, tree_text(v), where);
     case TREE_INT:
     case TREE_NUMBER:
         return read_number(r, v, attribute, where);
     case TREE_BOOL:
         return record_put_attribute(
-            r->front, v->integer != 0 ? FACT_FLAG : FACT_UNFLAG, attribute);
+            r->front, v.as.integer != 0 ? FACT_FLAG : FACT_UNFLAG, attribute);
     case TREE_NULL:
         return record_put_attribute(r->front, FACT_CLEAR, attribute);
     case TREE_LIST:
@@ -455,7 +458,7 @@ static bool read_set_of(reading *r, record_section section, fact_op op,
         break;
     }
     return refuse_type(r->front, where,
-                       "a string, number, boolean, array or null", v->kind);
+                       "a string, number, boolean, array or null", v.kind);
 }
 
 typedef bool (*section_reader)(reading *r, record_section section, fact_op op,
@@ -466,14 +469,14 @@ static bool read_section(reading *r, member which, record_section section,
 {
     if (!r->has[which])
         return true;
-    const tree_value *map = &r->members[which];
+    const tree_value map = r->members[which];
     const record_where whole = RECORD_AT(member_names[which].ptr);
-    if (map->kind != TREE_MAP)
+    if (map.kind != TREE_MAP)
         return refuse_type(r->front, &whole, "an object of attributes",
-                           map->kind);
-    tree_iter it = r->source->walk(map);
+                           map.kind);
+    tree_iter it = r->source->walk(map.as.node);
     while (r->source->next(&it)) {
-        record_where where = {whole.section, it.key, -1, NULL};
+        record_where where = {whole.section, &it.key, -1, NULL};
         if (!key_is_text(r->front, &it, &whole) ||
             !read_one(r, section, op, &it, &where))
             return false;
@@ -483,27 +486,27 @@ static bool read_section(reading *r, member which, record_section section,
 
 /* ---- events ---- */
 
-static bool read_count(reading *r, const tree_value *v, fact *event,
+static bool read_count(reading *r, tree_value v, fact *event,
                        record_where where)
 {
     where.leaf = "count";
-    if (v->kind != TREE_INT && v->kind != TREE_NUMBER)
-        return refuse_type(r->front, &where, "a whole number", v->kind);
-    if (v->kind != TREE_INT || v->integer < 1 ||
-        v->integer > MUSTER_EVENT_COUNT_MAX)
+    if (v.kind != TREE_INT && v.kind != TREE_NUMBER)
+        return refuse_type(r->front, &where, "a whole number", v.kind);
+    if (v.kind != TREE_INT || v.as.integer < 1 ||
+        v.as.integer > MUSTER_EVENT_COUNT_MAX)
         return record_refuse(r->front, INGEST_BAD_COUNT, &where,
                              "a count is a whole number from 1 to %lld",
                              MUSTER_EVENT_COUNT_MAX);
-    event->count = (uint32_t)v->integer;
+    event->count = (uint32_t)v.as.integer;
     return true;
 }
 
-static bool read_amount(reading *r, const tree_value *v, fact *event,
+static bool read_amount(reading *r, tree_value v, fact *event,
                         record_where where)
 {
     where.leaf = "amount";
-    if (v->kind != TREE_INT && v->kind != TREE_NUMBER)
-        return refuse_type(r->front, &where, "a number", v->kind);
+    if (v.kind != TREE_INT && v.kind != TREE_NUMBER)
+        return refuse_type(r->front, &where, "a number", v.kind);
     if (scaled_of(r->source, v, &event->amount) != 0 ||
         event->amount > MUSTER_AMOUNT_MAX * MUSTER_NUMBER_SCALE)
         return record_refuse(r->front, INGEST_BAD_NUMBER, &where,
@@ -517,12 +520,14 @@ static bool read_amount(reading *r, const tree_value *v, fact *event,
     return true;
 }
 
-/* Name and value. */
+/* Name and value: makes the fact. */
 static bool read_event_what(reading *r, const bool *has,
-                            const tree_value *values, fact *event,
-                            record_where where)
+                            const tree_value *values, record_where where,
+                            fact **out)
 {
     record_front *f = r->front;
+    uint32_t attribute = 0;
+    uint32_t term = FACT_NO_TERM;
     where.leaf = "name";
     if (!has[EVENT_name])
         return record_refuse(f, INGEST_BAD_NAME, &where,
@@ -530,67 +535,62 @@ static bool read_event_what(reading *r, const bool *has,
     if (values[EVENT_name].kind != TREE_TEXT)
         return refuse_type(f, &where, "the name of an attribute",
                            values[EVENT_name].kind);
-    const muster_text name = values[EVENT_name].text;
-    if (!record_attribute(f, name, &where, &event->attribute))
+    if (!record_attribute(f, tree_text(values[EVENT_name]), &where,
+                          &attribute))
         return false;
     where.leaf = "value";
-    if (!has[EVENT_value])
-        return true;
-    if (values[EVENT_value].kind != TREE_TEXT)
+    if (has[EVENT_value] && values[EVENT_value].kind != TREE_TEXT)
         return refuse_type(f, &where, "a value as a string",
                            values[EVENT_value].kind);
-    return record_term(f, event->attribute, values[EVENT_value].text, &where,
-                       &event->term);
+    if (has[EVENT_value] &&
+        !record_term(f, attribute, tree_text(values[EVENT_value]), &where,
+                     &term))
+        return false;
+    return record_put(f, FACT_EVENT, attribute, term, out);
 }
 
-static bool read_event(reading *r, const tree_value *v,
-                       const record_where *where)
+static bool read_event(reading *r, tree_value v, const record_where *where)
 {
     bool has[EVENT_MEMBER_COUNT];
     tree_value values[EVENT_MEMBER_COUNT];
-    if (v->kind != TREE_MAP)
-        return refuse_type(r->front, where, "an event as an object", v->kind);
+    fact *event = NULL;
+    if (v.kind != TREE_MAP)
+        return refuse_type(r->front, where, "an event as an object", v.kind);
     if (!note_members(r, v, where, event_names, EVENT_MEMBER_COUNT, has,
                       values))
         return false;
-    fact event = {
-        .op = FACT_EVENT,
-        .term = FACT_NO_TERM,
-        .ts = r->front->ts,
-        .count = 1,
-    };
-    if (!read_event_what(r, has, values, &event, *where))
+    if (!read_event_what(r, has, values, *where, &event))
         return false;
+    event->ts = r->front->ts;
+    event->count = 1;
     if (has[EVENT_count] &&
-        !read_count(r, &values[EVENT_count], &event, *where))
+        !read_count(r, values[EVENT_count], event, *where))
         return false;
     if (has[EVENT_amount] &&
-        !read_amount(r, &values[EVENT_amount], &event, *where))
+        !read_amount(r, values[EVENT_amount], event, *where))
         return false;
     record_where ts_where = *where;
     ts_where.leaf = "ts";
-    if (has[EVENT_ts] &&
-        !read_time(r, &values[EVENT_ts], &ts_where, &event.ts))
-        return false;
-    return record_put(r->front, &event);
+    return !has[EVENT_ts] ||
+           read_time(r, values[EVENT_ts], &ts_where, &event->ts);
 }
 
-static bool read_events(reading *r, const tree_value *v)
+static bool read_events(reading *r, tree_value v)
 {
     record_where where = RECORD_AT("events");
-    if (v->kind != TREE_LIST)
-        return refuse_type(r->front, &where, "an array of events", v->kind);
-    tree_iter it = r->source->walk(v);
+    if (v.kind != TREE_LIST)
+        return refuse_type(r->front, &where, "an array of events", v.kind);
+    tree_iter it = r->source->walk(v.as.node);
     for (where.index = 0; r->source->next(&it); where.index++)
-        if (!read_event(r, &it.value, &where))
+        if (!read_event(r, r->source->value(it.value), &where))
             return false;
     return true;
 }
 
 bool record_read_tree(record_front *f, const tree_source *source,
-                      const tree_value *root)
+                      tree_value root)
 {
-    ASSERT(root->kind == TREE_MAP);
+    ASSERT(root.kind == TREE_MAP);
     reading r;
     r.front = f;
     r.source = source;
@@ -599,7 +599,7 @@ bool record_read_tree(record_front *f, const tree_source *source,
         return false;
     if (!read_head(&r))
         return false;
-    if (r.has[MEMBER_clear] && !read_clear(&r, &r.members[MEMBER_clear]))
+    if (r.has[MEMBER_clear] && !read_clear(&r, r.members[MEMBER_clear]))
         return false;
     return read_section(&r, MEMBER_remove, SECTION_REMOVE, FACT_REMOVE,
                         read_values_of) &&
@@ -607,5 +607,5 @@ bool record_read_tree(record_front *f, const tree_source *source,
            read_section(&r, MEMBER_add, SECTION_ADD, FACT_ADD,
                         read_values_of) &&
            (!r.has[MEMBER_events] ||
-            read_events(&r, &r.members[MEMBER_events]));
+            read_events(&r, r.members[MEMBER_events]));
 }

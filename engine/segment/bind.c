@@ -31,7 +31,6 @@ set_error(const binder *b, muster_error *err, uint32_t offset, uint32_t length,
           const char *word, const char *format, va_list args)
 {
     char line[512];
-    const ast_tree *tree = b->plan->tree;
     vsnprintf(line, sizeof line, format, args);
     if (b->outermost != NULL) {
         const muster_text key = b->frame->key;
@@ -42,8 +41,7 @@ set_error(const binder *b, muster_error *err, uint32_t offset, uint32_t length,
     } else {
         error_set(err, MUSTER_EEXPR, word, "%s", line);
     }
-    if (tree->source_len > 0) /* a tree from JSON has no places */
-        error_place(err, tree->source, tree->source_len, offset, length);
+    tree_place(b->plan->tree, (ast_place){offset, length}, err);
 }
 
 void *bind_fail(binder *b, uint32_t offset, uint32_t length, const char *word,
@@ -61,25 +59,15 @@ void *bind_fail(binder *b, uint32_t offset, uint32_t length, const char *word,
 muster_error *bind_warn(binder *b, uint32_t offset, uint32_t length,
                         const char *word, const char *format, ...)
 {
-    segment_diagnostics *notes = b->notes;
     va_list args;
-    if (notes == NULL || notes->count >= BIND_NOTES_MAX)
+    muster_error *note = tree_note(b->notes);
+    if (note == NULL)
         return NULL;
-    mem_grow(&notes->items, &notes->capacity, notes->count + 1,
-             sizeof *notes->items);
-    segment_diagnostic *note = &notes->items[notes->count++];
-    note->error = false;
     va_start(args, format);
-    set_error(b, &note->detail, offset, length, word, format, args);
+    set_error(b, note, offset, length, word, format, args);
     va_end(args);
-    note->detail.code = MUSTER_OK;
-    return &note->detail;
-}
-
-void segment_diagnostics_release(segment_diagnostics *d)
-{
-    mem_free(d->items);
-    memset(d, 0, sizeof *d);
+    note->code = MUSTER_OK;
+    return note;
 }
 
 /* ---- nodes ---- */

@@ -16,8 +16,6 @@
 #include "segment/segment.h"
 #include "segment/tree.h"
 
-/* Notes beyond these are not kept: nobody reads them. */
-#define BIND_NOTES_MAX 200
 /* Names compared for suggestions in one bind, so that a long list of unknown
  * values against a million known ones stays fast. */
 #define BIND_NEAR_BUDGET 2000000u

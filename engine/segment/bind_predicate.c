@@ -480,6 +480,8 @@ static plan_node *held_all(binder *b, const condition *c)
         if (children[i] == NULL)
             return NULL;
     }
+    if (ast->value_count == 1)
+        return children[0];
     return bind_group(b, PLAN_AND, ast, children, ast->value_count);
 }
 

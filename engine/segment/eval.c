@@ -234,22 +234,46 @@ uint64_t program_count(const program *g)
     return n;
 }
 
+void program_blocks(const program *g,
+                    void (*each)(void *payload, uint32_t block,
+                                 block_ref rows),
+                    void *payload)
+{
+    frame *f = frame_new(g);
+
+    for (uint32_t block = 0; block < block_total(g); block++) {
+        run_steps(f, g->step_count, block);
+        if (f->registers[0].value.type != BLOCK_EMPTY)
+            each(payload, block, f->registers[0].value);
+    }
+    frame_free(f);
+}
+
+typedef struct row_walk {
+    int (*each)(void *payload, uint32_t row);
+    void *payload;
+    uint16_t *rows;
+    int rc;
+} row_walk;
+
+static void walk_block(void *payload, uint32_t block, block_ref rows)
+{
+    row_walk *w = payload;
+    if (w->rc != 0)
+        return;
+    const uint32_t n = block_rows(rows, w->rows);
+    for (uint32_t i = 0; i < n && w->rc == 0; i++)
+        w->rc = w->each(w->payload, block * BLOCK_ROWS + w->rows[i]);
+}
+
 int program_each(const program *g, int (*each)(void *payload, uint32_t row),
                  void *payload)
 {
-    frame *f = frame_new(g);
-    uint16_t *rows = mem_array(BLOCK_ROWS, sizeof *rows);
-    int rc = 0;
+    row_walk w = {each, payload, mem_array(BLOCK_ROWS, sizeof(uint16_t)), 0};
 
-    for (uint32_t block = 0; block < block_total(g) && rc == 0; block++) {
-        run_steps(f, g->step_count, block);
-        const uint32_t n = block_rows(f->registers[0].value, rows);
-        for (uint32_t i = 0; i < n && rc == 0; i++)
-            rc = each(payload, block * BLOCK_ROWS + rows[i]);
-    }
-    mem_free(rows);
-    frame_free(f);
-    return rc;
+    program_blocks(g, walk_block, &w);
+    mem_free(w.rows);
+    return w.rc;
 }
 
 void programs_overlap(program *const *g, size_t n, uint64_t *counts)

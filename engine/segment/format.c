@@ -176,7 +176,7 @@ static void put_frequency(buffer *out, const ast_node *node)
                    node->measure == MEASURE_DAYS ? "day" : "time");
 }
 
-static void put_window(buffer *out, const ast_window *window)
+void window_format(const ast_window *window, buffer *out)
 {
     switch (window->type) {
     case WINDOW_NONE:
@@ -233,7 +233,7 @@ static void put_predicate(buffer *out, const ast_node *node)
     buffer_put_text(out, node->attribute);
     put_compare(out, node);
     put_frequency(out, node);
-    put_window(out, &node->window);
+    window_format(&node->window, out);
     put_source(out, node);
 }
 

@@ -12,6 +12,7 @@
 #include "segment/lexer.h"
 
 #include <muster/limits.h>
+#include <stdio.h>
 
 #define SHOWN_BYTES_MAX 60 /* of the user's own text inside a suggestion */
 
@@ -337,7 +338,7 @@ static token read_number(lexer *l)
             at++;
     }
     const uint32_t end = word_end(l, at);
-    if (end != at)
+    if (end != at || l->text.ptr[from] == '.')
         return bad(PROBLEM_NUMBER_TAIL, from, end);
     return make(TOKEN_NUMBER, from, at);
 }
@@ -435,7 +436,7 @@ static token read_token(lexer *l)
     const char c = l->text.ptr[l->at];
     if (is_letter(c) || c == '_')
         return read_word(l);
-    if (is_digit(c))
+    if (is_digit(c) || (c == '.' && is_digit(char_at(l, l->at + 1))))
         return read_number(l);
     if (c == '"')
         return read_string(l);
@@ -558,13 +559,14 @@ static void explain_number(muster_text text, muster_error *err)
                 return;
             }
     int64_t scaled = 0;
-    char number[32];
-    if (text_parse_number_exponent(text, &scaled) == 0) {
+    char number[SHOWN_BYTES_MAX + 2]; /* ".5" is meant to be "0.5" */
+    snprintf(number, sizeof number, "0%.*s", (int)text.len, text.ptr);
+    if (text_parse_number_exponent(text_of(number), &scaled) == 0) {
         text_format_number(number, scaled);
         error_suggest(err, "%s", number);
-        return;
+    } else if (last != '.') {
+        error_suggest(err, "\"%.*s\"", (int)text.len, text.ptr);
     }
-    error_suggest(err, "\"%.*s\"", (int)text.len, text.ptr);
 }
 
 static void explain_quotes(const lexer *l, token t, muster_error *err)
@@ -573,7 +575,7 @@ static void explain_quotes(const lexer *l, token t, muster_error *err)
     const struct quotes *q = quotes_at(l, t.offset);
     ASSERT(q != NULL);
     error_set(err, MUSTER_EEXPR, "expr_string",
-              "a text stands in double quotes, not in %s %s", q->open,
+              "a text stands in double quotes, not in %s..%s", q->open,
               q->close);
     const size_t open = strlen(q->open);
     const size_t close = strlen(q->close);
@@ -601,7 +603,7 @@ static void explain_sign(const lexer *l, token t, muster_error *err)
     error_suggest(err, "%s", sign->instead);
 }
 
-static void explain_string(token t, muster_error *err)
+static void explain_string(const lexer *l, token t, muster_error *err)
 {
     const char *why = "the text has no closing double quote on its line";
     if (t.problem == PROBLEM_STRING_RAW)
@@ -613,8 +615,9 @@ static void explain_string(token t, muster_error *err)
     else if (t.problem == PROBLEM_SURROGATE)
         why = "half of a surrogate pair is not a character";
     error_set(err, MUSTER_EEXPR, "expr_string", "%s", why);
-    if (t.problem == PROBLEM_ESCAPE)
-        error_suggest(err, "\\\\");
+    const char c = char_at(l, t.offset + 1);
+    if (t.problem == PROBLEM_ESCAPE && (is_letter(c) || is_digit(c)))
+        error_suggest(err, "\\\\%c", c);
 }
 
 static void explain_character(const lexer *l, token t, muster_error *err)
@@ -655,7 +658,7 @@ void lexer_explain(const lexer *l, token t, muster_error *err)
     case PROBLEM_STRING_RAW:
     case PROBLEM_ESCAPE:
     case PROBLEM_SURROGATE:
-        explain_string(t, err);
+        explain_string(l, t, err);
         break;
     case PROBLEM_NONE:
     case PROBLEM_CHARACTER:

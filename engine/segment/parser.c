@@ -74,9 +74,9 @@ static bool parse_of(parser *p, ast_node *node)
     if (!parser_quantity(p, node))
         return false;
     if (parser_at_word(p, WORD_TIME) || parser_at_word(p, WORD_TOTAL))
-        return parser_complain(p, first, "expr_syntax",
-                               "a number of '%s' stands behind its attribute",
-                               p->now.word == WORD_TIME ? "times" : "total");
+        return parser_complain(p, token_join(first, p->now), "expr_syntax",
+                               "'times' and 'total' stand behind the "
+                               "attribute whose events they count");
     if (!parser_need_word(p, WORD_OF))
         return false;
     if (!enter(p, first))
@@ -118,6 +118,9 @@ static bool parse_split(parser *p, ast_node *node)
         !parser_need(p, TOKEN_COMMA, "',' and a range, 0..49"))
         return false;
     const token range = p->now;
+    if (range.problem == PROBLEM_NUMBER_TAIL)
+        return parser_complain(p, range, "expr_number",
+                               "a range is written 0..49");
     if (!parser_need_int(p, &from) || !parser_need(p, TOKEN_DOTS, "'..'") ||
         !parser_need_int(p, &to))
         return false;
@@ -189,7 +192,11 @@ static ast_node *parse_primary(parser *p)
         return parse_parens(p);
     if (!parser_at(p, TOKEN_WORD) || p->now.word == WORD_AND ||
         p->now.word == WORD_OR) {
-        parser_expected(p, "an attribute, 'not' or '('", NULL);
+        if (p->now.problem == PROBLEM_NUMBER_TAIL)
+            parser_complain(p, p->now, "expr_syntax",
+                            "a name begins with a lower-case letter");
+        else
+            parser_expected(p, "an attribute, 'not' or '('", NULL);
         return NULL;
     }
     ast_node *node = new_node(p, primary_type(p));

@@ -27,8 +27,15 @@ static void set_values(ast_node *node, const value_list *list)
 static bool parse_list(parser *p, ast_node *node)
 {
     value_list list = {0};
-    if (!parser_need(p, TOKEN_OPEN, "'(' and a list of values"))
+    if (!parser_take(p, TOKEN_OPEN)) {
+        const token t = p->now;
+        parser_expected(p, "'(' and a list of values", NULL);
+        if ((t.type == TOKEN_STRING || t.type == TOKEN_NUMBER) &&
+            t.length <= FOUND_BYTES_MAX)
+            error_suggest(p->err, "(%.*s)", (int)t.length,
+                          p->lex.text.ptr + t.offset);
         return false;
+    }
     do {
         if (!parser_value(p, node, value_list_add(p->tree, &list)))
             return false;
@@ -103,25 +110,17 @@ static bool parse_between(parser *p, ast_node *node)
     return true;
 }
 
-static bool parse_is(parser *p, ast_node *node)
+static bool is_null(const parser *p, token t)
+{
+    return text_equal_nocase(lexer_text(&p->lex, t), text_of("null"));
+}
+
+/* `is` something that there is no `is` for: says what is written instead. */
+static bool bad_is(parser *p, token is)
 {
     static const keyword words[] = {WORD_KNOWN, WORD_UNKNOWN, WORD_PLAIN};
-    ASSERT(parser_at_word(p, WORD_IS));
-    const token is = p->now;
-    parser_advance(p);
     const token t = p->now;
-    if (t.word == WORD_KNOWN || t.word == WORD_UNKNOWN) {
-        node->compare = t.word == WORD_KNOWN ? COMPARE_KNOWN : COMPARE_UNKNOWN;
-        parser_advance(p);
-        return true;
-    }
-    const token next = lexer_peek(&p->lex);
-    if (t.word == WORD_NOT && next.word == WORD_KNOWN) {
-        parser_complain(p, token_join(t, next), "expr_syntax",
-                        "'is not known' is written 'is unknown'");
-        error_suggest(p->err, "unknown");
-        return false;
-    }
+    const token next = t.word == WORD_NOT ? lexer_peek(&p->lex) : t;
     if (t.type == TOKEN_STRING || t.type == TOKEN_NUMBER) {
         parser_complain(p, token_join(is, t), "expr_syntax",
                         "a value is compared with '='");
@@ -130,10 +129,26 @@ static bool parse_is(parser *p, ast_node *node)
                           p->lex.text.ptr + t.offset);
         return false;
     }
-    parser_expected(p, "'known' or 'unknown'", words);
-    if (text_equal_nocase(lexer_text(&p->lex, t), text_of("null")))
-        error_suggest(p->err, "unknown");
+    if (next.word != WORD_KNOWN && next.word != WORD_UNKNOWN &&
+        !is_null(p, next))
+        return parser_expected(p, "'known' or 'unknown'", words);
+    const bool known = (t.word == WORD_NOT) != (next.word == WORD_KNOWN);
+    parser_complain(p, token_join(t, next), "expr_syntax",
+                    "there are 'is known' and 'is unknown'");
+    error_suggest(p->err, known ? "known" : "unknown");
     return false;
+}
+
+static bool parse_is(parser *p, ast_node *node)
+{
+    const token is = p->now;
+    ASSERT(is.word == WORD_IS);
+    parser_advance(p);
+    if (!parser_at_word(p, WORD_KNOWN) && !parser_at_word(p, WORD_UNKNOWN))
+        return bad_is(p, is);
+    node->compare = p->now.word == WORD_KNOWN ? COMPARE_KNOWN : COMPARE_UNKNOWN;
+    parser_advance(p);
+    return true;
 }
 
 /* `a not in (..)`; any other `not` stands before the attribute. */
@@ -313,6 +328,16 @@ static bool parse_party(parser *p, ast_node *node)
     return true;
 }
 
+/* `from frist party` */
+static bool bad_party(parser *p, token t)
+{
+    static const keyword words[] = {WORD_FIRST, WORD_SECOND, WORD_THIRD,
+                                    WORD_PLAIN};
+    p->now = t;
+    return parser_expected(p, "'first', 'second' or 'third' before 'party'",
+                           words);
+}
+
 static bool parse_source(parser *p, ast_node *node)
 {
     if (!parser_take_word(p, WORD_FROM))
@@ -329,8 +354,8 @@ static bool parse_source(parser *p, ast_node *node)
         return parser_expected(p, "a provider or 'first party'", NULL);
     if (!lexer_is_name(text, false)) {
         parser_complain(p, t, "expr_syntax",
-                        "a provider's name that is not a plain word stands in "
-                        "double quotes");
+                        "a provider's name that is not a plain word stands "
+                        "in double quotes");
         if (text.len <= FOUND_BYTES_MAX)
             error_suggest(p->err, "\"%.*s\"", (int)text.len, text.ptr);
         return false;
@@ -338,7 +363,7 @@ static bool parse_source(parser *p, ast_node *node)
     node->provider = text_make(
         arena_strndup(&p->tree->memory, text.ptr, text.len), text.len);
     parser_advance(p);
-    return true;
+    return !parser_at_word(p, WORD_PARTY) || bad_party(p, t);
 }
 
 /* From `from` to the last token that was taken. */

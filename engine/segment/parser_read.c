@@ -66,6 +66,47 @@ token parser_place(const parser *p, token t)
     return t;
 }
 
+/* Words of other languages, and what to write instead. */
+static const struct {
+    const char *text;
+    const char *instead;
+} habits[] = {
+    {"atleast", "at least"},
+    {"atmost", "at most"},
+    {"startswith", "starts with"},
+    {"begins", "starts"},
+    {"like", "contains"},
+    {"includes", "contains"},
+    {"matches", "contains"},
+    {"equals", "="},
+    {"during", "within"},
+    {"past", "within"},
+    {"last", "within"},
+    {"after", "since"},
+    {"by", "from"},
+    {"but", "and"},
+    {"nor", "and not"},
+    {"except", "and not"},
+    {"without", "and not"},
+};
+
+/* Suggests the nearest of the words, or what a habit stands for. */
+static void suggest_word(parser *p, const keyword *words)
+{
+    near_name near;
+    const muster_text found = lexer_text(&p->lex, p->now);
+    for (size_t i = 0; i < sizeof habits / sizeof habits[0]; i++)
+        if (text_equal_nocase(found, text_of(habits[i].text))) {
+            error_suggest(p->err, "%s", habits[i].instead);
+            return;
+        }
+    near_init(&near, found);
+    for (; *words != WORD_PLAIN; words++)
+        keyword_offer(&near, *words);
+    if (near.best.ptr != NULL && near.distance > 0)
+        error_suggest(p->err, "%.*s", (int)near.best.len, near.best.ptr);
+}
+
 /* "expected <what>, found <token>"; the words (ended by WORD_PLAIN) are
  * offered as suggestions. A token that is none explains itself. */
 bool parser_expected(parser *p, const char *what, const keyword *words)
@@ -80,12 +121,8 @@ bool parser_expected(parser *p, const char *what, const keyword *words)
                     "expected %s, found %s", what, found);
     if (p->now.type != TOKEN_WORD)
         return false;
-    near_name near;
-    near_init(&near, lexer_text(&p->lex, p->now));
-    for (; words != NULL && *words != WORD_PLAIN; words++)
-        keyword_offer(&near, *words);
-    if (near.best.ptr != NULL && near.distance > 0)
-        error_suggest(p->err, "%.*s", (int)near.best.len, near.best.ptr);
+    if (words != NULL)
+        suggest_word(p, words);
     return false;
 }
 
@@ -311,16 +348,19 @@ bool parser_scalar(parser *p, const ast_node *node, ast_value *out)
 {
     const token t = p->now;
     ast_date date;
-    if (!parser_at(p, TOKEN_WORD) && !parser_at(p, TOKEN_STRING) &&
-        !parser_at(p, TOKEN_NUMBER) && !parser_at(p, TOKEN_MINUS))
+    int64_t number = 0;
+    const bool starts =
+        parser_at(p, TOKEN_STRING) || parser_at(p, TOKEN_NUMBER) ||
+        parser_at(p, TOKEN_MINUS) || parser_at_word(p, WORD_TODAY);
+    if (!starts)
         return parser_expected(p, "a number or a date", NULL);
     if (!parser_value(p, node, out))
         return false;
     if (out->type != VALUE_STRING || tree_parse_date(out->text, &date))
         return true;
-    int64_t number = 0;
-    bad_date(p, t);
-    if (text_parse_number(out->text, &number) == 0)
-        error_suggest(p->err, "%.*s", (int)out->text.len, out->text.ptr);
+    if (text_parse_number(out->text, &number) != 0)
+        return bad_date(p, t);
+    parser_complain(p, t, "expr_syntax", "a number stands without quotes");
+    error_suggest(p->err, "%.*s", (int)out->text.len, out->text.ptr);
     return false;
 }

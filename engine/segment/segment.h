@@ -7,7 +7,10 @@
  *   ast_json.c  ast to JSON and back
  *   bind.c      ast + catalog + scope to plan (plan.h)
  *   lint.c      warnings
- *   eval.c      plan + epoch to count, set, decision (eval.h)
+ *   window.c    windows against a now
+ *   compile.c   plan + state to a program of flat steps (eval.h)
+ *   eval.c      program to count, set, decision
+ *   clauses.c   size and effect of each clause; windows of a plan
  *   explain.c   why a user is in or out
  */
 #ifndef SEGMENT_SEGMENT_H
@@ -15,6 +18,7 @@
 
 #include "catalog/catalog.h"
 #include "identity/identity.h"
+#include "index/index.h"
 #include "privacy/privacy.h"
 
 typedef struct ast_tree ast_tree;
@@ -37,6 +41,9 @@ const ast_node *segment_root(const ast_tree *tree);
 void segment_tree_free(ast_tree *tree);
 bool segment_same(const ast_node *a, const ast_node *b); /* by meaning of
     the written tree: places and parentheses do not count */
+
+/* Does it name segment("key") itself? (refer.c) */
+bool segment_refers(const ast_tree *tree, muster_text key);
 
 /* ---- diagnostics ---- */
 
@@ -83,5 +90,72 @@ void segment_plan_free(plan *p);
 /* Warnings about a tree, catalog given. */
 void segment_lint(const ast_tree *tree, const catalog *names,
                   segment_diagnostics *notes);
+
+/* ---- answers ---- */
+
+/* What a plan is resolved against. `rows`: users there are. */
+typedef struct program_state {
+    const index_stack *index;
+    const dictionary *ids; /* for split: row -> primary pseudonym */
+    uint32_t rows;
+    muster_time now;
+} program_state;
+
+/*
+ * A plan resolved against one state and one `now`: flat steps over registers
+ * of one block. Borrows the index, the dictionary and the plan: none may
+ * change while it lives. Read-only: threads share it.
+ */
+typedef struct program program;
+program *program_new(const plan *p, const program_state *state);
+void program_free(program *g);
+uint64_t program_count(const program *g);
+/* Calls each row in order; a non-zero return ends the walk. */
+int program_each(const program *g, int (*each)(void *payload, uint32_t row),
+                 void *payload);
+/* Calls each block that may hold rows, in order, with its rows. */
+void program_blocks(const program *g,
+                    void (*each)(void *payload, uint32_t block,
+                                 block_ref rows),
+                    void *payload);
+bool program_has(const program *g, uint32_t row);
+/* counts[i * n + j]: rows that programs i and j share. One pass. */
+void programs_overlap(program *const *g, size_t n, uint64_t *counts);
+
+/* Everyone in the plan's scope, masked users left out. */
+uint64_t segment_universe_count(const plan *p, const program_state *state);
+
+/* The parts of and/or chains, parents before children, with their size and
+ * effect: count of the whole minus count of the whole without the part. Not
+ * below segment references and quantities; at most SEGMENT_CLAUSES_MAX. */
+#define SEGMENT_CLAUSES_MAX 200
+typedef void (*segment_clause_fn)(void *payload, const char *path,
+                                  const ast_node *clause, uint64_t count,
+                                  int64_t marginal);
+void segment_clauses(const plan *p, const program_state *state,
+                     segment_clause_fn each, void *payload);
+
+/* Each window of the plan with its bounds in seconds (first and last);
+ * windows that resolve to nothing have from > to. */
+typedef void (*segment_window_fn)(void *payload, const char *text,
+                                  muster_time from, muster_time to);
+void segment_windows(const plan *p, muster_time now, segment_window_fn each,
+                     void *payload);
+
+/* Every node of the plan for one row, parents before children. `why` is for
+ * people; `until`: when `holds` flips by itself, 0 = never. Texts are valid
+ * until the callback returns. */
+typedef struct segment_reason {
+    const char *path;
+    const char *text;
+    unsigned depth;
+    bool holds;
+    const char *why;
+    muster_time until;
+} segment_reason;
+typedef void (*segment_reason_fn)(void *payload, const segment_reason *r);
+void segment_explain(const plan *p, const catalog *names,
+                     const program_state *state, uint32_t row,
+                     segment_reason_fn each, void *payload);
 
 #endif

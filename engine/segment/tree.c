@@ -136,9 +136,7 @@ int tree_check(const ast_tree *tree, muster_error *err)
         error_set(err, MUSTER_EEXPR, "expr_depth",
                   "the expression is nested deeper than %u levels",
                   MUSTER_SEGMENT_DEPTH_MAX);
-        if (tree->source_len > 0)
-            error_place(err, tree->source, tree->source_len, deep->offset,
-                        deep->length);
+        tree_place(tree, (ast_place){deep->offset, deep->length}, err);
         return MUSTER_EEXPR;
     }
     if (tree->source_len > 0 && tree->source_len <= BYTES_SURELY_FINE)
@@ -168,6 +166,32 @@ bool tree_parse_date(muster_text text, ast_date *out)
     return true;
 }
 
+/* ---- notes ---- */
+
+muster_error *tree_note(segment_diagnostics *notes)
+{
+    if (notes == NULL || notes->count >= TREE_NOTES_MAX)
+        return NULL;
+    mem_grow(&notes->items, &notes->capacity, notes->count + 1,
+             sizeof *notes->items);
+    segment_diagnostic *note = &notes->items[notes->count++];
+    memset(note, 0, sizeof *note);
+    return &note->detail;
+}
+
+void tree_place(const ast_tree *tree, ast_place place, muster_error *err)
+{
+    if (tree->source_len > 0)
+        error_place(err, tree->source, tree->source_len, place.offset,
+                    place.length);
+}
+
+void segment_diagnostics_release(segment_diagnostics *d)
+{
+    mem_free(d->items);
+    memset(d, 0, sizeof *d);
+}
+
 /* ---- sameness ---- */
 
 bool date_same(const ast_date *a, const ast_date *b)
@@ -185,7 +209,7 @@ bool date_same(const ast_date *a, const ast_date *b)
     return false;
 }
 
-static bool same_value(const ast_value *a, const ast_value *b)
+bool value_same(const ast_value *a, const ast_value *b)
 {
     if (a->type != b->type)
         return false;
@@ -200,7 +224,7 @@ static bool same_value(const ast_value *a, const ast_value *b)
     return false;
 }
 
-static bool same_window(const ast_window *a, const ast_window *b)
+bool window_same(const ast_window *a, const ast_window *b)
 {
     if (a->type != b->type)
         return false;
@@ -218,7 +242,7 @@ static bool same_window(const ast_window *a, const ast_window *b)
     return false;
 }
 
-static bool same_source(const ast_node *a, const ast_node *b)
+bool source_same(const ast_node *a, const ast_node *b)
 {
     if (a->source != b->source)
         return false;
@@ -231,10 +255,10 @@ static bool same_predicate(const ast_node *a, const ast_node *b)
 {
     if (!text_equal(a->attribute, b->attribute) || a->compare != b->compare ||
         a->value_count != b->value_count || a->measure != b->measure ||
-        !same_window(&a->window, &b->window) || !same_source(a, b))
+        !window_same(&a->window, &b->window) || !source_same(a, b))
         return false;
     for (uint32_t i = 0; i < a->value_count; i++)
-        if (!same_value(&a->values[i], &b->values[i]))
+        if (!value_same(&a->values[i], &b->values[i]))
             return false;
     return true;
 }

@@ -58,6 +58,17 @@ int tree_check(const ast_tree *tree, muster_error *err);
 bool tree_parse_date(muster_text text, ast_date *out);
 bool date_same(const ast_date *a, const ast_date *b);
 
+/* Notes beyond these are not kept: nobody reads them. */
+#define TREE_NOTES_MAX 200
+/* A new warning in the notes, still empty; NULL when none are wanted or they
+ * are full. */
+muster_error *tree_note(segment_diagnostics *notes);
+/* Places an error in the tree's source; nothing for a tree from JSON. */
+void tree_place(const ast_tree *tree, ast_place place, muster_error *err);
+bool source_same(const ast_node *a, const ast_node *b);
+bool window_same(const ast_window *a, const ast_window *b);
+bool value_same(const ast_value *a, const ast_value *b);
+
 /* Parses a text as a part of a tree that is being made (parser.c); places
  * are those of a tree without source, 0. NULL with an error. */
 ast_node *tree_parse_part(ast_tree *tree, muster_text text, muster_error *err);
@@ -65,5 +76,7 @@ ast_node *tree_parse_part(ast_tree *tree, muster_text text, muster_error *err);
 /* A value, a date as canonical text (format.c). */
 void value_format(const ast_value *value, buffer *out);
 void date_format(const ast_date *date, buffer *out);
+/* " within 30 days": with a leading blank; nothing for WINDOW_NONE. */
+void window_format(const ast_window *window, buffer *out);
 
 #endif

@@ -233,6 +233,15 @@ static int locked(storage *s, const char *path, muster_error *err)
                      s->dir);
 }
 
+/* Is the open file still the one of that name? */
+static bool is_file_at(int fd, const char *path)
+{
+    struct stat opened;
+    struct stat named;
+    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
+           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
 static int take_lock(storage *s, muster_error *err)
 {
     char path[STORAGE_PATH_ROOM];
@@ -243,13 +252,14 @@ static int take_lock(storage *s, muster_error *err)
     if (rc != 0)
         return rc;
     rc = file_lock(s->lock_fd, true, path, err);
-    if (rc == MUSTER_EBUSY) {
+    if (rc == 0 && !is_file_at(s->lock_fd, path))
+        rc = MUSTER_EBUSY; /* its holder took it away while we waited */
+    if (rc == MUSTER_EBUSY)
         locked(s, path, err);
+    if (rc != 0) {
         file_close(&s->lock_fd);
         return rc;
     }
-    if (rc != 0)
-        return rc;
     const int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     rc = file_truncate(s->lock_fd, 0, path, err);
     return rc != 0 ? rc : file_write(s->lock_fd, text, (size_t)len, path, err);
@@ -418,7 +428,25 @@ static int open_database(storage *s, bool fresh, bool made, muster_error *err)
                  : storage_exec(s, pragmas_write, "write to", err);
 }
 
-/* What a failed creation leaves: nothing. */
+static void close_database(storage *s)
+{
+    for (size_t i = 0; i < s->statement_count; i++)
+        sqlite3_finalize(s->statements[i].stmt);
+    s->statement_count = 0;
+    mem_free(s->statements);
+    s->statements = NULL;
+    if (s->db == NULL)
+        return;
+    storage_rollback(s);
+    if (s->broken) /* then nobody knows what a checkpoint would write */
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    else if (s->mode != STORAGE_READ)
+        sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                  NULL);
+    disconnect_database(s);
+}
+
+/* What a failed creation leaves: nothing. The lock is still held. */
 static void remove_made(const char *dir)
 {
     static const char *const names[] = {
@@ -454,9 +482,10 @@ int storage_open(storage **out, const char *dir, storage_mode mode,
     if (rc == 0)
         rc = log_open(s, err);
     if (rc != 0) {
-        storage_close(s);
-        if (made)
+        close_database(s);
+        if (made && s->lock_fd >= 0) /* else another made it his own */
             remove_made(dir);
+        storage_close(s);
         return rc;
     }
     *out = s;
@@ -467,18 +496,7 @@ void storage_close(storage *s)
 {
     if (s == NULL)
         return;
-    for (size_t i = 0; i < s->statement_count; i++)
-        sqlite3_finalize(s->statements[i].stmt);
-    mem_free(s->statements);
-    if (s->db != NULL) {
-        storage_rollback(s);
-        if (s->broken) /* then nobody knows what a checkpoint would write */
-            sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        else if (s->mode != STORAGE_READ)
-            sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
-                                      NULL, NULL);
-        disconnect_database(s);
-    }
+    close_database(s);
     file_close(&s->lock_fd);
     mem_free(s->dir);
     mem_free(s);

@@ -130,6 +130,7 @@ static int flush_pending(generation_writer *w, muster_error *err)
 static int put_bytes(generation_writer *w, const void *bytes, size_t len,
                      muster_error *err)
 {
+    ASSERT(w->fd >= 0 && w->pending_len <= WRITE_BYTES);
     if (w->pending_len + len > WRITE_BYTES) {
         const int rc = flush_pending(w, err);
         if (rc != 0)
@@ -382,6 +383,7 @@ static int put_directory(generation_writer *w, muster_error *err)
 
 static int make_durable(generation_writer *w, muster_error *err)
 {
+    ASSERT(w->hash == NULL && w->offset > HEADER_BYTES);
     int rc = flush_pending(w, err);
     if (rc == 0)
         rc = file_sync(w->fd, w->temporary, err);
@@ -503,6 +505,7 @@ static int check_frame(generation *g, const known_row *row, muster_error *err)
         return damaged_file(err, row->id, "it does not begin as one");
     if (get_word(g->bytes + 8, 4) != FORM_VERSION)
         return damaged_file(err, row->id, "it has another form");
+    ASSERT(g->len >= HEADER_BYTES + FOOTER_BYTES);
     const uint8_t *footer = g->bytes + g->len - FOOTER_BYTES;
     if (memcmp(footer, footer_magic, sizeof footer_magic) != 0 ||
         hash_bytes(footer, 56) != get_word(footer + 56, 8))
@@ -587,11 +590,8 @@ static int open_one(generation **out, storage *s, const known_row *row,
     return 0;
 }
 
-/* A file that could not be opened for another reason may be sound. */
-static void note_damage(storage *s, int64_t id, int code)
+static void note_damage(storage *s, int64_t id)
 {
-    if (code != MUSTER_ECORRUPT)
-        return;
     if (!is_damaged(s, id) && s->damaged_count < STORAGE_DAMAGED_MAX)
         s->damaged[s->damaged_count++] = id;
 }
@@ -608,20 +608,24 @@ int generation_open(generation **out, storage *s, muster_error *damage,
         return rc;
     muster_error first;
     error_clear(&first);
+    int code = MUSTER_ECORRUPT; /* unless one could only not be read now */
     for (size_t i = 0; *out == NULL && i < known.count; i++) {
         muster_error reason;
         error_clear(&reason);
-        const int code = open_one(out, s, &known.rows[i], &reason);
-        if (code == 0)
+        const int opened = open_one(out, s, &known.rows[i], &reason);
+        if (opened == 0)
             break;
-        note_damage(s, known.rows[i].id, code);
+        if (opened != MUSTER_ECORRUPT)
+            code = opened;
+        else
+            note_damage(s, known.rows[i].id);
         if (first.code == 0)
             first = reason;
     }
     if (damage != NULL)
         *damage = first;
     if (*out == NULL && known.count != 0)
-        rc = error_set(err, MUSTER_ECORRUPT, "no_generation",
+        rc = error_set(err, code, "no_generation",
                        "none of the %zu generations in %s can be read: %s",
                        known.count, s->dir, first.message);
     mem_free(known.rows);

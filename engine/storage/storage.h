@@ -13,6 +13,8 @@
  *
  * Threads: a storage handle belongs to one thread at a time; a mapped
  * generation may be read by any.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORAGE_STORAGE_H
 #define STORAGE_STORAGE_H
@@ -125,7 +127,8 @@ typedef struct generation generation;
 /* Opens the newest valid one (footer, directory and section checksums are
  * verified); a damaged one is passed over with a message in *damage (a
  * muster_error, code 0 when none). *out = NULL and 0 when there is none at
- * all; MUSTER_ECORRUPT when there are some and none is valid. */
+ * all; MUSTER_ECORRUPT when there are some and none is valid, MUSTER_EIO when
+ * one of them could only not be read (memory, permission). */
 int generation_open(generation **out, storage *s, muster_error *damage,
                     muster_error *err);
 uint64_t generation_seq(const generation *g);

@@ -67,7 +67,7 @@ MUSTER_API int muster_audience_versions(muster_engine *engine,
 /* The saved, served segments a user is in: by priority (high first), then by
  * key. Unknown user: none. `known` may be NULL. */
 MUSTER_API int muster_audience_lookup(muster_engine *engine,
-                                      const muster_scope *scope,
+                                      const muster_scope *viewer,
                                       const muster_id *user, bool *known,
                                       muster_saved_fn each, void *payload,
                                       muster_error *err);

@@ -54,7 +54,7 @@ MUSTER_API int muster_attribute_find(muster_engine *engine, const char *name,
  * with) each at the engine's now; largest first when `counts`, else by text
  * with users = 0 (fast). `limit` 0 = all. */
 MUSTER_API int muster_values_each(muster_engine *engine,
-                                  const muster_scope *scope,
+                                  const muster_scope *viewer,
                                   const char *attribute, bool counts,
                                   size_t limit, muster_value_fn each,
                                   void *payload, muster_error *err);

@@ -21,10 +21,10 @@ extern "C" {
 
 typedef struct muster_segment muster_segment;
 
-/* MUSTER_EEXPR with place and suggestion. `scope` is required and copied. */
+/* MUSTER_EEXPR with place and suggestion. `viewer` is required and copied. */
 MUSTER_API int muster_segment_compile(muster_segment **out,
                                       muster_engine *engine,
-                                      const muster_scope *scope,
+                                      const muster_scope *viewer,
                                       const char *text, size_t text_len,
                                       muster_error *err);
 MUSTER_API void muster_segment_free(muster_segment *segment);

@@ -106,8 +106,10 @@ static void add_attribute(population *p, naive_kind kind, const char *name)
         draw_values(p, a);
     }
     buffer_put_str(out, "}");
-    const naive_attribute row = {a->name,   kind,   a->dates,         a->ttl_hours,
-                                 a->hourly, a->cap, a->retention_days};
+    const naive_attribute row = {
+        a->name,   kind,   a->dates,         a->ttl_hours,
+        a->hourly, a->cap, a->retention_days,
+    };
     naive_add_attribute(p->twin, &row);
 }
 
@@ -193,6 +195,8 @@ static void put_acts(population *p, population_feed *feed)
         const uint32_t user = dice(&p->random, p->users);
         population_user *who = &p->who[user];
         population_act_type type = ACT_OPTOUT;
+        if (who->forgotten)
+            continue;
         if (who->opted_out && chance(&p->random, 60))
             type = ACT_UNDO;
         else if (chance(&p->random, 25))
@@ -223,8 +227,8 @@ static void fill_large(population *p, population_feed *feed, bool first)
     for (uint32_t u = 0; u < p->users; u++) {
         if (first)
             population_pattern_record(p, feed, u);
-        else if ((u >= from && u - from < 3000) || chance(&p->random, 100) * 0
-                 || dice(&p->random, 10 * share) == 0)
+        else if ((u >= from && u - from < 3000) ||
+                 dice(&p->random, 10 * share) == 0)
             population_record(p, feed, u);
     }
 }
@@ -259,6 +263,7 @@ void population_init(population *p, const population_options *options)
         else
             fill_small(p, feed, p->users * options->records / p->feed_count +
                                     1);
+        feed->statements = naive_statement_count(p->twin);
         put_acts(p, feed);
     }
 }

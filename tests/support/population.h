@@ -66,6 +66,7 @@ typedef struct population_feed {
     buffer bytes; /* NDJSON */
     uint64_t records;
     uint64_t forgotten; /* records that are refused for it */
+    size_t statements;  /* of the twin, when the feed has ended */
     population_act acts[POPULATION_ACTS_MAX]; /* after the feed */
     uint32_t act_count;
 } population_feed;

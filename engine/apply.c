@@ -1,0 +1,395 @@
+/*
+ * apply.c - one batch of facts: ids to rows, records judged, facts to planes.
+ * Serial, in the log's order; everything it decides depends only on the state
+ * and the batch.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine.h"
+
+#include <stdio.h>
+
+#define DAY_HOURS 24
+/* A TTL below this ends with its hour, else with its day. */
+#define HOURLY_TTL 48
+
+/* ---- users ---- */
+
+bool engine_is_forgotten(const muster_engine *e, uint32_t row)
+{
+    return row < e->forgotten_rows && (e->forgotten[row >> 3] >> (row & 7)) & 1;
+}
+
+void engine_set_forgotten(muster_engine *e, uint32_t row)
+{
+    if (row >= e->forgotten_rows) {
+        const size_t old = e->forgotten_rows / 8;
+        const size_t bytes = ((size_t)row / 65536 + 1) * 8192;
+        e->forgotten = mem_realloc(e->forgotten, bytes);
+        memset(e->forgotten + old, 0, bytes - old);
+        e->forgotten_rows = bytes * 8;
+    }
+    e->forgotten[row >> 3] |= (uint8_t)(1u << (row & 7));
+}
+
+uint32_t apply_user_row(muster_engine *e, const muster_pseudonym *p,
+                        bool *fresh)
+{
+    const uint32_t row = dictionary_find(e->ids, p);
+    *fresh = row == DICTIONARY_NONE;
+    return *fresh ? dictionary_add_user(e->ids, p) : row;
+}
+
+static muster_pseudonym id_at(const fact_record *record, uint32_t i)
+{
+    muster_pseudonym p;
+    memcpy(p.bytes, record->ids + (size_t)i * 17 + 1, sizeof p.bytes);
+    return p;
+}
+
+typedef struct user_match {
+    uint32_t row; /* of the first known id, or DICTIONARY_NONE */
+    bool conflict;
+    uint32_t unknown;
+} user_match;
+
+static user_match match_user(const muster_engine *e,
+                             const fact_record *record)
+{
+    user_match m = {DICTIONARY_NONE, false, 0};
+
+    for (uint32_t i = 0; i < record->id_count; i++) {
+        const muster_pseudonym p = id_at(record, i);
+        const uint32_t row = dictionary_find(e->ids, &p);
+        if (row == DICTIONARY_NONE)
+            m.unknown++;
+        else if (m.row == DICTIONARY_NONE)
+            m.row = row;
+        else if (row != m.row)
+            m.conflict = true;
+    }
+    return m;
+}
+
+/* Gives the record its row and lets its unknown ids join. */
+static uint32_t settle_user(muster_engine *e, const fact_record *record,
+                            const user_match *m, ingest_receipt *receipt)
+{
+    uint32_t row = m->row;
+
+    for (uint32_t i = 0; m->unknown > 0 && i < record->id_count; i++) {
+        const muster_pseudonym p = id_at(record, i);
+        if (dictionary_find(e->ids, &p) != DICTIONARY_NONE)
+            continue;
+        if (row != DICTIONARY_NONE) {
+            dictionary_add_id(e->ids, &p, row);
+            continue;
+        }
+        row = dictionary_add_user(e->ids, &p);
+        if (row == DICTIONARY_NONE)
+            return row;
+        if (receipt)
+            receipt->users_new++;
+    }
+    if (receipt && m->conflict)
+        receipt->conflicts++;
+    return row;
+}
+
+/* ---- facts ---- */
+
+typedef struct fact_target {
+    muster_engine *e;
+    judge *judge;
+    const fact_record *record;
+    const catalog_provider *provider;
+    uint32_t row;
+    uint32_t seen_until; /* latest expiry of the record's sayings */
+    bool said;
+    ingest_receipt *receipt;
+} fact_target;
+
+static uint32_t expiry_of(muster_time ts, uint32_t ttl_hours)
+{
+    if (ttl_hours == 0 || ttl_hours == CATALOG_TTL_UNSET)
+        return INDEX_NEVER;
+    const muster_time end = ts + (muster_time)ttl_hours * 3600;
+    if (end < 0)
+        return 0;
+    if (ttl_hours < HOURLY_TTL)
+        return (uint32_t)clock_hour_of(end);
+    return (uint32_t)clock_day_of(end) * DAY_HOURS + DAY_HOURS - 1;
+}
+
+static uint32_t profile_expiry(const fact_target *t,
+                               const catalog_attribute *a)
+{
+    uint32_t ttl = t->record->ttl_hours;
+    if (ttl == CATALOG_TTL_UNSET)
+        ttl = a->ttl_hours;
+    if (ttl == CATALOG_TTL_UNSET)
+        ttl = t->provider->ttl_hours;
+    return expiry_of(t->record->ts, ttl);
+}
+
+static void note_said(fact_target *t, uint32_t expiry)
+{
+    if (!t->said || expiry > t->seen_until)
+        t->seen_until = expiry;
+    t->said = true;
+}
+
+static void add_value(fact_target *t, const catalog_attribute *a,
+                      index_op op, uint32_t value)
+{
+    const uint32_t expiry = profile_expiry(t, a);
+    index_add_profile(t->e->building, a->id, t->provider->id, t->row, op,
+                      value, expiry);
+    note_said(t, expiry);
+}
+
+static void add_number(fact_target *t, const catalog_attribute *a,
+                       int64_t number)
+{
+    const uint32_t expiry = profile_expiry(t, a);
+    index_add_number(t->e->building, a->id, t->provider->id, t->row, number,
+                     expiry);
+    note_said(t, expiry);
+}
+
+static void add_event(fact_target *t, const catalog_attribute *a,
+                      const fact *f)
+{
+    const bool hours = a->grain == GRAIN_HOUR;
+    const muster_day day = clock_day_of(f->ts);
+    const uint32_t bucket =
+        hours ? (uint32_t)clock_hour_of(f->ts) : (uint32_t)day;
+    const uint32_t last_day = (uint32_t)day + a->retention_days - 1;
+    const uint32_t value = f->term == FACT_NO_TERM
+                               ? INDEX_NO_VALUE
+                               : judge_value(t->judge, f->term, true);
+
+    index_add_event(t->e->building, a->id, t->provider->id, a->cap, value,
+                    bucket, t->row, f->count,
+                    f->has_amount ? f->amount : 0);
+    note_said(t, last_day * DAY_HOURS + DAY_HOURS - 1);
+}
+
+static void clear_attribute(fact_target *t, const catalog_attribute *a)
+{
+    index_add_profile(t->e->building, a->id, t->provider->id, t->row,
+                      INDEX_CLEAR, INDEX_NO_VALUE, 0);
+}
+
+static void set_text(fact_target *t, const catalog_attribute *a,
+                     const fact *f)
+{
+    const muster_text text = judge_term_text(t->judge, f->term);
+    int64_t number = 0;
+
+    if (a->kind == KIND_NUMBER) {
+        const bool ok = judge_number(a, text, &number);
+        ASSERT(ok);
+        add_number(t, a, number);
+    } else if (a->kind == KIND_FLAG) {
+        if (text_is(text, "true"))
+            add_value(t, a, INDEX_ADD, INDEX_NO_VALUE);
+        else
+            clear_attribute(t, a);
+    } else {
+        add_value(t, a, INDEX_SET, judge_value(t->judge, f->term, true));
+    }
+}
+
+static void count_fact(ingest_receipt *r, const catalog_attribute *a,
+                       const fact *f, bool unset)
+{
+    if (unset) {
+        r->facts_unset++;
+        return;
+    }
+    if (f->op == FACT_REPLACE)
+        return;
+    switch (a->kind) {
+    case KIND_FLAG:
+        r->facts_flag++;
+        return;
+    case KIND_ONE_OF:
+        r->facts_one_of++;
+        return;
+    case KIND_MANY_OF:
+        r->facts_many_of++;
+        return;
+    case KIND_NUMBER:
+        r->facts_number++;
+        return;
+    case KIND_EVENT:
+        r->facts_event++;
+        return;
+    }
+}
+
+static bool is_unset(const fact_target *t, const catalog_attribute *a,
+                     const fact *f)
+{
+    return f->op == FACT_CLEAR || f->op == FACT_REMOVE ||
+           f->op == FACT_UNFLAG ||
+           (f->op == FACT_TEXT && a->kind == KIND_FLAG &&
+            !text_is(judge_term_text(t->judge, f->term), "true"));
+}
+
+static void remove_value(fact_target *t, const catalog_attribute *a,
+                         const fact *f)
+{
+    const uint32_t value = judge_value(t->judge, f->term, false);
+    if (value != CATALOG_NONE)
+        index_add_profile(t->e->building, a->id, t->provider->id, t->row,
+                          INDEX_REMOVE, value, 0);
+}
+
+static void add_fact(fact_target *t, const fact *f)
+{
+    const catalog_attribute *a = judge_attribute(t->judge, f->attribute);
+
+    if (!a) { /* a removal from something never said */
+        if (t->receipt)
+            t->receipt->facts_unset++;
+        return;
+    }
+    if (t->receipt)
+        count_fact(t->receipt, a, f, is_unset(t, a, f));
+    switch (f->op) {
+    case FACT_CLEAR:
+    case FACT_REPLACE:
+    case FACT_UNFLAG:
+        clear_attribute(t, a);
+        return;
+    case FACT_REMOVE:
+        remove_value(t, a, f);
+        return;
+    case FACT_FLAG:
+        add_value(t, a, INDEX_ADD, INDEX_NO_VALUE);
+        return;
+    case FACT_SET:
+    case FACT_TEXT:
+        set_text(t, a, f);
+        return;
+    case FACT_NUMBER:
+        add_number(t, a, f->number);
+        return;
+    case FACT_ADD:
+        add_value(t, a, INDEX_ADD, judge_value(t->judge, f->term, true));
+        return;
+    case FACT_EVENT:
+        add_event(t, a, f);
+        return;
+    }
+}
+
+/* ---- records ---- */
+
+typedef struct fact_buffer {
+    fact *items;
+    uint32_t count;
+    size_t capacity;
+} fact_buffer;
+
+static void read_facts(batch_reader *batch, const fact_record *record,
+                       fact_buffer *out)
+{
+    mem_grow(&out->items, &out->capacity, record->fact_count + 1,
+             sizeof *out->items);
+    out->count = 0;
+    while (out->count < record->fact_count &&
+           batch_next_fact(batch, &out->items[out->count]))
+        out->count++;
+}
+
+static void refuse(apply_report *report, uint32_t number, ingest_reject *r)
+{
+    if (report->places)
+        r->place = report->places[number];
+    if (report->receipt)
+        receipt_reject(report->receipt, r);
+    if (report->reject)
+        report->reject(report->payload, r);
+}
+
+static ingest_reason apply_record(muster_engine *e, judge *j,
+                                  const fact_record *record,
+                                  const fact_buffer *facts,
+                                  apply_report *report, ingest_reject *reject)
+{
+    const user_match match = match_user(e, record);
+    fact_target t = {e, j, record, NULL, 0, 0, false, report->receipt};
+
+    ingest_reason reason =
+        judge_record(j, record, facts->items, facts->count, reject);
+    if (reason != INGEST_OK)
+        return reason;
+    if (match.row != DICTIONARY_NONE && engine_is_forgotten(e, match.row)) {
+        reject->pointer[0] = 0;
+        snprintf(reject->message, sizeof reject->message, "%s",
+                 ingest_reason_text(INGEST_FORGOTTEN));
+        return INGEST_FORGOTTEN;
+    }
+    reason = judge_accept(j, record, facts->items, facts->count, &t.provider,
+                          reject, report->receipt);
+    if (reason != INGEST_OK)
+        return reason;
+    t.row = settle_user(e, record, &match, report->receipt);
+    if (t.row == DICTIONARY_NONE) {
+        snprintf(reject->message, sizeof reject->message,
+                 "no more users fit into this data directory");
+        return INGEST_FULL;
+    }
+    for (uint32_t i = 0; i < facts->count; i++)
+        add_fact(&t, &facts->items[i]);
+    if (t.said)
+        index_add_seen(e->building, t.provider->id, t.row, t.seen_until);
+    e->facts_behind += facts->count + 1;
+    return INGEST_OK;
+}
+
+int apply_facts(muster_engine *e, muster_time now, const uint8_t *bytes,
+                size_t len, apply_report *report, muster_error *err)
+{
+    batch_reader batch;
+    fact_record record;
+    fact_buffer facts = {0};
+    uint32_t number = 0;
+
+    int rc = batch_open(&batch, bytes, len, err);
+    if (rc != 0)
+        return rc;
+    judge *j = judge_new(e->names, now, &batch);
+    while (batch_next_record(&batch, &record)) {
+        ingest_reject reject = {0};
+        read_facts(&batch, &record, &facts);
+        if (!batch_ok(&batch))
+            break;
+        reject.reason =
+            apply_record(e, j, &record, &facts, report, &reject);
+        if (reject.reason != INGEST_OK) {
+            refuse(report, number, &reject);
+        } else if (report->receipt) {
+            report->receipt->records++;
+            report->receipt->accepted++;
+        }
+        number++;
+    }
+    if (!batch_ok(&batch))
+        rc = error_set(err, MUSTER_ECORRUPT, "damaged_batch",
+                       "a batch of facts does not decode");
+    judge_free(j);
+    mem_free(facts.items);
+    batch_close(&batch);
+    return rc;
+}
+
+void apply_flush(muster_engine *e)
+{
+    if (index_builder_facts(e->building) == 0)
+        return;
+    index_push(e->index, index_builder_finish(e->building), false);
+}

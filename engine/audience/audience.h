@@ -1,0 +1,62 @@
+/*
+ * audience.h - the door of room `audience`: saved segments.
+ *
+ *   store.c   keys, versions, numeric ids
+ *
+ * A segment's numeric id is given once and never reused; removing adds a
+ * version that says so, and saving the key again goes on counting.
+ *
+ * Threads: one writer; readers only while nobody writes.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AUDIENCE_AUDIENCE_H
+#define AUDIENCE_AUDIENCE_H
+
+#include <muster/limits.h>
+#include "base/base.h"
+
+typedef struct audience_version {
+    uint32_t version; /* 1, 2, ... */
+    muster_text expr;
+    muster_text name;
+    int32_t priority;
+    bool served;
+    bool removed;
+    muster_time created;
+} audience_version;
+
+typedef struct audience {
+    uint32_t id; /* 1, 2, ... in order of first save */
+    char *key;
+    audience_version *versions; /* oldest first, texts owned */
+    size_t version_count;
+    size_t version_capacity;
+} audience;
+
+typedef struct audience_store audience_store;
+audience_store *audience_store_new(void);
+void audience_store_free(audience_store *s);
+
+/* Grows with every version that is put. */
+uint64_t audience_store_version(const audience_store *s);
+
+/* [a-z0-9][a-z0-9_-]{0,63} */
+bool audience_is_key(muster_text key);
+/* By key, removed ones too; NULL when never saved. */
+const audience *audience_find(const audience_store *s, muster_text key);
+/* The newest version when it is not a removal, else NULL. */
+const audience_version *audience_current(const audience *a);
+/* By key order, removed ones too. */
+size_t audience_count(const audience_store *s);
+const audience *audience_at(const audience_store *s, size_t i);
+/* Adds the next version (its number is set here); texts are copied. */
+const audience *audience_put(audience_store *s, muster_text key,
+                             const audience_version *version);
+
+/* Everything, for a generation; decode into an empty store. */
+void audience_store_encode(const audience_store *s, buffer *out);
+int audience_store_decode(audience_store *s, const void *bytes, size_t len,
+                          muster_error *err);
+
+#endif

@@ -1,0 +1,253 @@
+/*
+ * names.c - muster_attributes, values, providers and the catalog file.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+
+#include "engine.h"
+#include "reach/reach.h"
+
+int names_find(const muster_engine *e, const char *name,
+               const catalog_attribute **out, muster_error *err)
+{
+    near_name near;
+
+    *out = catalog_attribute_find(e->names, text_of(name));
+    if (*out)
+        return 0;
+    near_init(&near, text_of(name));
+    for (size_t i = 0; i < catalog_attribute_count(e->names); i++)
+        near_offer(&near, text_of(catalog_attribute_at(e->names, i)->name));
+    error_set(err, MUSTER_ENOTFOUND, "unknown_attribute",
+              "there is no attribute \"%.128s\"", name);
+    if (near.best.ptr && err)
+        error_suggest(err, "%.*s", (int)near.best.len, near.best.ptr);
+    return MUSTER_ENOTFOUND;
+}
+
+/* ---- attributes ---- */
+
+static const char *ttl_text(char *out, uint32_t hours)
+{
+    if (hours == CATALOG_TTL_UNSET)
+        return "";
+    out[text_format_duration(out, hours)] = 0;
+    return out;
+}
+
+static int tell_attribute(const muster_engine *e, const catalog_attribute *a,
+                          muster_attribute_fn each, void *payload)
+{
+    char ttl[32];
+    const muster_attribute row = {
+        a->name,
+        catalog_kind_name(a->kind),
+        a->kind != KIND_EVENT ? "" : a->grain == GRAIN_HOUR ? "hour" : "day",
+        a->cap,
+        a->amount,
+        a->unit,
+        ttl_text(ttl, a->ttl_hours),
+        a->retention_days,
+        catalog_value_count(e->names, a->id),
+        a->declared,
+    };
+    return each(payload, &row);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const catalog_attribute *x = *(const catalog_attribute *const *)a;
+    const catalog_attribute *y = *(const catalog_attribute *const *)b;
+    return strcmp(x->name, y->name);
+}
+
+int muster_attributes_each(muster_engine *engine, muster_attribute_fn each,
+                           void *payload)
+{
+    int rc = 0;
+
+    engine_lock_read(engine);
+    const size_t n = catalog_attribute_count(engine->names);
+    const catalog_attribute **list = mem_array(n + 1, sizeof *list);
+    for (size_t i = 0; i < n; i++)
+        list[i] = catalog_attribute_at(engine->names, i);
+    qsort(list, n, sizeof *list, by_name);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = tell_attribute(engine, list[i], each, payload);
+    mem_free(list);
+    engine_unlock(engine);
+    return rc;
+}
+
+int muster_attribute_find(muster_engine *engine, const char *name,
+                          muster_attribute_fn each, void *payload,
+                          muster_error *err)
+{
+    const catalog_attribute *a;
+
+    error_clear(err);
+    engine_lock_read(engine);
+    int rc = names_find(engine, name, &a, err);
+    if (rc == 0)
+        rc = tell_attribute(engine, a, each, payload);
+    engine_unlock(engine);
+    return rc;
+}
+
+/* ---- values ---- */
+
+static int compare_texts(const void *a, const void *b)
+{
+    return text_compare(*(const muster_text *)a, *(const muster_text *)b);
+}
+
+static int values_by_text(const muster_engine *e, const catalog_attribute *a,
+                          size_t limit, muster_value_fn each, void *payload)
+{
+    const uint32_t n = catalog_value_count(e->names, a->id);
+    muster_text *list = mem_array((size_t)n + 1, sizeof *list);
+    int rc = 0;
+
+    for (uint32_t v = 1; v <= n; v++)
+        list[v - 1] = catalog_value_text(e->names, a->id, v);
+    qsort(list, n, sizeof *list, compare_texts);
+    for (uint32_t i = 0; i < n && rc == 0 && (!limit || i < limit); i++)
+        rc = each(payload, list[i], 0);
+    mem_free(list);
+    return rc;
+}
+
+static int values_by_count(muster_engine *e, const muster_scope *viewer,
+                           const catalog_attribute *a, size_t limit,
+                           muster_value_fn each, void *payload,
+                           muster_error *err)
+{
+    const program_state state = engine_state(e);
+    plan *all;
+    reach_row *rows;
+    size_t n;
+    uint64_t total;
+
+    int rc = engine_bind(e, viewer->inner, text_of("all"),
+                         text_make(NULL, 0), &all, NULL, err);
+    if (rc != 0)
+        return rc;
+    program *g = program_new(all, &state);
+    reach_breakdown(g, &state, e->names, viewer->inner, a, &rows, &n, &total);
+    program_free(g);
+    segment_plan_free(all);
+    for (size_t i = 0; i < n && rc == 0 && (!limit || i < limit); i++) {
+        if (rows[i].value == 0)
+            break;
+        rc = each(payload,
+                  a->kind == KIND_FLAG
+                      ? text_of("true")
+                      : catalog_value_text(e->names, a->id, rows[i].value),
+                  rows[i].count);
+    }
+    mem_free(rows);
+    return rc;
+}
+
+int muster_values_each(muster_engine *engine, const muster_scope *viewer,
+                       const char *attribute, bool counts, size_t limit,
+                       muster_value_fn each, void *payload, muster_error *err)
+{
+    const catalog_attribute *a;
+
+    ASSERT(viewer != NULL);
+    error_clear(err);
+    engine_lock_read(engine);
+    int rc = names_find(engine, attribute, &a, err);
+    if (rc == 0 && (!counts || a->kind == KIND_NUMBER))
+        rc = values_by_text(engine, a, limit, each, payload);
+    else if (rc == 0)
+        rc = values_by_count(engine, viewer, a, limit, each, payload, err);
+    engine_unlock(engine);
+    return rc;
+}
+
+/* ---- providers and the catalog file ---- */
+
+int muster_providers_each(muster_engine *engine, muster_provider_fn each,
+                          void *payload)
+{
+    int rc = 0;
+
+    engine_lock_read(engine);
+    for (uint32_t i = 0;
+         i < catalog_provider_count(engine->names) && rc == 0; i++) {
+        const catalog_provider *p = catalog_provider_get(engine->names, i);
+        char ttl[32];
+        const muster_provider row = {p->name, catalog_party_name(p->party),
+                                     ttl_text(ttl, p->ttl_hours),
+                                     p->declared};
+        rc = each(payload, &row);
+    }
+    engine_unlock(engine);
+    return rc;
+}
+
+/* Commits a change that was tried on a copy of the catalog before. */
+static int commit_names(muster_engine *e, change_kind kind,
+                        const buffer *body, catalog *tried, int rc,
+                        muster_error *err)
+{
+    catalog_free(tried);
+    if (rc == 0)
+        rc = engine_commit(e, kind, body, err);
+    engine_write_end(e);
+    return rc;
+}
+
+int muster_provider_set(muster_engine *engine, const char *name,
+                        const char *party, const char *ttl,
+                        muster_error *err)
+{
+    uint32_t hours = CATALOG_TTL_UNSET;
+    const catalog_party p = catalog_party_parse(text_of(party));
+
+    error_clear(err);
+    int rc = engine_check_writable(engine, err);
+    if (rc != 0)
+        return rc;
+    if (p == 0)
+        return error_set(err, MUSTER_EINVAL, "bad_party",
+                         "the party is first, second or third");
+    if (ttl && !text_parse_duration(text_of(ttl), &hours))
+        return error_set(err, MUSTER_EINVAL, "bad_ttl",
+                         "a ttl is written like 30d, 12h or 0 (never)");
+    buffer body;
+    buffer_init(&body, 4096);
+    change_provider(&body, text_of(name), p, hours);
+    engine_write_begin(engine);
+    catalog *tried = snapshot_copy_catalog(engine->names);
+    rc = catalog_provider_put(tried, text_of(name), p, hours, true, NULL,
+                              err);
+    rc = commit_names(engine, CHANGE_PROVIDER, &body, tried, rc, err);
+    buffer_release(&body);
+    return rc;
+}
+
+int muster_catalog_apply(muster_engine *engine, const char *text, size_t len,
+                         muster_error *err)
+{
+    buffer body;
+
+    error_clear(err);
+    int rc = engine_check_writable(engine, err);
+    if (rc != 0)
+        return rc;
+    if (len > (size_t)16 << 20)
+        return error_set(err, MUSTER_ELIMIT, "long_catalog",
+                         "the catalog file is longer than 16 MiB");
+    buffer_init(&body, (size_t)17 << 20);
+    buffer_put(&body, text, len);
+    engine_write_begin(engine);
+    catalog *tried = snapshot_copy_catalog(engine->names);
+    rc = catalog_file_apply(tried, text, len, err);
+    rc = commit_names(engine, CHANGE_CATALOG, &body, tried, rc, err);
+    buffer_release(&body);
+    return rc;
+}

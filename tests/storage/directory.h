@@ -1,0 +1,156 @@
+/*
+ * directory.h - for tests of room `storage`: a data directory of its own for
+ * each test, and a look at its files. Include after cmocka.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TESTS_STORAGE_DIRECTORY_H
+#define TESTS_STORAGE_DIRECTORY_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "storage/storage.h"
+
+static char parent[256]; /* of this test, fresh */
+static char data[300];   /* parent/data, not made */
+
+static inline void make_path(char *out, size_t size, const char *name)
+{
+    snprintf(out, size, "%s/%s", data, name);
+}
+
+static inline void remove_tree(const char *path)
+{
+    DIR *d = opendir(path);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        char name[4096];
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        snprintf(name, sizeof name, "%.3800s/%.255s", path, e->d_name);
+        if (unlink(name) != 0)
+            remove_tree(name);
+    }
+    if (d != NULL)
+        closedir(d);
+    rmdir(path);
+}
+
+static inline int directory_setup(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(parent, sizeof parent, "%.200s/storageXXXXXX", tmp ? tmp : "/tmp");
+    if (mkdtemp(parent) == NULL)
+        return -1;
+    snprintf(data, sizeof data, "%s/data", parent);
+    return 0;
+}
+
+static inline int directory_teardown(void **state)
+{
+    (void)state;
+    chmod(data, 0700);
+    remove_tree(parent);
+    return 0;
+}
+
+#define storage_unit_test(f)                                                   \
+    cmocka_unit_test_setup_teardown(f, directory_setup, directory_teardown)
+
+static inline storage *open_data(storage_mode mode)
+{
+    storage *s = NULL;
+    muster_error err;
+    error_clear(&err);
+    if (storage_open(&s, data, mode, &err) != 0)
+        fail_msg("%s is refused: %s", data, err.message);
+    return s;
+}
+
+static inline void expect_refused(storage_mode mode, int code, const char *word)
+{
+    muster_error err;
+    error_clear(&err);
+    storage *s = (storage *)(void *)data;
+    const int rc = storage_open(&s, data, mode, &err);
+    if (rc != code || strcmp(err.word, word) != 0)
+        fail_msg("%d %s: %s", rc, err.word, err.message);
+    assert_null(s);
+    assert_true(err.message[0] != '\0');
+}
+
+static inline bool file_exists(const char *name)
+{
+    char path[600];
+    make_path(path, sizeof path, name);
+    return access(path, F_OK) == 0;
+}
+
+static inline size_t file_count(void)
+{
+    size_t count = 0;
+    DIR *d = opendir(data);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        count += e->d_name[0] != '.';
+    if (d != NULL)
+        closedir(d);
+    return count;
+}
+
+/* Past us, as an operator with the sqlite3 shell. */
+static inline void raw_sql(const char *sql)
+{
+    char path[600];
+    sqlite3 *db = NULL;
+    char *message = NULL;
+    make_path(path, sizeof path, "muster.db");
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", sql, message);
+    sqlite3_close(db);
+}
+
+static inline void append(storage *s, uint64_t seq, const char *body)
+{
+    const storage_batch batch = {
+        .seq = seq,
+        .kind = (uint32_t)(seq % 5),
+        .load_id = text_of("load-1"),
+        .position = seq * 10,
+        .bytes = (const uint8_t *)body,
+        .len = strlen(body),
+    };
+    muster_error err;
+    assert_int_equal(storage_begin(s, NULL), 0);
+    if (storage_log_append(s, &batch, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(storage_commit(s, NULL), 0);
+}
+
+/* Exit code of `run` in a child process; as nobody when we are root and
+ * `unprivileged` is set. */
+static inline int in_child(int (*run)(void), bool unprivileged)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (unprivileged && geteuid() == 0 &&
+            (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(99);
+        _exit(run());
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100;
+}
+
+#endif
