@@ -191,7 +191,7 @@ int engine_pseudonym(const muster_engine *e, const muster_id *user,
                      muster_pseudonym *out, muster_error *err);
 program_state engine_state(const muster_engine *e);
 /* MUSTER_ENOTFOUND "unknown_attribute" with the nearest name. */
-int names_find(const muster_engine *e, const char *name,
+int engine_find_attribute(const muster_engine *e, const char *name,
                const catalog_attribute **out, muster_error *err);
 /* Binds an expression in the current state. Caller holds the lock. */
 int engine_bind(muster_engine *e, const scope *viewer, muster_text text,

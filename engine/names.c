@@ -8,7 +8,7 @@
 #include "engine.h"
 #include "reach/reach.h"
 
-int names_find(const muster_engine *e, const char *name,
+int engine_find_attribute(const muster_engine *e, const char *name,
                const catalog_attribute **out, muster_error *err)
 {
     near_name near;
@@ -88,7 +88,7 @@ int muster_attribute_find(muster_engine *engine, const char *name,
 
     error_clear(err);
     engine_lock_read(engine);
-    int rc = names_find(engine, name, &a, err);
+    int rc = engine_find_attribute(engine, name, &a, err);
     if (rc == 0)
         rc = tell_attribute(engine, a, each, payload);
     engine_unlock(engine);
@@ -159,7 +159,7 @@ int muster_values_each(muster_engine *engine, const muster_scope *viewer,
     ASSERT(viewer != NULL);
     error_clear(err);
     engine_lock_read(engine);
-    int rc = names_find(engine, attribute, &a, err);
+    int rc = engine_find_attribute(engine, attribute, &a, err);
     if (rc == 0 && (!counts || a->kind == KIND_NUMBER))
         rc = values_by_text(engine, a, limit, each, payload);
     else if (rc == 0)

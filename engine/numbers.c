@@ -128,7 +128,7 @@ int muster_reach_breakdown(muster_segment *segment, const char *attribute,
     engine_lock_read(e);
     int rc = segment_current(segment, &bound, err);
     if (rc == 0)
-        rc = names_find(e, attribute, &by, err);
+        rc = engine_find_attribute(e, attribute, &by, err);
     if (rc == 0 && by->kind == KIND_NUMBER)
         rc = error_set(err, MUSTER_EINVAL, "bad_breakdown",
                        "%s is a number; compare it in the expression, with "

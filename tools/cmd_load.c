@@ -363,7 +363,7 @@ static int cmd_load(cli *c, int argc, char **argv)
     if (code == 0)
         code = open_rejects(&l);
     if (code == 0) {
-        receipt_init(&l.total);
+        load_receipt_init(&l.total);
         load_files(&l, argc, argv);
         close_rejects(&l);
         if (l.total.loads > 0)
@@ -376,7 +376,7 @@ static int cmd_load(cli *c, int argc, char **argv)
                     " stored");
             code = EXIT_INTERRUPTED;
         }
-        receipt_release(&l.total);
+        load_receipt_release(&l.total);
     }
     remove_dry(c, dry);
     return code;

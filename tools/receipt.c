@@ -21,7 +21,7 @@
 #define ERRORS_SHOWN 5
 #define UNKNOWN_SHOWN 8
 
-void receipt_init(receipt *r)
+void load_receipt_init(receipt *r)
 {
     memset(r, 0, sizeof *r);
 }
@@ -33,7 +33,7 @@ static void release_counts(receipt_counts *counts)
     mem_free(counts->items);
 }
 
-void receipt_release(receipt *r)
+void load_receipt_release(receipt *r)
 {
     release_counts(&r->reasons);
     release_counts(&r->facts);
@@ -46,7 +46,7 @@ void receipt_release(receipt *r)
     }
     mem_free(r->load_id);
     mem_free(r->json);
-    receipt_init(r);
+    load_receipt_init(r);
 }
 
 /* ---- adding ---- */

@@ -45,8 +45,8 @@ typedef struct receipt {
     bool truncated;
 } receipt;
 
-void receipt_init(receipt *r);
-void receipt_release(receipt *r);
+void load_receipt_init(receipt *r);
+void load_receipt_release(receipt *r);
 /* Adds one load's receipt, an object as muster_feed_receipt_json gives it. */
 void receipt_add(receipt *r, const char *json, const char *file);
 /* The sum on stdout in the chosen format. */

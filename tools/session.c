@@ -138,6 +138,16 @@ int session_compile(cli *c, muster_segment **out, const char *text,
     return 0;
 }
 
+/* The name of a flag or event has the form of a key. */
+static void hint_expression(cli *c, const char *text)
+{
+    muster_segment *segment = NULL;
+    if (muster_segment_compile(&segment, c->engine, c->scope, text,
+                               strlen(text), NULL) == 0)
+        tell(c, "for the attribute write: '(%s)'", text);
+    muster_segment_free(segment);
+}
+
 static int keep_expr(void *payload, const muster_saved *row)
 {
     *(char **)payload = mem_strdup(row->expr);
@@ -154,8 +164,12 @@ int session_compile_segment(cli *c, muster_segment **out, const char *text)
                              " segment comes first");
     if (!segment_key_is_valid(text))
         return session_compile(c, out, text, strlen(text));
-    if (muster_audience_find(c->engine, text, keep_expr, &expr, &err) < 0)
+    if (muster_audience_find(c->engine, text, keep_expr, &expr, &err) < 0) {
+        if (strcmp(text, "all") == 0 || strcmp(text, "none") == 0)
+            return session_compile(c, out, text, strlen(text));
+        hint_expression(c, text);
         return tell_status(c, &err, NULL, 0);
+    }
     const bool quiet = c->set.quiet;
     c->set.quiet = true; /* its warnings were told when it was saved */
     const int code = session_compile(c, out, expr, strlen(expr));

@@ -319,7 +319,15 @@ static bool next_msgpack(tree_iter *it)
     return true;
 }
 
-/* The multiple of 1/10,000 that a float was written from. */
+/* Is v what `scaled` / 10,000 becomes when it is written as a float? */
+static bool is_written_from(double v, bool single, double scaled)
+{
+    const double exact = scaled / MUSTER_NUMBER_SCALE;
+    return single ? (float)exact == (float)v : exact == v;
+}
+
+/* The multiple of 1/10,000 that a float was written from. Where doubles are
+ * sparse the product below is off by up to one. */
 static int scale_float(double v, bool single, int64_t *out)
 {
     const double x = v * MUSTER_NUMBER_SCALE;
@@ -330,13 +338,13 @@ static int scale_float(double v, bool single, int64_t *out)
     const double nearest = nearbyint(x);
     const double size = fabs(x) > 1 ? fabs(x) : 1;
     const double allowed = fmin(RELATIVE_ERROR * size, ABSOLUTE_ERROR);
-    const bool near = fabs(x - nearest) <= allowed;
-    const bool written =
-        single ? (float)(nearest / MUSTER_NUMBER_SCALE) == (float)v
-               : nearest / MUSTER_NUMBER_SCALE == v;
-    if (!near && !written)
+    double found = nearest;
+    if (!is_written_from(v, single, found) && fabs(x - nearest) > allowed)
+        found = is_written_from(v, single, nearest + 1) ? nearest + 1
+                                                        : nearest - 1;
+    if (!is_written_from(v, single, found) && fabs(x - found) > allowed)
         return MUSTER_ELIMIT;
-    *out = (int64_t)nearest;
+    *out = (int64_t)found;
     return 0;
 }
 

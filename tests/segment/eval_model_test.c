@@ -94,8 +94,15 @@ static void show_statement(const population *p, const naive_statement *s)
 
 static void show_user(const population *p, uint32_t user)
 {
+    static const char *const acts[] = {"opted out", "came back",
+                                       "was forgotten"};
     uint32_t shown = 0;
     const size_t count = naive_statement_count(p->twin);
+    for (uint32_t f = 0; f < p->feed_count; f++)
+        for (uint32_t i = 0; i < p->feeds[f].act_count; i++)
+            if (p->feeds[f].acts[i].user == user)
+                print_error("  %s after feed %u\n",
+                            acts[p->feeds[f].acts[i].type], f);
     for (size_t i = 0; i < count && shown < SHOWN_MAX; i++) {
         const naive_statement *s = naive_statement_at(p->twin, i);
         if (s->user != user)
@@ -156,14 +163,11 @@ static population_options options_of(uint64_t seed, random_state *r)
 
 static void do_acts(world *w, const population_feed *feed)
 {
-    char space[24];
-    char id[24];
     for (uint32_t i = 0; i < feed->act_count; i++) {
         const population_act *act = &feed->acts[i];
         muster_error err;
         bool known = false;
-        population_any_id(&w->people, act->user, space, id);
-        const muster_id user = {space, id, strlen(id)};
+        const muster_id user = {act->space, act->id, strlen(act->id)};
         const int code =
             act->type == ACT_FORGET
                 ? muster_privacy_forget(w->house.engine, &user, &known, &err)
@@ -414,8 +418,8 @@ static void ask_world(world *w, uint64_t count)
         if (i % ((count + TIMES - 1) / TIMES) == 0)
             house_set_now(&w->house, draw_now(w));
         question_init(&q, w, w->house.now);
-        check_count(&q);
         check_set(&q);
+        check_count(&q);
         check_decisions(&q);
         w->pairs++;
         w->members += q.expected;

@@ -96,16 +96,11 @@ static void check(trial *t, bool holds, const char *text,
                  note->message);
 }
 
-/* Is the set what the claim says: nobody (or everyone)? */
-static bool is_all(trial *t, const ast_node *node, bool wanted)
+static bool is_nobody(trial *t, const ast_node *node)
 {
     bool members[USERS];
     answer(t, node, members);
-    for (uint32_t u = 0; u < t->people.users; u++)
-        if (members[u] != wanted &&
-            (!wanted || naive_in_universe(t->people.twin, u, t->now)))
-            return false;
-    return true;
+    return memchr(members, true, t->people.users) == NULL;
 }
 
 static bool is_equal(trial *t, const ast_node *a, const ast_node *b)
@@ -115,6 +110,12 @@ static bool is_equal(trial *t, const ast_node *a, const ast_node *b)
     answer(t, a, x);
     answer(t, b, y);
     return memcmp(x, y, t->people.users) == 0;
+}
+
+static bool is_everyone(trial *t, const ast_node *node)
+{
+    const ast_node all = {.type = AST_ALL};
+    return is_equal(t, node, &all);
 }
 
 static bool is_at(const ast_node *node, const muster_error *note)
@@ -140,16 +141,16 @@ static void check_note(trial *t, const ast_node *root, const char *text,
     if (contradiction && root->type == AST_OR) {
         const ast_node *at = is_at(bare(a), note) ? bare(a) : bare(b);
         assert_true(is_at(at, note));
-        check(t, is_all(t, at, false), text, note);
+        check(t, is_nobody(t, at), text, note);
     } else if (contradiction && is_at(bare(a), note) &&
                bare(a)->measure == MEASURE_DAYS) {
-        check(t, is_all(t, bare(a), false), text, note);
+        check(t, is_nobody(t, bare(a)), text, note);
     } else if (contradiction && !is_at(b, note)) {
-        check(t, is_all(t, bare(b), false), text, note);
+        check(t, is_nobody(t, bare(b)), text, note);
     } else if (contradiction) {
-        check(t, is_all(t, root, false), text, note);
+        check(t, is_nobody(t, root), text, note);
     } else if (text_is(word, "lint_tautology")) {
-        check(t, is_all(t, root, true), text, note);
+        check(t, is_everyone(t, root), text, note);
     } else if (text_is(word, "lint_subsumed")) {
         assert_true(is_at(a, note) || is_at(b, note));
         check(t, is_equal(t, root, is_at(a, note) ? b : a), text, note);

@@ -19,7 +19,7 @@ static const char *const value_pool[] = {
     "bab",    "c d",        "A",       "x-1",  "x-10",     "x-2",
     "\"q\"",  "b\\s",       "z\xc3\xbcrich", "\xe6\x9d\xb1", "2026-11-21",
     "12",     "true",       "a|b",     "#tag", "long-value-of-many-letters",
-    "n\nl",   "or",
+    "N.l",     "or",
 };
 
 static const int64_t number_pool[] = {
@@ -207,7 +207,10 @@ static void put_acts(population *p, population_feed *feed)
         if (who->known == 0)
             who->known = KNOWN_COOKIE; /* named by the act */
         naive_mask(p->twin, user, who->opted_out || who->forgotten);
-        feed->acts[feed->act_count++] = (population_act){type, user};
+        population_act *act = &feed->acts[feed->act_count++];
+        act->type = type;
+        act->user = user;
+        population_any_id(p, user, act->space, act->id);
     }
 }
 

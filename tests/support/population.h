@@ -59,6 +59,8 @@ typedef enum population_act_type {
 typedef struct population_act {
     population_act_type type;
     uint32_t user;
+    char space[24]; /* the id that names the user: one that was known */
+    char id[24];    /* by then */
 } population_act;
 
 typedef struct population_feed {
