@@ -88,8 +88,6 @@ int engine_bind(muster_engine *e, const scope *viewer, muster_text text,
     const int rc = segment_parse(&tree, text, err);
     if (rc != 0)
         return rc;
-    if (notes)
-        segment_lint(tree, e->names, notes);
     return segment_bind(out, tree, &binding, notes, err);
 }
 

@@ -42,10 +42,17 @@ static void put_windows(cli *c, const muster_count *n)
     rows_close(r);
 }
 
+/* The first clause is the whole, which stands below as total; an expression
+ * of one part has no other. */
+static size_t first_part(const muster_count *n)
+{
+    return n->clause_count > 1 && n->clauses[0].path[0] == '\0';
+}
+
 static void put_clauses(cli *c, const muster_count *n, bool total)
 {
     rows *r = rows_open(c, "clauses", clause_columns, 4);
-    for (size_t i = 0; i < n->clause_count; i++) {
+    for (size_t i = first_part(n); i < n->clause_count; i++) {
         rows_text(r, text_of(n->clauses[i].path));
         rows_str(r, n->clauses[i].text);
         rows_uint(r, n->clauses[i].count);
@@ -121,7 +128,7 @@ static clause_widths measure(const cli *c, const muster_count *n)
 {
     clause_widths w = {strlen("clause"), strlen("count"), strlen("effect")};
     w.count = larger(w.count, strlen(human_count(n->count).text));
-    for (size_t i = 0; i < n->clause_count; i++) {
+    for (size_t i = first_part(n); i < n->clause_count; i++) {
         const muster_clause *clause = &n->clauses[i];
         w.text = larger(w.text, indent_of(clause->path) +
                                     out_width(c, text_of(clause->text)));
@@ -162,7 +169,7 @@ static void put_clause_table(cli *c, const muster_count *n)
         put_cell(c, "effect", w.effect, true);
         out_printf(c, "\n");
     }
-    for (size_t i = 0; i < n->clause_count; i++)
+    for (size_t i = first_part(n); i < n->clause_count; i++)
         put_clause(c, &n->clauses[i], &w);
     out_printf(c, "  ");
     for (size_t i = 0; i < w.text + w.count + w.effect + 4; i++)

@@ -16,8 +16,10 @@ static int from_json(cli *c, char **text, size_t *len)
     char *out = NULL;
     muster_error err;
     error_clear(&err);
-    if (muster_segment_from_json(*text, *len, &out, &err) < 0)
-        return tell_status(c, &err, *text, *len);
+    if (muster_segment_from_json(*text, *len, &out, &err) < 0) {
+        tell_status(c, &err, *text, *len);
+        return EXIT_EXPR;
+    }
     mem_free(*text);
     *len = strlen(out);
     *text = mem_strndup(out, *len);

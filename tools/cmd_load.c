@@ -389,7 +389,7 @@ static const cli_flag load_flags[] = {
      "who says it, where a record does not tell"},
     {"map", 0, "FILE", NULL, "mapping of other shapes (not offered yet)"},
     {"load-id", 0, "ID", NULL,
-     "name of the load; repeated, it goes on, not twice"},
+     "name of the load, for the receipt and the log"},
     {"rejects", 0, "FILE", NULL, "write the place of every refused record, NDJSON"},
     {"max-errors", 0, "N", NULL, "stop after N refused records (never)"},
     {"dry-run", 0, NULL, NULL, "read and judge, store nothing"},

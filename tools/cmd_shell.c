@@ -191,6 +191,18 @@ static int dot_timer(shell *s, const char *rest)
     return 0;
 }
 
+/* In parentheses: one word would be taken for a segment's key. */
+static char *last_expression(const shell *s)
+{
+    buffer b;
+    buffer_init(&b, 2 * LINE_BYTES_MAX);
+    if (s->last != NULL)
+        buffer_printf(&b, "(%s\n)", s->last);
+    char *text = mem_strdup(buffer_cstr(&b));
+    buffer_release(&b);
+    return text;
+}
+
 /* .explain SPACE:ID [EXPR or SEGMENT] */
 static int dot_explain(shell *s, const char *rest)
 {
@@ -198,7 +210,7 @@ static int dot_explain(shell *s, const char *rest)
     char *id = mem_strndup(rest, n);
     const muster_text text = text_trim(text_of(rest + n));
     char *expr = text.len > 0 ? mem_strndup(text.ptr, text.len)
-                              : mem_strdup(s->last != NULL ? s->last : "");
+                              : last_expression(s);
     char verb[] = "explain";
     char end[] = "--";
     char *argv[] = {verb, end, expr, id, NULL};

@@ -343,6 +343,8 @@ int generate_run(const generate_options *options, generate_totals *totals,
 
 const char *generate_catalog(void)
 {
+#define ONE_OF(name) "    \"" name "\": {\"kind\": \"one_of\"},\n"
+#define EVENT(name) "    \"" name "\": {\"kind\": \"event\"},\n"
     return "{\n"
            "  \"providers\": {\n"
            "    \"shop\": {\"party\": \"first\"},\n"
@@ -350,11 +352,21 @@ const char *generate_catalog(void)
            "    \"datahub\": {\"party\": \"third\", \"ttl\": \"60d\"}\n"
            "  },\n"
            "  \"attributes\": {\n"
+           ONE_OF("geo.country") ONE_OF("geo.region") ONE_OF("geo.city")
+           ONE_OF("device.type") ONE_OF("device.os")
+           ONE_OF("device.browser") ONE_OF("device.vendor")
            "    \"demo.age\": {\"kind\": \"number\", \"unit\": \"years\"},\n"
+           ONE_OF("demo.gender") ONE_OF("demo.age_band")
+           ONE_OF("demo.income")
            "    \"visits\": {\"kind\": \"number\"},\n"
            "    \"newsletter\": {\"kind\": \"flag\"},\n"
            "    \"interest\": {\"kind\": \"many_of\"},\n"
+           EVENT("page.view") EVENT("cart.add") EVENT("app.open")
+           EVENT("search") EVENT("ad.view") EVENT("ad.click")
+           EVENT("video.play") EVENT("email.open")
            "    \"purchase\": {\"kind\": \"event\", \"amount\": true}\n"
            "  }\n"
            "}\n";
+#undef ONE_OF
+#undef EVENT
 }

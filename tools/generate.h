@@ -56,7 +56,7 @@ typedef struct generate_totals {
 int generate_run(const generate_options *options, generate_totals *totals,
                  muster_error *err);
 
-/* The catalog file that fits the records: parties and amounts. */
+/* The catalog file that declares all that the records say. */
 const char *generate_catalog(void);
 
 #endif

@@ -147,45 +147,29 @@ int tell_usage(const cli *c, const char *format, ...)
     return EXIT_USAGE;
 }
 
-/* Appends "did you mean 'x'?" when there is a suggestion. */
-static void put_suggestion(buffer *b, const cli *c, const muster_error *err)
-{
-    if (err->suggestion[0] == '\0')
-        return;
-    buffer_put_str(b, "did you mean '");
-    out_put_safe(b, c, text_of(err->suggestion));
-    buffer_put_str(b, "'?");
-}
-
-/* The text's line and the caret line, indented; the suggestion stands behind
- * the caret. */
+/* The lines of muster_error_caret, indented as they come; the last one has
+ * the caret and the suggestion. */
 static void put_caret(const cli *c, buffer *b, const muster_error *err,
                       const char *text, size_t len, const char *color)
 {
     char *caret = muster_error_caret(err, text, len);
     if (caret == NULL)
         return;
-    size_t end = strlen(caret);
-    while (end > 0 && caret[end - 1] == '\n')
-        caret[--end] = '\0';
-    for (char *line = caret; line != NULL;) {
-        char *next = strchr(line, '\n');
-        if (next != NULL)
-            *next++ = '\0';
-        const bool last = next == NULL;
-        buffer_put_str(b, "\n  ");
-        const size_t blank = last ? strspn(line, " ") : 0;
-        buffer_put(b, line, blank);
-        if (last && c->set.color_err)
-            buffer_put_str(b, color);
-        out_put_safe(b, c, text_of(line + blank));
-        if (last && err->suggestion[0] != '\0') {
-            buffer_put_u8(b, ' ');
-            put_suggestion(b, c, err);
-        }
-        if (last && c->set.color_err)
-            buffer_put_str(b, PLAIN);
-        line = next;
+    muster_text left = text_of(caret);
+    while (left.len > 0 && left.ptr[left.len - 1] == '\n')
+        left.len--;
+    while (left.len > 0) {
+        const char *end = memchr(left.ptr, '\n', left.len);
+        const size_t n = end != NULL ? (size_t)(end - left.ptr) : left.len;
+        const bool paint = end == NULL && c->set.color_err;
+        const size_t blank = paint ? strspn(left.ptr, " ") : 0;
+        buffer_put_u8(b, '\n');
+        buffer_put(b, left.ptr, blank);
+        buffer_put_str(b, paint ? color : "");
+        out_put_safe(b, c, text_make(left.ptr + blank, n - blank));
+        buffer_put_str(b, paint ? PLAIN : "");
+        left = text_make(left.ptr + n + (end != NULL),
+                         left.len - n - (end != NULL));
     }
     muster_free(caret);
 }
@@ -201,8 +185,9 @@ static void put_error(const cli *c, const char *color, const char *word,
     if (text != NULL && err->line > 0) {
         put_caret(c, &line, err, text, len, color);
     } else if (err->suggestion[0] != '\0') {
-        buffer_put_str(&line, "; ");
-        put_suggestion(&line, c, err);
+        buffer_put_str(&line, "; did you mean '");
+        out_put_safe(&line, c, text_of(err->suggestion));
+        buffer_put_str(&line, "'?");
     }
     put(c, color, word, &line);
     buffer_release(&line);

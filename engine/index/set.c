@@ -176,8 +176,3 @@ bool set_check(const uint8_t *bytes, size_t len)
     roaring_bitmap_free(s);
     return ok;
 }
-
-const char *set_library_version(void)
-{
-    return ROARING_VERSION;
-}

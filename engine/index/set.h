@@ -51,7 +51,4 @@ void set_encode(const set *s, uint8_t *out);
 /* Are these bytes one whole valid bitmap (bounds, order, cardinalities)?
  * With a library too old to validate: bounds only. */
 bool set_check(const uint8_t *bytes, size_t len);
-/* CRoaring's version, e.g. "4.6.1". */
-const char *set_library_version(void);
-
 #endif

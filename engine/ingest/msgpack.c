@@ -333,7 +333,7 @@ static int scale_float(double v, bool single, int64_t *out)
     const double x = v * MUSTER_NUMBER_SCALE;
     if (!isfinite(v))
         return MUSTER_EPARSE;
-    if (x <= -SCALED_LIMIT || x >= SCALED_LIMIT)
+    if (fabs(x) >= 2 * SCALED_LIMIT)
         return MUSTER_ELIMIT;
     const double nearest = nearbyint(x);
     const double size = fabs(x) > 1 ? fabs(x) : 1;
@@ -342,7 +342,8 @@ static int scale_float(double v, bool single, int64_t *out)
     if (!is_written_from(v, single, found) && fabs(x - nearest) > allowed)
         found = is_written_from(v, single, nearest + 1) ? nearest + 1
                                                         : nearest - 1;
-    if (!is_written_from(v, single, found) && fabs(x - found) > allowed)
+    if (fabs(found) >= SCALED_LIMIT ||
+        (!is_written_from(v, single, found) && fabs(x - found) > allowed))
         return MUSTER_ELIMIT;
     *out = (int64_t)found;
     return 0;

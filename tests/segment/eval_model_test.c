@@ -12,6 +12,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +33,7 @@
 #define SMALL_EXPRESSIONS 400 /* of one population */
 #define LARGE_EXPRESSIONS 50
 #define DECISIONS_LARGE 256
-#define DECISIONS_SMALL 24
+#define DECISIONS_SMALL 10
 #define SHOWN_MAX 60       /* statements of a user that a failure prints */
 
 static const uint32_t edge_sizes[] = {4095,  4096,  4097,  65535,
@@ -382,7 +383,7 @@ static void check_decisions(question *q)
 {
     const uint32_t users = q->w->people.users;
     const uint32_t wanted = q->w->large ? DECISIONS_LARGE : DECISIONS_SMALL;
-    if (users <= wanted || (!q->w->large && chance(&q->w->random, 10))) {
+    if (users <= wanted || (!q->w->large && chance(&q->w->random, 4))) {
         for (uint32_t u = 0; u < users; u++)
             check_decision(q, u);
         return;
@@ -498,6 +499,10 @@ static void test_segment_eval_model__edge_sizes(void **state)
 
 int main(void)
 {
+    /* Many short-lived large buffers: keep them instead of asking the system
+     * for them again and again. */
+    mallopt(M_MMAP_THRESHOLD, 1 << 28);
+    mallopt(M_TRIM_THRESHOLD, 1 << 28);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_segment_eval_model__small_populations),
         cmocka_unit_test(test_segment_eval_model__edge_sizes),
