@@ -81,8 +81,8 @@ int engine_bind(muster_engine *e, const scope *viewer, muster_text text,
                 muster_error *err)
 {
     ast_tree *tree;
-    const segment_binding binding = {e->names,  viewer, e->key, find_expr,
-                                     offer_keys, e,     self};
+    const segment_binding binding = {
+        e->names, viewer, e->key, find_expr, offer_keys, e, e->index, self};
 
     *out = NULL;
     const int rc = segment_parse(&tree, text, err);

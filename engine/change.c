@@ -174,7 +174,7 @@ int commit_begin(muster_engine *e, muster_error *err)
 static int fail_commit(muster_engine *e, int rc)
 {
     storage_rollback(e->store);
-    e->broken = true;
+    __atomic_store_n(&e->broken, true, __ATOMIC_RELEASE);
     return rc;
 }
 
@@ -192,7 +192,7 @@ int commit_change(muster_engine *e, change_kind kind, const buffer *body,
     engine_lock_write(e);
     rc = apply_change(e, kind, body->data, body->len,
                       report ? report : &none, err);
-    e->seq = batch.seq;
+    __atomic_store_n(&e->seq, batch.seq, __ATOMIC_RELEASE);
     engine_unlock(e);
     return rc ? fail_commit(e, rc) : 0;
 }

@@ -73,9 +73,10 @@ struct muster_engine {
     uint8_t *forgotten; /* one bit a row */
     size_t forgotten_rows;
 
-    uint64_t seq;           /* last applied change = epoch */
+    uint64_t seq;           /* last applied change = epoch; atomic */
     uint64_t facts_behind;  /* applied since the newest generation */
-    bool broken;            /* a commit failed: reopen before writing */
+    bool broken;            /* a commit failed: reopen before writing;
+                               atomic */
     bool feeding;
     struct mirror *mirror; /* NULL when reading */
 };

@@ -117,11 +117,22 @@ static int log_batch(muster_feed *f, const fact_batch *batch,
     return f->uncommitted >= FEED_COMMIT_BYTES ? end_commit(f, err) : 0;
 }
 
+/* A dry run's batch: nobody asks for the facts, so they are let go. */
+static int judge_batch(muster_feed *f, const fact_batch *batch,
+                       apply_report *report, muster_error *err)
+{
+    const int rc = apply_facts(f->scratch, f->now, batch->bytes.data,
+                               batch->bytes.len, report, err);
+    index_layer_free(index_builder_finish(f->scratch->building));
+    return rc;
+}
+
 /* Rejects of parsing stand between records: tells those before `record`. */
 typedef struct reject_merge {
     muster_feed *feed;
     const fact_batch *batch;
     size_t next;
+    uint32_t at; /* no record before this one will be refused */
 } reject_merge;
 
 static void tell_parse_rejects(reject_merge *m, uint32_t before)
@@ -137,25 +148,23 @@ static void tell_parse_rejects(reject_merge *m, uint32_t before)
 static void merge_reject(void *payload, const ingest_reject *r)
 {
     reject_merge *m = payload;
-    uint32_t number = 0;
 
-    while (number < m->batch->record_count &&
-           m->batch->places[number].offset < r->place.offset)
-        number++;
-    tell_parse_rejects(m, number);
+    while (m->at < m->batch->record_count &&
+           m->batch->places[m->at].offset < r->place.offset)
+        m->at++;
+    tell_parse_rejects(m, m->at);
     tell_reject(m->feed, r);
 }
 
 static int take_batch(void *payload, fact_batch *take, muster_error *err)
 {
     muster_feed *f = payload;
-    reject_merge merge = {f, take, 0};
+    reject_merge merge = {f, take, 0, 0};
     apply_report report = {&f->receipt, merge_reject, &merge, take->places};
     int rc = 0;
 
     if (take->record_count > 0 && f->scratch)
-        rc = apply_facts(f->scratch, f->now, take->bytes.data,
-                         take->bytes.len, &report, err);
+        rc = judge_batch(f, take, &report, err);
     else if (take->record_count > 0)
         rc = log_batch(f, take, &report, err);
     if (rc == 0)
@@ -328,11 +337,14 @@ static int settle(muster_feed *f, muster_error *err)
     if (rc != 0)
         return rc;
     engine_write_begin(e);
-    engine_lock_write(e);
-    apply_flush(e);
-    if (e->facts_behind >= ENGINE_REPLAY_FACTS)
-        rc = snapshot_write(e, err);
-    engine_unlock(e);
+    /* after a failed commit the state holds what the log does not */
+    if (engine_check_writable(e, NULL) == 0) {
+        engine_lock_write(e);
+        apply_flush(e);
+        if (e->facts_behind >= ENGINE_REPLAY_FACTS)
+            rc = snapshot_write(e, err);
+        engine_unlock(e);
+    }
     engine_write_end(e);
     return rc;
 }
@@ -363,7 +375,7 @@ int muster_feed_finish(muster_feed *feed, muster_error *err)
     feed->receipt.seconds =
         (double)(clock_monotonic_ns() - feed->started_ns) / 1e9;
     feed->receipt.bytes = feed->pushed;
-    feed->receipt.epoch = feed->engine->seq;
+    feed->receipt.epoch = muster_engine_epoch(feed->engine);
     tell_progress(feed);
     if (err && rc != 0)
         *err = own;

@@ -28,6 +28,7 @@ struct judge {
     uint32_t *values; /* by term; CATALOG_NONE = not looked up or missing */
     guess *guesses;   /* by batch attribute */
     uint32_t record;
+    uint32_t event;   /* of the record, being judged; from 0 */
 };
 
 judge *judge_new(catalog *names, muster_time now, const batch_reader *batch)
@@ -114,8 +115,6 @@ static const char *section(fact_op op)
         return "remove";
     case FACT_ADD:
         return "add";
-    case FACT_EVENT:
-        return "events";
     default:
         return "set";
     }
@@ -132,7 +131,9 @@ static ingest_reason refuse(const judge *j, const fact *f,
 {
     va_list args;
 
-    if (f) {
+    if (f && f->op == FACT_EVENT) {
+        snprintf(out->pointer, sizeof out->pointer, "/events/%u", j->event);
+    } else if (f) {
         const muster_text name = j->batch->attributes[f->attribute];
         snprintf(out->pointer, sizeof out->pointer, "/%s/%.*s",
                  section(f->op), (int)name.len, name.ptr);
@@ -304,12 +305,14 @@ ingest_reason judge_record(judge *j, const fact_record *record,
                       "the id space is not declared; declare it under "
                       "id_spaces in the catalog file");
     }
+    j->event = 0;
     for (uint32_t i = 0; i < count; i++) {
         const catalog_attribute *a = j->attributes[facts[i].attribute];
         const ingest_reason reason = a ? judge_known(j, a, &facts[i], out)
                                        : judge_new_name(j, &facts[i], out);
         if (reason != INGEST_OK)
             return reason;
+        j->event += facts[i].op == FACT_EVENT;
     }
     return INGEST_OK;
 }
@@ -374,6 +377,7 @@ ingest_reason judge_accept(judge *j, const fact_record *record,
                              &j->providers[record->provider], &err) != 0)
         return full(out, &err);
     *provider = j->providers[record->provider];
+    j->event = 0;
     for (uint32_t i = 0; i < count; i++) {
         const ingest_reason reason = infer(j, &facts[i], out, receipt);
         if (reason != INGEST_OK)
@@ -383,6 +387,7 @@ ingest_reason judge_accept(judge *j, const fact_record *record,
             judge_value(j, facts[i].term, true) == CATALOG_NONE)
             return refuse(j, &facts[i], INGEST_FULL, out,
                           "the attribute has no room for another value");
+        j->event += facts[i].op == FACT_EVENT;
     }
     return INGEST_OK;
 }

@@ -52,7 +52,7 @@ int engine_check_writable(const muster_engine *e, muster_error *err)
     if (e->mode == MUSTER_OPEN_READ)
         return error_set(err, MUSTER_EREFUSED, "read_only",
                          "the data directory is open for reading only");
-    if (e->broken)
+    if (__atomic_load_n(&e->broken, __ATOMIC_ACQUIRE))
         return error_set(err, MUSTER_EIO, "write_failed",
                          "an earlier write to the data directory failed; "
                          "nothing more is accepted until it is opened again");
@@ -77,7 +77,7 @@ muster_time muster_engine_now(const muster_engine *engine)
 muster_epoch muster_engine_epoch(const muster_engine *engine)
 {
     engine_check(engine);
-    return engine->seq;
+    return __atomic_load_n(&engine->seq, __ATOMIC_ACQUIRE);
 }
 
 /* ---- recovery ---- */
@@ -123,21 +123,6 @@ static int check_options(const muster_engine_options *o, muster_error *err)
     return 0;
 }
 
-static int open_key(muster_engine *e, const char *given, muster_error *err)
-{
-    char path[4096];
-
-    if (given)
-        return identity_key_open(&e->key, given,
-                                 e->mode == MUSTER_OPEN_CREATE, err);
-    const int n = snprintf(path, sizeof path, "%s/muster.key", e->data_dir);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return error_set(err, MUSTER_EINVAL, "long_path",
-                         "the path of the data directory is too long");
-    return identity_key_open(&e->key, path, e->mode == MUSTER_OPEN_CREATE,
-                             err);
-}
-
 static int row_check(void *payload, const storage_value *columns,
                      size_t column_count, muster_error *err)
 {
@@ -147,16 +132,28 @@ static int row_check(void *payload, const storage_value *columns,
     return 0;
 }
 
-/* Another key would turn every known user into a stranger: refuse. */
-static int check_key(muster_engine *e, muster_error *err)
+/* Opens the key file. Another key would turn every known user into a
+ * stranger: one that does not fit the data is refused, and a missing one is
+ * made anew only where there is nothing yet. */
+static int open_key(muster_engine *e, const char *given, muster_error *err)
 {
-    const int64_t mine = (int64_t)identity_key_check(e->key);
+    char path[4096];
     int64_t stored = 0;
+    const int n = snprintf(path, sizeof path, "%s/muster.key", e->data_dir);
+
+    if (!given && (n < 0 || (size_t)n >= sizeof path))
+        return error_set(err, MUSTER_EINVAL, "long_path",
+                         "the path of the data directory is too long");
     int rc = storage_each(e->store,
                           "SELECT value FROM meta WHERE key = 'key_check'",
                           NULL, 0, row_check, &stored, err);
+    if (rc == 0)
+        rc = identity_key_open(&e->key, given ? given : path,
+                               e->mode == MUSTER_OPEN_CREATE && stored == 0,
+                               err);
     if (rc != 0)
         return rc;
+    const int64_t mine = (int64_t)identity_key_check(e->key);
     if (stored == 0 && e->mode != MUSTER_OPEN_READ) {
         const storage_value value = storage_int(mine);
         return storage_run(e->store,
@@ -207,8 +204,6 @@ int muster_engine_open(muster_engine **out,
     if (rc == 0)
         rc = open_key(e, options->key_file, err);
     if (rc == 0)
-        rc = check_key(e, err);
-    if (rc == 0)
         rc = recover(e, err);
     if (rc != 0) {
         muster_engine_close(e);
@@ -245,13 +240,14 @@ void muster_engine_close(muster_engine *engine)
 int muster_engine_checkpoint(muster_engine *engine, muster_error *err)
 {
     error_clear(err);
-    int rc = engine_check_writable(engine, err);
-    if (rc != 0)
-        return rc;
     engine_write_begin(engine);
-    engine_lock_write(engine);
-    rc = snapshot_write(engine, err);
-    engine_unlock(engine);
+    /* asked inside: a commit that fails meanwhile must not be written */
+    int rc = engine_check_writable(engine, err);
+    if (rc == 0) {
+        engine_lock_write(engine);
+        rc = snapshot_write(engine, err);
+        engine_unlock(engine);
+    }
     engine_write_end(engine);
     return rc;
 }

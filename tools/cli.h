@@ -263,6 +263,8 @@ bool out_finish(cli *c);
 size_t out_width(const cli *c, muster_text text);
 /* As text, with control characters made harmless. */
 void out_put_safe(buffer *b, const cli *c, muster_text text);
+/* The same, cut to so many columns (10 and more). */
+void out_put_cut(buffer *b, const cli *c, muster_text text, size_t columns);
 
 /* ---- human.c ---- */
 

@@ -46,8 +46,10 @@ static void put_answer(cli *c, const muster_breakdown *b, const char *by)
                    human_count(b->total).text, human_signs(c)->dot,
                    human_time(b->as_of).text, human_signs(c)->dot,
                    human_duration_ns(b->elapsed_ns).text);
-    if (b->more > 0 && format_is_human(c))
-        tell(c, "%s values more; --limit 0 shows all",
+    if (b->more == 0 || !format_is_human(c))
+        return;
+    out_flush(c);
+    tell(c, "%s values more; --limit 0 shows all",
              human_count(b->more).text);
 }
 

@@ -15,6 +15,8 @@
 #include <string.h>
 #include "base/mem.h"
 
+#define TEXT_COLUMNS_MAX 72
+
 static const column count_columns[] = {
     {"count", COLUMN_COUNT}, {"universe", COLUMN_COUNT},
     {"share", COLUMN_SHARE}, {"exact", COLUMN_BOOL},
@@ -124,6 +126,13 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* Longer texts are cut. */
+static size_t text_width(const cli *c, const muster_clause *clause)
+{
+    const size_t all = out_width(c, text_of(clause->text));
+    return all < TEXT_COLUMNS_MAX ? all : TEXT_COLUMNS_MAX;
+}
+
 static clause_widths measure(const cli *c, const muster_count *n)
 {
     clause_widths w = {strlen("clause"), strlen("count"), strlen("effect")};
@@ -131,7 +140,7 @@ static clause_widths measure(const cli *c, const muster_count *n)
     for (size_t i = first_part(n); i < n->clause_count; i++) {
         const muster_clause *clause = &n->clauses[i];
         w.text = larger(w.text, indent_of(clause->path) +
-                                    out_width(c, text_of(clause->text)));
+                                    text_width(c, clause));
         w.count = larger(w.count, strlen(human_count(clause->count).text));
         const human_text effect = human_change(c, clause->marginal);
         w.effect = larger(w.effect, out_width(c, text_of(effect.text)));
@@ -154,7 +163,11 @@ static void put_clause(cli *c, const muster_clause *clause,
 {
     const size_t indent = indent_of(clause->path);
     out_printf(c, "%*s", (int)indent, "");
-    put_cell(c, clause->text, w->text - indent, false);
+    buffer text;
+    buffer_init(&text, MUSTER_SEGMENT_BYTES_MAX * 4);
+    out_put_cut(&text, c, text_of(clause->text), TEXT_COLUMNS_MAX);
+    put_cell(c, buffer_cstr(&text), w->text - indent, false);
+    buffer_release(&text);
     put_cell(c, human_count(clause->count).text, w->count, true);
     put_cell(c, human_change(c, clause->marginal).text, w->effect, true);
     out_printf(c, "\n");

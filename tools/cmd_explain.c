@@ -1,14 +1,13 @@
 /*
  * cmd_explain.c - `muster explain`: why a user is in a segment or not.
  *
- *   yes  in, until 2026-12-14 00:00:00
- *   yes  and
+ *   no   not in the segment
  *   yes    geo.country = "DE"        set to DE (provider crm)
  *   no     purchase within 30 days   last seen 2026-08-02
  *
- * A line is a part of the expression, parents first; behind it the fact and
- * the day that decide, and when the part will stop holding if nothing new is
- * said.
+ * The first line is the whole expression, every other one a part of it,
+ * parents first; behind it the fact and the day that decide, and when the part
+ * will stop holding if nothing new is said.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,6 +17,7 @@
 
 #define GREEN "\033[32m"
 #define RED "\033[31m"
+#define TEXT_COLUMNS_MAX 72
 #define PLAIN "\033[0m"
 
 static const column reason_columns[] = {
@@ -57,7 +57,9 @@ static void put_sign(cli *c, bool holds)
 
 static size_t width_of(const cli *c, const muster_reason *reason)
 {
-    return 2 * (size_t)reason->depth + out_width(c, text_of(reason->text));
+    const size_t text = out_width(c, text_of(reason->text));
+    return 2 * (size_t)reason->depth +
+           (text < TEXT_COLUMNS_MAX ? text : TEXT_COLUMNS_MAX);
 }
 
 static void put_reason(cli *c, const muster_reason *reason, size_t width)
@@ -66,10 +68,10 @@ static void put_reason(cli *c, const muster_reason *reason, size_t width)
     const bool more = reason->why[0] != '\0' || reason->until != 0;
     put_sign(c, reason->holds);
     out_printf(c, "  %*s", (int)(2 * reason->depth), "");
-    out_put_safe(&c->out, c, text_of(reason->text));
+    out_put_cut(&c->out, c, text_of(reason->text), TEXT_COLUMNS_MAX);
     if (more)
         out_printf(c, "%*s", (int)(width > own ? width - own : 0) + 3, "");
-    out_put_safe(&c->out, c, text_of(reason->why));
+    out_put_cut(&c->out, c, text_of(reason->why), TEXT_COLUMNS_MAX);
     if (reason->until != 0)
         out_printf(c, "%suntil %s", reason->why[0] != '\0' ? ", " : "",
                    human_time(reason->until).text);
@@ -79,9 +81,9 @@ static void put_reason(cli *c, const muster_reason *reason, size_t width)
 static void put_tree(cli *c, const muster_explanation *e)
 {
     size_t width = 0;
-    for (size_t i = 0; i < e->reason_count; i++) {
+    for (size_t i = e->reason_count > 1; i < e->reason_count; i++) {
         const size_t own = width_of(c, &e->reasons[i]);
-        if (own > width && own <= 60)
+        if (own > width)
             width = own;
     }
     put_sign(c, e->member);
@@ -91,7 +93,8 @@ static void put_tree(cli *c, const muster_explanation *e)
     if (e->until != 0)
         out_printf(c, ", until %s", human_time(e->until).text);
     out_printf(c, "\n");
-    for (size_t i = 0; i < e->reason_count; i++)
+    /* The whole expression was told above. */
+    for (size_t i = e->reason_count > 1; i < e->reason_count; i++)
         put_reason(c, &e->reasons[i], width);
 }
 

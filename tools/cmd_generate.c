@@ -96,6 +96,12 @@ static void tell_totals(const cli *c, const generate_totals *t, uint64_t ns)
          human_duration_ns(ns).text);
 }
 
+static int cannot_write(const cli *c, const char *path)
+{
+    return tell_error(c, EXIT_USAGE, "cannot write %s: %s",
+                      path != NULL ? path : "to stdout", strerror(errno));
+}
+
 int cmd_generate(cli *c, int argc, char **argv)
 {
     generate_options options = {.out = stdout};
@@ -105,18 +111,19 @@ int cmd_generate(cli *c, int argc, char **argv)
         return code;
     out_flush(c);
     if (path != NULL && (options.out = fopen(path, "wb")) == NULL)
-        return tell_error(c, EXIT_USAGE, "cannot write %s: %s", path,
-                          strerror(errno));
+        return cannot_write(c, path);
     muster_error err;
     generate_totals totals = {0, 0, 0, 0};
     const uint64_t start = clock_monotonic_ns();
-    if (cli_flag_is(c, "catalog"))
-        code = fputs(generate_catalog(), options.out) < 0 ? EXIT_USAGE : 0;
-    else if (generate_run(&options, &totals, &err) != 0)
-        code = tell_status(c, &err, NULL, 0);
+    if (!cli_flag_is(c, "catalog")) {
+        if (generate_run(&options, &totals, &err) != 0)
+            code = tell_status(c, &err, NULL, 0);
+    } else if (fputs(generate_catalog(), options.out) < 0 ||
+               fflush(options.out) != 0) {
+        code = cannot_write(c, path);
+    }
     if (path != NULL && fclose(options.out) != 0 && code == 0)
-        code = tell_error(c, EXIT_USAGE, "cannot write %s: %s", path,
-                          strerror(errno));
+        code = cannot_write(c, path);
     if (code == 0 && totals.records > 0 && (path != NULL || !c->out_tty))
         tell_totals(c, &totals, clock_monotonic_ns() - start);
     return code;

@@ -156,7 +156,7 @@ static void finish(load *l, muster_feed *feed)
     const bool known = l->code != 0 || (interrupted && status == MUSTER_EPARSE);
     if (status < 0 && status != MUSTER_EPARTIAL && !known)
         l->code = tell_status(l->c, &err, NULL, 0);
-    receipt_add(&l->total, muster_feed_receipt_json(feed), l->file);
+    load_receipt_add(&l->total, muster_feed_receipt_json(feed), l->file);
 }
 
 static int open_file(const load *l, uint64_t *size)
@@ -367,7 +367,7 @@ static int cmd_load(cli *c, int argc, char **argv)
         load_files(&l, argc, argv);
         close_rejects(&l);
         if (l.total.loads > 0)
-            receipt_print(c, &l.total, l.options.dry_run, l.rejects_path);
+            load_receipt_print(c, &l.total, l.options.dry_run, l.rejects_path);
         code = l.code;
         if (code == 0 && l.total.rejected > 0)
             code = EXIT_PARTIAL;

@@ -59,7 +59,7 @@ static char *pack_truth(char *at)
     return put_byte(at, 0xc3);
 }
 
-const flavour msgpack_flavour = {pack_text, pack_text, pack_number,
+const flavour packed_flavour = {pack_text, pack_text, pack_number,
                                  pack_truth, ""};
 
 static char *pack_double(char *at, double number)
@@ -137,7 +137,7 @@ static char *pack_events(const record_writer *w, char *at,
     return at;
 }
 
-char *msgpack_record(const record_writer *w, char *at, const drawn_record *r)
+char *packed_record(const record_writer *w, char *at, const drawn_record *r)
 {
     at = pack_map(at, 3u + (r->ttl_days > 0) + (r->gender >= 0) +
                           (r->interest_count > 0) + (r->event_count > 0));

@@ -213,12 +213,12 @@ void record_writer_init(record_writer *w, generate_format format,
                         uint32_t days)
 {
     const flavour *f = format == GENERATE_CSV       ? &csv_flavour
-                       : format == GENERATE_MSGPACK ? &msgpack_flavour
+                       : format == GENERATE_MSGPACK ? &packed_flavour
                                                     : &ndjson_flavour;
     memset(w, 0, sizeof *w);
     arena_init(&w->memory);
     w->record = format == GENERATE_CSV       ? csv_record
-                : format == GENERATE_MSGPACK ? msgpack_record
+                : format == GENERATE_MSGPACK ? packed_record
                                              : ndjson_record;
     w->begin = format == GENERATE_CSV ? csv_begin : NULL;
     w->seed = seed;

@@ -114,11 +114,11 @@ void record_writer_release(record_writer *w);
 
 extern const flavour ndjson_flavour;
 extern const flavour csv_flavour;
-extern const flavour msgpack_flavour;
+extern const flavour packed_flavour;
 char *ndjson_record(const record_writer *w, char *at, const drawn_record *r);
 char *csv_begin(char *at);
 char *csv_record(const record_writer *w, char *at, const drawn_record *r);
-char *msgpack_record(const record_writer *w, char *at, const drawn_record *r);
+char *packed_record(const record_writer *w, char *at, const drawn_record *r);
 
 /* Shared by the writers. */
 extern const char *const id_space_names[ID_SPACES];

@@ -123,6 +123,22 @@ size_t out_width(const cli *c, muster_text text)
     return width;
 }
 
+void out_put_cut(buffer *b, const cli *c, muster_text text, size_t columns)
+{
+    if (out_width(c, text) <= columns) {
+        out_put_safe(b, c, text);
+        return;
+    }
+    const char *dots = human_signs(c)->dots;
+    const size_t room = columns - out_width(c, text_of(dots));
+    size_t n = text.len < room ? text.len : room;
+    while (out_width(c, text_make(text.ptr, n)) < room)
+        n++;
+    n = text_utf8_prefix(text_make(text.ptr, n));
+    out_put_safe(b, c, text_make(text.ptr, n));
+    buffer_put_str(b, dots);
+}
+
 /* C0, DEL, and (as UTF-8) C1 could steer a terminal. */
 static bool is_control(muster_text text, size_t *length)
 {

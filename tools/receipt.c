@@ -136,7 +136,7 @@ static void add_json(receipt *r, const char *json)
     memcpy(r->json + former + 1, json, more);
 }
 
-void receipt_add(receipt *r, const char *json, const char *file)
+void load_receipt_add(receipt *r, const char *json, const char *file)
 {
     json_doc *doc = NULL;
     muster_error err;
@@ -332,7 +332,7 @@ static void put_rejected(cli *c, const receipt *r, const char *rejects_path)
 
 static void put_unknown(cli *c, const receipt *r)
 {
-    out_printf(c, "  unknown    %12s  attributes:",
+    out_printf(c, "  attributes %12s  not declared:",
                human_count(r->unknown.count).text);
     for (size_t i = 0; i < r->unknown.count && i < UNKNOWN_SHOWN; i++) {
         buffer_put_u8(&c->out, ' ');
@@ -369,7 +369,7 @@ static void put_lines(cli *c, const receipt *r, bool dry_run,
         out_printf(c, "  dry run: nothing was stored\n");
 }
 
-void receipt_print(cli *c, const receipt *r, bool dry_run,
+void load_receipt_print(cli *c, const receipt *r, bool dry_run,
                    const char *rejects_path)
 {
     switch (c->set.format) {

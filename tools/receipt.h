@@ -48,9 +48,9 @@ typedef struct receipt {
 void load_receipt_init(receipt *r);
 void load_receipt_release(receipt *r);
 /* Adds one load's receipt, an object as muster_feed_receipt_json gives it. */
-void receipt_add(receipt *r, const char *json, const char *file);
+void load_receipt_add(receipt *r, const char *json, const char *file);
 /* The sum on stdout in the chosen format. */
-void receipt_print(cli *c, const receipt *r, bool dry_run,
+void load_receipt_print(cli *c, const receipt *r, bool dry_run,
                    const char *rejects_path);
 
 #endif

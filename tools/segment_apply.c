@@ -115,6 +115,7 @@ static void put_plan(apply *a)
         out_member_uint(c, action_names[i], a->counts[i]);
     out_member_bool(c, "dry_run", a->dry_run);
     out_close(c);
+    out_flush(c);
     tell(c, "%zu new, %zu changed, %zu unchanged, %zu removed%s",
          a->counts[ACTION_NEW], a->counts[ACTION_CHANGED],
          a->counts[ACTION_SAME], a->counts[ACTION_GONE],

@@ -51,7 +51,9 @@ static void run_or_into(uint64_t *words, block_ref a)
     const row_in *runs = rows_of(a);
     for (uint32_t i = 0; i < a.n; i++) {
         const uint32_t first = runs[2 * i];
-        words_fill(words, first, first + runs[2 * i + 1]);
+        const uint32_t last = first + runs[2 * i + 1];
+        /* a damaged run must not write behind the words */
+        words_fill(words, first, last < BLOCK_ROWS ? last : BLOCK_ROWS - 1);
     }
 }
 

@@ -1,12 +1,13 @@
 /*
  * builder.c - facts in log order to one closed delta.
  *
- * Facts are appended to two streams: profile operations, numbered by group
- * (attribute, provider), and events, numbered by slot (attribute, provider,
- * value, bucket), each event twice: under its value and under any. Finish
- * sorts each stream by number and row, stable, so that the sayings of one row
- * stand together in log order; a run of sayings folds to a small state that
- * is written to planes row by row, ascending.
+ * Facts are appended to two streams, profile operations and events, each with
+ * the number of its group (attribute, provider). Finish goes through the
+ * groups in the order of a layer's directory. Profile operations are sorted
+ * by row, stable, so that the sayings of one row stand together in log order;
+ * a run of sayings folds to a small state that is written to planes row by
+ * row, ascending. Events are sorted by bucket and row and written once under
+ * any value, then sorted by value and written under theirs.
  *
  * The state of a row's sayings in a one_of (many_of: neither hard nor soft
  * until a clear or an array):
@@ -15,7 +16,7 @@
  *     lost   values taken away from older layers
  *     adds   values said, each with its latest expiry
  *
- * Cost: 16 bytes a profile fact, 32 an event, while building; time about
+ * Cost: 16 bytes a profile fact, 24 an event, while building; time about
  * 40 ns a fact. Not thread-safe.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -24,7 +25,10 @@
 
 #include <stddef.h>
 
+#include <stdlib.h>
+
 #include "index/order.h"
+#include "index/sums.h"
 
 typedef struct profile_op {
     uint32_t group;
@@ -34,8 +38,10 @@ typedef struct profile_op {
 } profile_op;
 
 typedef struct event_op {
-    uint32_t slot;
+    uint32_t group;
     uint32_t row;
+    uint32_t value;
+    uint32_t bucket;
     uint32_t count;
     uint32_t amount; /* index into amounts; 0 = none */
 } event_op;
@@ -52,6 +58,8 @@ typedef struct seen_list {
 
 struct index_builder {
     key_table groups;
+    uint32_t *caps; /* by group; 0 = no event yet */
+    size_t cap_capacity;
     profile_op *ops;
     size_t op_count;
     size_t op_capacity;
@@ -59,9 +67,6 @@ struct index_builder {
     size_t number_count;
     size_t number_capacity;
 
-    key_table slots;
-    uint32_t *caps; /* by slot */
-    size_t cap_capacity;
     event_op *events;
     size_t event_count;
     size_t event_capacity;
@@ -82,7 +87,6 @@ index_builder *index_builder_new(void)
 {
     index_builder *b = mem_zalloc(sizeof *b);
     key_table_init(&b->groups);
-    key_table_init(&b->slots);
     key_table_init(&b->seen);
     key_table_init(&b->clears);
     return b;
@@ -93,7 +97,6 @@ void index_builder_free(index_builder *b)
     if (!b)
         return;
     key_table_release(&b->groups);
-    key_table_release(&b->slots);
     for (size_t i = 0; i < b->seen_capacity; i++)
         mem_free(b->seen_lists[i].rows);
     key_table_release(&b->seen);
@@ -119,13 +122,24 @@ static plane_key group_key(uint32_t attribute, uint32_t provider)
     return (plane_key){attribute, (uint16_t)provider, 0, 0, 0, 0};
 }
 
-static void put_op(index_builder *b, uint32_t attribute, uint32_t provider,
-                   profile_op op)
+static uint32_t group_of(index_builder *b, uint32_t attribute,
+                         uint32_t provider)
 {
     const plane_key key = group_key(attribute, provider);
     bool fresh;
+    const uint32_t group = key_table_put(&b->groups, &key, &fresh);
 
-    op.group = key_table_put(&b->groups, &key, &fresh);
+    if (fresh) {
+        mem_grow(&b->caps, &b->cap_capacity, group + 1, sizeof *b->caps);
+        b->caps[group] = 0;
+    }
+    return group;
+}
+
+static void put_op(index_builder *b, uint32_t attribute, uint32_t provider,
+                   profile_op op)
+{
+    op.group = group_of(b, attribute, provider);
     mem_grow(&b->ops, &b->op_capacity, b->op_count + 1, sizeof *b->ops);
     b->ops[b->op_count++] = op;
 }
@@ -160,27 +174,11 @@ void index_add_number(index_builder *b, uint32_t attribute,
     put_op(b, attribute, provider, (profile_op){0, row, code, expiry});
 }
 
-static void put_event(index_builder *b, const plane_key *key, uint32_t cap,
-                      event_op op)
-{
-    bool fresh;
-
-    op.slot = key_table_put(&b->slots, key, &fresh);
-    if (fresh) {
-        mem_grow(&b->caps, &b->cap_capacity, b->slots.count, sizeof *b->caps);
-        b->caps[op.slot] = cap;
-    }
-    mem_grow(&b->events, &b->event_capacity, b->event_count + 1,
-             sizeof *b->events);
-    b->events[b->event_count++] = op;
-}
-
 void index_add_event(index_builder *b, uint32_t attribute, uint32_t provider,
                      uint32_t cap, uint32_t value, uint32_t bucket,
                      uint32_t row, uint32_t count, int64_t amount)
 {
-    plane_key key = group_key(attribute, provider);
-    event_op op = {0, row, count, 0};
+    event_op op = {0, row, value, bucket, count, 0};
 
     ASSERT(count >= 1 && cap >= 1 && amount >= 0);
     if (amount > 0) {
@@ -191,12 +189,12 @@ void index_add_event(index_builder *b, uint32_t attribute, uint32_t provider,
         b->amounts[b->amount_count] = amount;
         op.amount = (uint32_t)b->amount_count++;
     }
-    key.bucket = bucket;
-    put_event(b, &key, cap, op);
-    if (value != INDEX_NO_VALUE) {
-        key.value = value;
-        put_event(b, &key, cap, op);
-    }
+    op.group = group_of(b, attribute, provider);
+    if (b->caps[op.group] == 0)
+        b->caps[op.group] = cap;
+    mem_grow(&b->events, &b->event_capacity, b->event_count + 1,
+             sizeof *b->events);
+    b->events[b->event_count++] = op;
 }
 
 void index_add_seen(index_builder *b, uint32_t provider, uint32_t row,
@@ -415,9 +413,9 @@ static void emit_state(plane_rows *p, const row_state *s,
     }
 }
 
-static void finish_group(index_builder *b, uint32_t group,
-                         const uint32_t *order, size_t n, plane_rows *p,
-                         row_state *s)
+static void finish_profile(const index_builder *b, uint32_t group,
+                           const uint32_t *order, size_t n, plane_rows *p,
+                           row_state *s)
 {
     const plane_key *key = &b->groups.keys[group];
     size_t i = 0;
@@ -430,157 +428,166 @@ static void finish_group(index_builder *b, uint32_t group,
     }
 }
 
-static void finish_profile(index_builder *b, layer_writer *out)
-{
-    const size_t n = b->op_count;
-    const uint32_t groups = (uint32_t)b->groups.count;
-    uint32_t *order = mem_array(n + 1, sizeof *order);
-    size_t *first = mem_array(groups + 2, sizeof *first);
-    uint64_t *scratch = NULL;
-    size_t scratch_capacity = 0;
-    plane_rows rows;
-    row_state state = {0};
-
-    plane_rows_init(&rows);
-    order_by_group(b->ops, sizeof *b->ops, n, groups, order, first);
-    for (uint32_t g = 0; g < groups; g++) {
-        uint32_t *part = order + first[g];
-        const size_t len = first[g + 1] - first[g];
-        order_by_row(b->ops, sizeof *b->ops, offsetof(profile_op, row), part,
-                     len, &scratch, &scratch_capacity);
-        finish_group(b, g, part, len, &rows, &state);
-        plane_rows_write(&rows, out);
-    }
-    plane_rows_release(&rows);
-    mem_free(state.adds);
-    mem_free(state.lost);
-    mem_free(scratch);
-    mem_free(order);
-    mem_free(first);
-}
-
 /* ---- events ---- */
 
-typedef struct event_sums {
-    uint32_t *rows;
-    uint32_t *counts;
-    int64_t *amounts;
-    uint32_t *picked;
+/* An event to be sorted: first by bucket and row, then by value. */
+typedef struct event_item {
+    uint64_t key; /* bucket above row, both from their smallest */
+    uint32_t value;
+    uint32_t op; /* its number; PLAIN: one event without an amount */
+} event_item;
+#define PLAIN ((uint32_t)1 << 31)
+#define OP_MASK (PLAIN - 1)
+
+typedef struct event_sorter {
+    event_item *items;
+    event_item *spare;
     size_t n;
     size_t capacity;
-} event_sums;
+    uint32_t first_row;
+    uint32_t first_bucket;
+    uint32_t row_bits;
+    uint32_t key_bits;
+    event_sums sums;
+} event_sorter;
 
-static void sums_reserve(event_sums *s, size_t n)
+static uint32_t bits_of(uint32_t most)
 {
-    if (n <= s->capacity)
-        return;
-    s->rows = mem_realloc(s->rows, n * sizeof *s->rows);
-    s->counts = mem_realloc(s->counts, n * sizeof *s->counts);
-    s->amounts = mem_realloc(s->amounts, n * sizeof *s->amounts);
-    s->picked = mem_realloc(s->picked, n * sizeof *s->picked);
-    s->capacity = n;
+    return most ? 32 - (uint32_t)__builtin_clz(most) : 0;
+}
+
+/* One stable pass over 11 bits of the key or the value. */
+static void sort_pass(event_sorter *s, bool by_value, uint32_t shift)
+{
+    size_t count[2048] = {0};
+    size_t at = 0;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const event_item *x = &s->items[i];
+        count[((by_value ? x->value : x->key) >> shift) & 2047]++;
+    }
+    for (size_t b = 0; b < 2048; b++) {
+        const size_t c = count[b];
+        count[b] = at;
+        at += c;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        const event_item *x = &s->items[i];
+        s->spare[count[((by_value ? x->value : x->key) >> shift) & 2047]++] =
+            *x;
+    }
+    event_item *t = s->items;
+    s->items = s->spare;
+    s->spare = t;
+}
+
+static void sort_events(event_sorter *s, bool by_value, uint32_t bits)
+{
+    for (uint32_t shift = 0; shift < bits; shift += 11)
+        sort_pass(s, by_value, shift);
 }
 
 /* Was this event taken away by a later clear? */
-static bool event_cleared(const index_builder *b, const plane_key *slot,
+static bool event_cleared(const index_builder *b, uint32_t group,
                           uint32_t row, size_t position)
 {
-    plane_key key = group_key(slot->attribute, slot->provider);
+    plane_key key = b->groups.keys[group];
     key.value = row;
     const uint32_t i = key_table_find(&b->clears, &key);
     return i != UINT32_MAX && position < b->upto[i];
 }
 
-static uint32_t add_capped(uint32_t a, uint32_t b, uint32_t cap)
+/* Takes the group's events that no clear took away. */
+static void take_events(const index_builder *b, uint32_t group,
+                        const uint32_t *order, size_t n, event_sorter *s)
 {
-    const uint64_t sum = (uint64_t)a + b;
-    return sum < cap ? (uint32_t)sum : cap;
-}
+    uint32_t last_row = 0;
+    uint32_t last_bucket = 0;
 
-static void sum_slot(const index_builder *b, uint32_t slot,
-                     const uint32_t *order, size_t n, event_sums *s)
-{
-    const uint32_t cap = b->caps[slot];
-
-    sums_reserve(s, n);
+    s->first_row = s->first_bucket = UINT32_MAX;
+    for (size_t i = 0; i < n; i++) {
+        const event_op *op = &b->events[order[i]];
+        s->first_row = op->row < s->first_row ? op->row : s->first_row;
+        last_row = op->row > last_row ? op->row : last_row;
+        if (op->bucket < s->first_bucket)
+            s->first_bucket = op->bucket;
+        last_bucket = op->bucket > last_bucket ? op->bucket : last_bucket;
+    }
+    s->row_bits = bits_of(last_row - s->first_row);
+    s->key_bits = s->row_bits + bits_of(last_bucket - s->first_bucket);
     s->n = 0;
     for (size_t i = 0; i < n; i++) {
         const event_op *op = &b->events[order[i]];
-        if (b->clears.count && event_cleared(b, &b->slots.keys[slot],
-                                             op->row, order[i]))
+        const bool plain = op->count == 1 && op->amount == 0;
+        if (b->clears.count && event_cleared(b, group, op->row, order[i]))
             continue;
-        const int64_t amount = op->amount ? b->amounts[op->amount] : 0;
-        if (s->n && s->rows[s->n - 1] == op->row) {
-            s->counts[s->n - 1] =
-                add_capped(s->counts[s->n - 1], op->count, cap);
-            s->amounts[s->n - 1] =
-                amount_add(s->amounts[s->n - 1], amount);
-            continue;
+        s->items[s->n++] = (event_item){
+            (uint64_t)(op->bucket - s->first_bucket) << s->row_bits |
+                (op->row - s->first_row),
+            op->value, order[i] | (plain ? PLAIN : 0)};
+    }
+}
+
+/* Writes the sorted events, slot by slot; `any`: whatever their value. */
+static void write_events(const index_builder *b, uint32_t group,
+                         event_sorter *s, bool any, layer_writer *out)
+{
+    const uint32_t cap = b->caps[group];
+    const uint64_t row_mask = ((uint64_t)1 << s->row_bits) - 1;
+    plane_key slot = b->groups.keys[group];
+    size_t i = 0;
+
+    while (i < s->n) {
+        const uint64_t bucket = s->items[i].key >> s->row_bits;
+        const uint32_t value = s->items[i].value;
+        s->sums.n = 0;
+        for (; i < s->n && s->items[i].key >> s->row_bits == bucket &&
+               (any || s->items[i].value == value);
+             i++) {
+            const event_item *x = &s->items[i];
+            const uint32_t row =
+                s->first_row + (uint32_t)(x->key & row_mask);
+            const event_op *op = &b->events[x->op & OP_MASK];
+            sums_reserve(&s->sums, s->sums.n + 1);
+            if (x->op & PLAIN)
+                sums_add(&s->sums, row, 1, 0, cap);
+            else
+                sums_add(&s->sums, row, op->count,
+                         op->amount ? b->amounts[op->amount] : 0, cap);
         }
-        s->rows[s->n] = op->row;
-        s->counts[s->n] = add_capped(0, op->count, cap);
-        s->amounts[s->n++] = amount;
+        slot.value = any ? INDEX_NO_VALUE : value;
+        slot.bucket = s->first_bucket + (uint32_t)bucket;
+        sums_write(out, slot, &s->sums);
     }
 }
 
-static void write_sums(layer_writer *out, plane_key key, event_sums *s)
+static void finish_events(const index_builder *b, uint32_t group,
+                          const uint32_t *order, size_t n, event_sorter *s,
+                          layer_writer *out)
 {
-    uint32_t any_count = 0;
-    uint64_t any_amount = 0;
+    uint32_t most = 0;
+    size_t kept = 0;
 
-    key.role = ROLE_SEEN;
-    layer_writer_rows(out, &key, s->rows, s->n);
+    if (n == 0)
+        return;
+    if (n > s->capacity) {
+        s->items = mem_realloc(s->items, n * sizeof *s->items);
+        s->spare = mem_realloc(s->spare, n * sizeof *s->spare);
+        s->capacity = n;
+    }
+    take_events(b, group, order, n, s);
+    sort_events(s, false, s->key_bits);
+    write_events(b, group, s, true, out);
     for (size_t i = 0; i < s->n; i++) {
-        any_count |= s->counts[i] - 1;
-        any_amount |= (uint64_t)s->amounts[i];
+        const uint32_t value = s->items[i].value;
+        if (value == INDEX_NO_VALUE)
+            continue;
+        most = value > most ? value : most;
+        s->items[kept++] = s->items[i];
     }
-    key.role = ROLE_COUNT;
-    for (uint8_t bit = 0; any_count >> bit; bit++) {
-        size_t n = 0;
-        key.slice = bit;
-        for (size_t i = 0; i < s->n; i++)
-            if (((s->counts[i] - 1) >> bit) & 1)
-                s->picked[n++] = s->rows[i];
-        layer_writer_rows(out, &key, s->picked, n);
-    }
-    key.role = ROLE_AMOUNT;
-    for (uint8_t bit = 0; bit < 63 && any_amount >> bit; bit++) {
-        size_t n = 0;
-        key.slice = bit;
-        for (size_t i = 0; i < s->n; i++)
-            if (((uint64_t)s->amounts[i] >> bit) & 1)
-                s->picked[n++] = s->rows[i];
-        layer_writer_rows(out, &key, s->picked, n);
-    }
-}
-
-static void finish_events(index_builder *b, layer_writer *out)
-{
-    const size_t n = b->event_count;
-    const uint32_t slots = (uint32_t)b->slots.count;
-    uint32_t *order = mem_array(n + 1, sizeof *order);
-    size_t *first = mem_array(slots + 2, sizeof *first);
-    uint64_t *scratch = NULL;
-    size_t scratch_capacity = 0;
-    event_sums sums = {0};
-
-    order_by_group(b->events, sizeof *b->events, n, slots, order, first);
-    for (uint32_t slot = 0; slot < slots; slot++) {
-        uint32_t *part = order + first[slot];
-        const size_t len = first[slot + 1] - first[slot];
-        order_by_row(b->events, sizeof *b->events, offsetof(event_op, row),
-                     part, len, &scratch, &scratch_capacity);
-        sum_slot(b, slot, part, len, &sums);
-        if (sums.n)
-            write_sums(out, b->slots.keys[slot], &sums);
-    }
-    mem_free(sums.rows);
-    mem_free(sums.counts);
-    mem_free(sums.amounts);
-    mem_free(sums.picked);
-    mem_free(scratch);
-    mem_free(order);
-    mem_free(first);
+    s->n = kept;
+    sort_events(s, true, bits_of(most));
+    write_events(b, group, s, false, out);
 }
 
 /* ---- universe ---- */
@@ -616,16 +623,95 @@ static void finish_seen(index_builder *b, layer_writer *out)
     mem_free(scratch);
 }
 
+/* ---- all groups ---- */
+
+typedef struct group_order {
+    plane_key key;
+    uint32_t group;
+} group_order;
+
+static int by_key(const void *a, const void *b)
+{
+    const group_order *x = a;
+    const group_order *y = b;
+    return plane_key_compare(&x->key, &y->key);
+}
+
+/* The groups as a directory has them: planes are then written in order. */
+static group_order *order_groups(const index_builder *b)
+{
+    group_order *list = mem_array(b->groups.count + 1, sizeof *list);
+    for (uint32_t g = 0; g < b->groups.count; g++)
+        list[g] = (group_order){b->groups.keys[g], g};
+    qsort(list, b->groups.count, sizeof *list, by_key);
+    return list;
+}
+
+typedef struct grouped {
+    uint32_t *order;
+    size_t *first; /* by group; one more */
+} grouped;
+
+static grouped group_items(const void *items, size_t stride, size_t n,
+                           uint32_t groups)
+{
+    const grouped g = {mem_array(n + 1, sizeof *g.order),
+                       mem_array(groups + 2, sizeof *g.first)};
+    order_by_group(items, stride, n, groups, g.order, g.first);
+    return g;
+}
+
+static void grouped_release(grouped *g)
+{
+    mem_free(g->order);
+    mem_free(g->first);
+}
+
+static void finish_groups(index_builder *b, layer_writer *out)
+{
+    const uint32_t groups = (uint32_t)b->groups.count;
+    grouped ops = group_items(b->ops, sizeof *b->ops, b->op_count, groups);
+    grouped events =
+        group_items(b->events, sizeof *b->events, b->event_count, groups);
+    group_order *list = order_groups(b);
+    uint64_t *scratch = NULL;
+    size_t scratch_capacity = 0;
+    plane_rows rows;
+    row_state state = {0};
+    event_sorter sorter = {0};
+
+    plane_rows_init(&rows);
+    for (uint32_t i = 0; i < groups; i++) {
+        const uint32_t g = list[i].group;
+        uint32_t *part = ops.order + ops.first[g];
+        const size_t len = ops.first[g + 1] - ops.first[g];
+        order_by_row(b->ops, sizeof *b->ops, offsetof(profile_op, row), part,
+                     len, &scratch, &scratch_capacity);
+        finish_profile(b, g, part, len, &rows, &state);
+        plane_rows_write(&rows, out);
+        finish_events(b, g, events.order + events.first[g],
+                      events.first[g + 1] - events.first[g], &sorter, out);
+    }
+    plane_rows_release(&rows);
+    mem_free(state.adds);
+    mem_free(state.lost);
+    mem_free(scratch);
+    mem_free(sorter.items);
+    mem_free(sorter.spare);
+    sums_release(&sorter.sums);
+    mem_free(list);
+    grouped_release(&ops);
+    grouped_release(&events);
+}
+
 index_layer *index_builder_finish(index_builder *b)
 {
     layer_writer out;
 
     layer_writer_init(&out);
-    finish_profile(b, &out);
-    finish_events(b, &out);
     finish_seen(b, &out);
+    finish_groups(b, &out);
     key_table_clear(&b->groups);
-    key_table_clear(&b->slots);
     key_table_clear(&b->seen);
     key_table_clear(&b->clears);
     b->op_count = b->number_count = 0;

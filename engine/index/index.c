@@ -78,3 +78,16 @@ size_t index_plane_count(const index_stack *x)
         n += x->layers[i]->count;
     return n;
 }
+
+bool index_has_group(const index_stack *x, uint32_t attribute,
+                     uint32_t provider)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        size_t first;
+        size_t end;
+        layer_group(x->layers[i], attribute, provider, &first, &end);
+        if (first < end)
+            return true;
+    }
+    return false;
+}

@@ -129,6 +129,10 @@ size_t index_delta_count(const index_stack *x);
 uint64_t index_plane_bytes(const index_stack *x);
 size_t index_plane_count(const index_stack *x);
 
+/* Does any layer hold a plane of this provider's attribute? */
+bool index_has_group(const index_stack *x, uint32_t attribute,
+                     uint32_t provider);
+
 /* ---- leaves: what one predicate holds ---- */
 
 typedef enum leaf_type {

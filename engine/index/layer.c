@@ -30,6 +30,40 @@ static int damaged(muster_error *err, size_t i, const char *what)
                      "plane %zu of the directory %s", i, what);
 }
 
+/* Is the slice one that the role can have? Counts and amounts have one more
+ * than their sums need, for adding. */
+static bool slice_fits(const plane_key *key)
+{
+    switch ((plane_role)key->role) {
+    case ROLE_BIT:
+        return key->slice < NUMBER_BITS;
+    case ROLE_COUNT:
+        return key->slice <= COUNT_BITS;
+    case ROLE_AMOUNT:
+        return key->slice <= AMOUNT_BITS;
+    default:
+        return key->role <= ROLE_REMOVED && key->slice == 0;
+    }
+}
+
+/* Counts and amounts stand behind the SEEN plane they count. */
+static bool follows_seen(const layer_entry *entries, size_t i)
+{
+    const plane_key *key = &entries[i].key;
+    if (key->role != ROLE_COUNT && key->role != ROLE_AMOUNT)
+        return true;
+    while (i-- > 0) {
+        const plane_key *before = &entries[i].key;
+        if (before->attribute != key->attribute ||
+            before->provider != key->provider ||
+            before->value != key->value || before->bucket != key->bucket)
+            return false;
+        if (before->role == ROLE_SEEN)
+            return true;
+    }
+    return false;
+}
+
 int index_layer_open(index_layer **out, const void *directory,
                      size_t directory_len, const void *planes,
                      size_t planes_len, muster_error *err)
@@ -45,6 +79,8 @@ int index_layer_open(index_layer **out, const void *directory,
         plane_view v;
         if (i > 0 && plane_key_compare(&entries[i - 1].key, &e->key) >= 0)
             return damaged(err, i, "is out of order");
+        if (!slice_fits(&e->key) || !follows_seen(entries, i))
+            return damaged(err, i, "has a key that no plane has");
         if (e->offset > planes_len || e->len > planes_len - e->offset)
             return damaged(err, i, "points outside the plane bytes");
         if (!view_open(&v, (const uint8_t *)planes + e->offset, e->len))

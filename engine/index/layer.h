@@ -7,8 +7,9 @@
  * Keys sort by attribute, provider, value, bucket, role, slice, so all planes
  * of a group (attribute, provider) lie together, and the buckets of a value
  * in order of time. Valid if and only if (1) the directory is whole entries,
- * (2) keys grow strictly, (3) every plane lies inside the plane bytes and
- * (4) has a well-formed portable Roaring header.
+ * (2) keys grow strictly, (3) roles and slices are ones that the room writes,
+ * counts and amounts behind their SEEN plane, (4) every plane lies inside the
+ * plane bytes and (5) has a well-formed portable Roaring header.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -77,7 +78,9 @@ static inline plane_view layer_view(const index_layer *l,
     return v;
 }
 
-/* Collects planes in any order and makes a layer of them. */
+/* Collects planes in any order and makes a layer of them; those that come in
+ * the order of the directory need no sorting. */
+typedef struct container_plan container_plan; /* private to writer.c */
 typedef struct layer_writer {
     layer_entry *entries;
     size_t count;
@@ -85,6 +88,8 @@ typedef struct layer_writer {
     uint8_t *planes;
     size_t len;
     size_t planes_capacity;
+    container_plan *plans; /* of the plane being written */
+    size_t plan_capacity;
 } layer_writer;
 void layer_writer_init(layer_writer *w);
 /* Room for a plane of `len` bytes; fill it before the next call. */

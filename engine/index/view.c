@@ -102,16 +102,16 @@ bool view_open(plane_view *v, const uint8_t *bytes, size_t len)
     for (uint32_t i = 0; i < v->n; i++) {
         if (i > 0 && key_at(v, i) <= key_at(v, i - 1))
             return false;
-        if (v->offsets && u32_at(v->offsets + 4 * (size_t)i) > len)
+        /* readers without the offsets walk, so both must lead to one place */
+        if (v->offsets &&
+            u32_at(v->offsets + 4 * (size_t)i) != (size_t)(walk - bytes))
             return false;
-        const uint8_t *at =
-            v->offsets ? bytes + u32_at(v->offsets + 4 * (size_t)i) : walk;
-        if ((size_t)(end - at) < 2)
+        if ((size_t)(end - walk) < 2)
             return false;
-        const size_t size = container_size(v, i, at);
-        if ((size_t)(end - at) < size)
+        const size_t size = container_size(v, i, walk);
+        if ((size_t)(end - walk) < size)
             return false;
-        walk = at + size;
+        walk += size;
     }
     return true;
 }
@@ -152,14 +152,11 @@ static uint32_t find(const plane_view *v, uint32_t block, uint32_t *hint)
     return low < v->n && key_at(v, low) == block ? low : v->n;
 }
 
-block_ref view_block(const plane_view *v, uint32_t block, uint32_t *hint)
+static inline block_ref container(const plane_view *v, uint32_t i)
 {
-    const uint32_t i = find(v, block, hint);
-    if (i == v->n)
-        return block_empty();
-
     const uint8_t *at = container_at(v, i);
     const uint32_t cardinality = cardinality_at(v, i);
+
     if (is_run(v, i)) {
         if (cardinality == BLOCK_ROWS)
             return block_full();
@@ -168,6 +165,18 @@ block_ref view_block(const plane_view *v, uint32_t block, uint32_t *hint)
     if (cardinality > BLOCK_ARRAY_MAX)
         return (block_ref){BLOCK_BITSET, cardinality, at};
     return (block_ref){BLOCK_ARRAY, cardinality, at};
+}
+
+block_ref view_container(const plane_view *v, uint32_t i, uint32_t *block)
+{
+    *block = key_at(v, i);
+    return container(v, i);
+}
+
+block_ref view_block(const plane_view *v, uint32_t block, uint32_t *hint)
+{
+    const uint32_t i = find(v, block, hint);
+    return i == v->n ? block_empty() : container(v, i);
 }
 
 bool view_has(const plane_view *v, uint32_t row)

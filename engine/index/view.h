@@ -10,8 +10,10 @@
  *   containers: run: u16 runs, runs x (u16 start, u16 length - 1);
  *               cardinality <= 4,096: that many u16; else 8,192 bytes
  *
- * view_open checks the header and that every container lies inside the
- * bytes: O(containers). Deep checks (order, cardinalities) are set_check's.
+ * view_open checks the header and that the containers stand one behind the
+ * other inside the bytes: O(containers). Deep checks (order, cardinalities)
+ * are set_check's; without them answers may be wrong, but nothing outside the
+ * bytes is read.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -38,6 +40,8 @@ bool view_open(plane_view *v, const uint8_t *bytes, size_t len);
 /* The container of a block, EMPTY when there is none. `hint` (may be NULL)
  * remembers the place between calls with growing blocks. */
 block_ref view_block(const plane_view *v, uint32_t block, uint32_t *hint);
+/* Container i < n, and the block it is of. */
+block_ref view_container(const plane_view *v, uint32_t i, uint32_t *block);
 bool view_has(const plane_view *v, uint32_t row);
 uint64_t view_count(const plane_view *v); /* from the directory */
 /* Cardinality of a block from the directory alone: 0 when absent. */

@@ -16,14 +16,14 @@
 #define COOKIE_RUN 12347u
 #define NO_OFFSET_BELOW 4u
 
-typedef struct container_plan {
+struct container_plan {
     uint32_t key;
     uint32_t first; /* index of its first row */
     uint32_t n;
     uint32_t runs;
     uint32_t size;
     bool is_run;
-} container_plan;
+};
 
 static void plan_container(container_plan *c, const uint32_t *rows)
 {
@@ -163,12 +163,12 @@ uint8_t *layer_writer_put(layer_writer *w, const plane_key *key, size_t len,
 void layer_writer_rows(layer_writer *w, const plane_key *key,
                        const uint32_t *rows, size_t n)
 {
-    container_plan *plans = NULL;
-    size_t capacity = 0;
     if (n == 0)
         return;
 
-    const uint32_t count = plan_containers(&plans, &capacity, rows, n);
+    const uint32_t count =
+        plan_containers(&w->plans, &w->plan_capacity, rows, n);
+    const container_plan *plans = w->plans;
     bool any_run = false;
     size_t size = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -182,7 +182,6 @@ void layer_writer_rows(layer_writer *w, const plane_key *key,
     for (uint32_t i = 0; i < count; i++)
         write_container(&at, &plans[i], rows);
     ASSERT(at == end);
-    mem_free(plans);
 }
 
 static int entry_compare(const void *a, const void *b)
@@ -192,14 +191,22 @@ static int entry_compare(const void *a, const void *b)
     return plane_key_compare(&x->key, &y->key);
 }
 
+static bool is_sorted(const layer_writer *w)
+{
+    for (size_t i = 1; i < w->count; i++)
+        if (entry_compare(&w->entries[i - 1], &w->entries[i]) >= 0)
+            return false;
+    return true;
+}
+
 index_layer *layer_writer_finish(layer_writer *w)
 {
     index_layer *l = mem_zalloc(sizeof *l);
 
-    if (w->count > 1)
+    if (!is_sorted(w))
         qsort(w->entries, w->count, sizeof *w->entries, entry_compare);
-    for (size_t i = 1; i < w->count; i++)
-        ASSERT(entry_compare(&w->entries[i - 1], &w->entries[i]) < 0);
+    ASSERT(is_sorted(w));
+    mem_free(w->plans);
     l->own_entries = w->entries;
     l->own_planes = w->planes;
     l->entries = w->entries;

@@ -45,6 +45,8 @@ struct input {
     bool gzip_open;
     z_stream gzip;
     ZSTD_DStream *zstd;
+    size_t wanted;       /* bytes that zstd asks for next */
+    size_t first_wanted; /* at the start of a frame */
 };
 
 input *input_new(cutter *borrowed)
@@ -93,6 +95,9 @@ static void open_packing(input *in)
     } else if (in->packing == PACKING_ZSTD) {
         in->zstd = ZSTD_createDStream();
         ASSERT(in->zstd != NULL);
+        in->first_wanted = ZSTD_initDStream(in->zstd);
+        in->wanted = in->first_wanted;
+        ASSERT(!ZSTD_isError(in->wanted) && in->wanted > 0);
     }
 }
 
@@ -145,17 +150,16 @@ static int inflate_once(input *in, bool *full, muster_error *err)
         room = INFLATE_BYTES_MAX;
     in->gzip.avail_out = (uInt)room;
     if (in->ended && in->gzip.avail_in > 0) {
-        in->ended = false;
-        if (inflateReset(&in->gzip) != Z_OK)
-            return bad_gzip(in, err);
+        const int reset = inflateReset(&in->gzip);
+        ASSERT(reset == Z_OK);
     }
     const int rc = inflate(&in->gzip, Z_NO_FLUSH);
     *full = in->gzip.avail_out == 0;
-    if (rc == Z_STREAM_END)
-        in->ended = true;
-    else if (rc != Z_OK && rc != Z_BUF_ERROR)
+    in->ended = rc == Z_STREAM_END;
+    const int code = added(in, room - in->gzip.avail_out, err);
+    if (code == 0 && rc != Z_OK && rc != Z_BUF_ERROR && rc != Z_STREAM_END)
         return bad_gzip(in, err);
-    return added(in, room - in->gzip.avail_out, err);
+    return code;
 }
 
 static int push_gzip(input *in, const uint8_t *bytes, size_t len,
@@ -178,26 +182,36 @@ static int push_gzip(input *in, const uint8_t *bytes, size_t len,
     return 0;
 }
 
+static int bad_zstd(const input *in, size_t left, size_t code,
+                    muster_error *err)
+{
+    return error_set(err, MUSTER_EPARSE, "bad_zstd",
+                     "the zstd stream is damaged near byte %llu of the "
+                     "file: %s",
+                     (unsigned long long)(in->bytes_in - left),
+                     ZSTD_getErrorName(code));
+}
+
+/* The library is given as much as it asked for, which is a block: when one is
+ * damaged, the blocks before it have come out. */
 static int push_zstd(input *in, const uint8_t *bytes, size_t len,
                      muster_error *err)
 {
-    ZSTD_inBuffer from = {bytes, len, 0};
-    bool full = true;
+    bool full = false;
     in->bytes_in += len;
-    while (from.pos < from.size || (full && !in->ended)) {
+    while (len > 0 || full) {
         size_t room = 0;
         char *to = cutter_space(in->cutter, &room);
         ZSTD_outBuffer out = {to, room, 0};
+        ZSTD_inBuffer from = {bytes, len < in->wanted ? len : in->wanted, 0};
         const size_t code = ZSTD_decompressStream(in->zstd, &out, &from);
         if (ZSTD_isError(code))
-            return error_set(err, MUSTER_EPARSE, "bad_zstd",
-                             "the zstd stream is damaged near byte %llu of "
-                             "the file: %s",
-                             (unsigned long long)(in->bytes_in - from.size +
-                                                  from.pos),
-                             ZSTD_getErrorName(code));
+            return bad_zstd(in, len, code, err);
+        bytes += from.pos;
+        len -= from.pos;
         in->ended = code == 0;
-        full = out.pos == out.size;
+        in->wanted = code > 0 ? code : in->first_wanted;
+        full = out.pos == out.size && !in->ended;
         const int rc = added(in, out.pos, err);
         if (rc != 0)
             return rc;

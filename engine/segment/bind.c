@@ -342,7 +342,7 @@ int segment_bind(plan **out, ast_tree *take_tree,
         return MUSTER_EEXPR;
     }
     if (notes != NULL)
-        segment_lint(take_tree, binding->names, notes);
+        segment_lint(take_tree, binding->names, binding->facts, notes);
     *out = p;
     return 0;
 }

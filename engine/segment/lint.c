@@ -14,9 +14,9 @@
  *   window_beyond_retention a window longer than the event is kept
  *
  * Terms: in a chain, a *literal* is a condition or a `not` of one. Literals on
- * one attribute are compared pair by pair (lint_logic.c), within PAIRS_MAX
- * for the whole tree; whole subexpressions are compared by the hash of their
- * canonical text.
+ * one attribute are compared pair by pair (lint_logic.c), their lists value by
+ * value, within WORK_MAX for the whole tree; whole subexpressions are compared
+ * by the hash of their canonical text.
  *
  * Segments that are named are not looked into: their own lint does that.
  *
@@ -28,14 +28,15 @@
 #include <stdlib.h>
 #include "segment/tree.h"
 
-#define PAIRS_MAX 200000u
+#define WORK_MAX 1000000u
 #define QUOTED_BYTES_MAX 70 /* of another clause in a message */
 
 typedef struct linter {
     const ast_tree *tree;
     const catalog *names;
+    lint_world world;
     segment_diagnostics *notes;
-    uint32_t pairs_left;
+    uint32_t work_left; /* pairs of values to compare */
 } linter;
 
 /* ---- notes ---- */
@@ -99,8 +100,7 @@ static void suggest_node(muster_error *note, const char *prefix,
 /* ---- single conditions ---- */
 
 /* Totals have decimals, so there the two are put side by side instead. */
-static void suggest_at_most(linter *l, const ast_node *node,
-                            muster_error *note)
+static void suggest_at_most(linter *l, const ast_node *node, muster_error *note)
 {
     const catalog_attribute *row =
         catalog_attribute_find(l->names, node->attribute);
@@ -126,8 +126,8 @@ static void suggest_at_most(linter *l, const ast_node *node,
 
 static void check_at_most(linter *l, const ast_node *node)
 {
-    if (node->measure == MEASURE_NONE ||
-        node->quantity != QUANTITY_AT_MOST || node->n == 0)
+    if (node->measure == MEASURE_NONE || node->quantity != QUANTITY_AT_MOST ||
+        node->n == 0)
         return;
     muster_error *note =
         warn(l, place_of(node), "lint_at_most",
@@ -141,7 +141,7 @@ static void check_providers(linter *l, const ast_node *node)
 {
     if (node->measure != MEASURE_TIMES && node->measure != MEASURE_TOTAL)
         return;
-    const size_t count = lint_provider_count(node, l->names);
+    const size_t count = lint_provider_count(node, &l->world);
     if (count > 1)
         warn(l, node->measure_place, "lint_several_providers",
              "counts of '%.*s' add up over %zu providers: one event that two "
@@ -352,7 +352,7 @@ static bool is_opposite(const linter *l, const ast_node *chain, const part *a,
     if (a->negated)
         return false;
     if (and)
-        return lint_excludes(a->inner, b->inner, row, l->names);
+        return lint_excludes(a->inner, b->inner, row, &l->world);
     return source_same(a->inner, b->inner) &&
            a->inner->window.type == WINDOW_NONE &&
            b->inner->window.type == WINDOW_NONE &&
@@ -392,6 +392,16 @@ static void check_pair(linter *l, const ast_node *chain, const part *a,
         warn_subsumed(l, chain, a->whole, b->whole);
 }
 
+/* Takes what comparing the two may cost from what is left. */
+static bool spend(linter *l, const ast_node *a, const ast_node *b)
+{
+    const uint64_t cost = 1 + (uint64_t)a->value_count * b->value_count;
+    if (cost > l->work_left)
+        return false;
+    l->work_left -= (uint32_t)cost;
+    return true;
+}
+
 static void check_literals(linter *l, const ast_node *chain, part *parts)
 {
     uint32_t count = 0;
@@ -400,12 +410,13 @@ static void check_literals(linter *l, const ast_node *chain, part *parts)
             parts[count++] = parts[i];
     qsort(parts, count, sizeof *parts, by_attribute);
     for (uint32_t i = 0; i < count; i++)
-        for (uint32_t k = i + 1; k < count && l->pairs_left > 0; k++) {
-            if (!text_equal(parts[i].inner->attribute,
-                            parts[k].inner->attribute))
+        for (uint32_t k = i + 1; k < count; k++) {
+            const ast_node *a = parts[i].inner;
+            const ast_node *b = parts[k].inner;
+            if (!text_equal(a->attribute, b->attribute))
                 break;
-            check_pair(l, chain, &parts[i], &parts[k]);
-            l->pairs_left--;
+            if (spend(l, a, b))
+                check_pair(l, chain, &parts[i], &parts[k]);
         }
 }
 
@@ -512,10 +523,10 @@ static void check_node(linter *l, const ast_node *node)
 }
 
 void segment_lint(const ast_tree *tree, const catalog *names,
-                  segment_diagnostics *notes)
+                  const index_stack *facts, segment_diagnostics *notes)
 {
     ASSERT(tree != NULL && names != NULL && notes != NULL);
-    linter l = {tree, names, notes, PAIRS_MAX};
+    linter l = {tree, names, {names, facts}, notes, WORK_MAX};
     check_root(&l, segment_root(tree));
     check_node(&l, segment_root(tree));
 }

@@ -12,7 +12,14 @@
 #define SEGMENT_LINT_H
 
 #include "catalog/catalog.h"
+#include "index/index.h"
 #include "segment/ast.h"
+
+/* What lint knows beyond the tree. */
+typedef struct lint_world {
+    const catalog *names;
+    const index_stack *facts; /* NULL: not at hand */
+} lint_world;
 
 /* Both are cautious: false means "not seen to". Two conditions on the same
  * attribute; `row` is its definition, or NULL while unknown. */
@@ -22,9 +29,10 @@ bool lint_implies(const ast_node *a, const ast_node *b,
                   const catalog_attribute *row);
 /* Can nobody be in both? */
 bool lint_excludes(const ast_node *a, const ast_node *b,
-                   const catalog_attribute *row, const catalog *names);
+                   const catalog_attribute *row, const lint_world *world);
 
-/* How many providers `from` admits. */
-size_t lint_provider_count(const ast_node *node, const catalog *names);
+/* How many providers that `from` admits speak of the attribute (all of them
+ * where there are no facts to look at). */
+size_t lint_provider_count(const ast_node *node, const lint_world *world);
 
 #endif

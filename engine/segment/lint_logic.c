@@ -343,17 +343,20 @@ bool lint_implies(const ast_node *a, const ast_node *b,
 
 /* ---- what excludes ---- */
 
-size_t lint_provider_count(const ast_node *node, const catalog *names)
+size_t lint_provider_count(const ast_node *node, const lint_world *world)
 {
-    const size_t count = catalog_provider_count(names);
+    const size_t count = catalog_provider_count(world->names);
+    const catalog_attribute *about =
+        catalog_attribute_find(world->names, node->attribute);
     size_t found = 0;
     if (node->source == SOURCE_PROVIDER)
         return 1;
-    if (node->source == SOURCE_ANY)
-        return count;
-    for (size_t i = 0; i < count; i++) {
-        const catalog_provider *row = catalog_provider_get(names, (uint32_t)i);
-        found += row != NULL && (int)row->party == node->party;
+    for (uint32_t i = 0; i < count; i++) {
+        const catalog_provider *row = catalog_provider_get(world->names, i);
+        if (node->source == SOURCE_PARTY && (int)row->party != node->party)
+            continue;
+        found += about == NULL || world->facts == NULL ||
+                 index_has_group(world->facts, about->id, i);
     }
     return found;
 }
@@ -391,14 +394,14 @@ static bool counts_exclude(const ast_node *a, const ast_node *b)
 }
 
 bool lint_excludes(const ast_node *a, const ast_node *b,
-                   const catalog_attribute *row, const catalog *names)
+                   const catalog_attribute *row, const lint_world *world)
 {
     number_range ra;
     number_range rb;
     if (is_denied(a, b) || is_denied(b, a) || counts_exclude(a, b))
         return true;
     /* From several providers, two of them may differ. */
-    if (row == NULL || !source_same(a, b) || lint_provider_count(a, names) != 1)
+    if (row == NULL || !source_same(a, b) || lint_provider_count(a, world) > 1)
         return false;
     if (row->kind == KIND_ONE_OF)
         return is_any_of(a->compare) && is_any_of(b->compare) &&

@@ -2,11 +2,12 @@
  * segment.h - the door of room `segment`: text to plan, plan to answers.
  *
  *   lexer.c     text to tokens
- *   parser.c    tokens to ast (ast.h)
- *   format.c    ast to canonical text
- *   ast_json.c  ast to JSON and back
- *   bind.c      ast + catalog + scope to plan (plan.h)
- *   lint.c      warnings
+ *   parser*.c   tokens to ast (ast.h)
+ *   tree.c      making, checking and comparing asts
+ *   format.c    ast to canonical text; the caret under an error
+ *   ast_json*.c ast to JSON and back
+ *   bind*.c     ast + catalog + scope to plan (plan.h)
+ *   lint*.c     warnings
  *   window.c    windows against a now
  *   compile.c   plan + state to a program of flat steps (eval.h)
  *   eval.c      program to count, set, decision
@@ -75,6 +76,7 @@ typedef struct segment_binding {
     /* Offers every segment key, for suggestions. */
     void (*keys)(void *payload, near_name *near);
     void *payload;
+    const index_stack *facts;     /* for lint; may be NULL */
     muster_text self;             /* key being saved: a cycle through it is
                                      an error; ptr NULL when none */
 } segment_binding;
@@ -87,9 +89,11 @@ int segment_bind(plan **out, ast_tree *take_tree,
                  const segment_binding *binding, segment_diagnostics *notes,
                  muster_error *err);
 void segment_plan_free(plan *p);
-/* Warnings about a tree, catalog given. */
+/* Warnings about a tree, catalog given; `facts` (may be NULL) tells which
+ * providers speak of an attribute at all. Bind calls it where notes are
+ * wanted. */
 void segment_lint(const ast_tree *tree, const catalog *names,
-                  segment_diagnostics *notes);
+                  const index_stack *facts, segment_diagnostics *notes);
 
 /* ---- answers ---- */
 

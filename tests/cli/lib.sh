@@ -10,8 +10,8 @@
 #   silent                 err is empty
 #   finish                 ends the test
 #
-# A test stands in an empty directory. Every id of its data has zqx in it, and
-# finish looks for zqx in everything that was written: raw ids reach neither
+# A test stands in an empty directory. Every id of its data has zqxraw in it, and
+# finish looks for zqxraw in everything that was written: raw ids reach neither
 # an answer nor a message nor a file of the data directory.
 
 set -u
@@ -109,12 +109,12 @@ need() {
 #   6                                             (home only)
 write_people() {
     cat >people.ndjson <<'RECORDS'
-{"ids":{"cookie":"zqx-1","customer":"zqx-c1"},"ts":"2026-11-20T10:00:00Z","provider":"shop","set":{"geo.country":"DE","demo.age":34,"newsletter":true},"add":{"interest":["autos","travel"]},"events":[{"name":"page.view","value":"pricing"},{"name":"page.view","value":"home","count":3}]}
-{"ids":{"cookie":"zqx-2"},"ts":"2026-11-20T10:00:00Z","provider":"shop","set":{"geo.country":"DE","demo.age":51},"add":{"interest":["travel"]},"events":[{"name":"page.view","value":"pricing","ts":"2026-10-01T08:00:00Z"},{"name":"purchase"}]}
-{"ids":{"cookie":"zqx-3"},"ts":"2026-11-19T10:00:00Z","provider":"shop","set":{"geo.country":"AT","demo.age":25},"add":{"interest":["autos"]},"events":[{"name":"page.view","value":"pricing"},{"name":"purchase","count":2,"ts":"2026-11-21T08:00:00Z"}]}
-{"ids":{"cookie":"zqx-4"},"ts":"2026-11-18T10:00:00Z","provider":"acme","set":{"geo.country":"FR","demo.age":62,"newsletter":true}}
-{"ids":{"cookie":"zqx-5"},"ts":"2026-11-18T10:00:00Z","provider":"acme","set":{"geo.country":"DE"},"add":{"interest":["music"]}}
-{"ids":{"ctv":"zqx-6"},"ts":"2026-11-21T09:00:00Z","provider":"shop","events":[{"name":"page.view","value":"home"}]}
+{"ids":{"cookie":"zqxraw-1","customer":"zqxraw-c1"},"ts":"2026-11-20T10:00:00Z","provider":"shop","set":{"geo.country":"DE","demo.age":34,"newsletter":true},"add":{"interest":["autos","travel"]},"events":[{"name":"page.view","value":"pricing"},{"name":"page.view","value":"home","count":3}]}
+{"ids":{"cookie":"zqxraw-2"},"ts":"2026-11-20T10:00:00Z","provider":"shop","set":{"geo.country":"DE","demo.age":51},"add":{"interest":["travel"]},"events":[{"name":"page.view","value":"pricing","ts":"2026-10-01T08:00:00Z"},{"name":"purchase"}]}
+{"ids":{"cookie":"zqxraw-3"},"ts":"2026-11-19T10:00:00Z","provider":"shop","set":{"geo.country":"AT","demo.age":25},"add":{"interest":["autos"]},"events":[{"name":"page.view","value":"pricing"},{"name":"purchase","count":2,"ts":"2026-11-21T08:00:00Z"}]}
+{"ids":{"cookie":"zqxraw-4"},"ts":"2026-11-18T10:00:00Z","provider":"acme","set":{"geo.country":"FR","demo.age":62,"newsletter":true}}
+{"ids":{"cookie":"zqxraw-5"},"ts":"2026-11-18T10:00:00Z","provider":"acme","set":{"geo.country":"DE"},"add":{"interest":["music"]}}
+{"ids":{"ctv":"zqxraw-6"},"ts":"2026-11-21T09:00:00Z","provider":"shop","events":[{"name":"page.view","value":"home"}]}
 RECORDS
 }
 
@@ -142,14 +142,14 @@ on_terminal() {
 }
 
 finish() {
-    if grep -qF zqx written; then
+    if grep -qF zqxraw written; then
         : >out
         : >err
-        fail "a raw id was written: $(grep -F zqx written | head -1)"
+        fail "a raw id was written: $(grep -F zqxraw written | head -1)"
     fi
-    if [ -d "$MUSTER_DATA" ] && grep -rqF zqx "$MUSTER_DATA"; then
+    if [ -d "$MUSTER_DATA" ] && grep -rqF zqxraw "$MUSTER_DATA"; then
         : >out
-        fail "a raw id stands in $(grep -rlF zqx "$MUSTER_DATA" | head -1)"
+        fail "a raw id stands in $(grep -rlF zqxraw "$MUSTER_DATA" | head -1)"
     fi
     printf '%d commands, %d failures\n' "$commands" "$failures"
     [ "$failures" -eq 0 ] || exit 1

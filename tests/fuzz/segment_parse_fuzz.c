@@ -38,8 +38,8 @@ static const world *get_world(void)
     w.names = catalog_new();
     ASSERT(catalog_file_apply(w.names, catalog_text, sizeof catalog_text - 1,
                               NULL) == 0);
-    ASSERT(scope_new(&w.viewer, text_of("fuzz"), PURPOSE_ANALYSIS,
-                     text_of(""), NULL) == 0);
+    ASSERT(scope_new(&w.viewer, text_of("fuzz"), PURPOSE_ANALYSIS, text_of(""),
+                     NULL) == 0);
     return &w;
 }
 
@@ -109,7 +109,7 @@ static void check_tree(ast_tree *take_tree, muster_text text)
     plan *p = NULL;
     check_ways(take_tree);
     if (has_split(segment_root(take_tree))) { /* there is no key here */
-        segment_lint(take_tree, w->names, &notes);
+        segment_lint(take_tree, w->names, NULL, &notes);
         segment_tree_free(take_tree);
     } else if (segment_bind(&p, take_tree, &binding, &notes, &err) != 0) {
         show(&err, text);

@@ -503,20 +503,24 @@ static void write_cell(buffer *out, char separator, const char *text)
     buffer_put_u8(out, (uint8_t)separator);
 }
 
+static void put_joined(buffer *out, const char *const *texts_of,
+                       uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        buffer_printf(out, "%s%s", i > 0 ? "|" : "", texts_of[i]);
+}
+
 static void write_list_cell(buffer *out, char separator,
                             const model_list *lists, uint32_t count,
                             const char *name)
 {
-    char cell[1024] = "";
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(lists[i].name, name) != 0)
-            continue;
-        for (uint32_t j = 0; j < lists[i].count; j++) {
-            strcat(cell, j > 0 ? "|" : "");
-            strcat(cell, lists[i].values[j]);
-        }
-    }
-    write_cell(out, separator, cell);
+    buffer cell;
+    buffer_init(&cell, 1024);
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(lists[i].name, name) == 0)
+            put_joined(&cell, lists[i].values, lists[i].count);
+    write_cell(out, separator, buffer_cstr(&cell));
+    buffer_release(&cell);
 }
 
 static void write_csv_header(buffer *out, char separator)
@@ -534,6 +538,7 @@ static void write_csv_header(buffer *out, char separator)
 static void write_csv_row(buffer *out, char separator, const model *m)
 {
     char cell[256] = "";
+    buffer list;
     for (uint32_t i = 0; i < SPACE_COUNT; i++)
         write_list_cell(out, separator, m->ids, m->id_count, spaces[i]);
     for (uint32_t i = 0; i < NAME_COUNT; i++)
@@ -559,12 +564,10 @@ static void write_csv_row(buffer *out, char separator, const model *m)
     else if (m->ts)
         cell[clock_format_time(cell, m->ts)] = '\0';
     write_cell(out, separator, cell);
-    cell[0] = '\0';
-    for (uint32_t i = 0; i < m->clear_count; i++) {
-        strcat(cell, i > 0 ? "|" : "");
-        strcat(cell, m->clear[i]);
-    }
-    write_cell(out, separator, cell);
+    buffer_init(&list, 1024);
+    put_joined(&list, m->clear, m->clear_count);
+    write_cell(out, separator, buffer_cstr(&list));
+    buffer_release(&list);
     write_cell(out, separator, below(2) ? "Mozilla/5.0 (X; \"Y\")" : "");
     write_cell(out, separator, m->provider ? m->provider : "");
     write_cell(out, separator, m->ttl ? m->ttl : "");

@@ -459,7 +459,7 @@ static void fill(char *out, const char *pattern, const char *text)
 {
     for (; *pattern != '\0'; pattern++) {
         if (*pattern == '$') {
-            strcpy(out, text);
+            memcpy(out, text, strlen(text));
             out += strlen(text);
         } else {
             *out++ = *pattern;

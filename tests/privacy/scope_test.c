@@ -16,9 +16,9 @@ static void test_privacy_scope__keeps_copies(void **state)
     char partner[] = "acme";
     scope *s = NULL;
     (void)state;
-    assert_int_equal(scope_new(&s, text_of(asker), PURPOSE_DELIVERY,
-                               text_of(partner), NULL),
-                     0);
+    assert_int_equal(
+        scope_new(&s, text_of(asker), PURPOSE_DELIVERY, text_of(partner), NULL),
+        0);
     memset(asker, 'x', sizeof asker - 1);
     memset(partner, 'x', sizeof partner - 1);
     assert_true(text_is(scope_asker(s), "cli"));
@@ -83,12 +83,11 @@ static void test_privacy_scope__sees_every_provider(void **state)
                                           CATALOG_TTL_UNSET, true, &third,
                                           NULL),
                      0);
-    assert_int_equal(scope_new(&s, text_of("cli"), PURPOSE_ANALYSIS,
-                               text_of(""), NULL),
-                     0);
+    assert_int_equal(
+        scope_new(&s, text_of("cli"), PURPOSE_ANALYSIS, text_of(""), NULL), 0);
     for (size_t i = 0; i < catalog_provider_count(names); i++)
-        assert_true(scope_sees_provider(
-            s, catalog_provider_get(names, (uint32_t)i)));
+        assert_true(
+            scope_sees_provider(s, catalog_provider_get(names, (uint32_t)i)));
     assert_true(scope_sees_provider(s, third));
     scope_free(s);
     catalog_free(names);

@@ -88,10 +88,9 @@ static void test_segment_ast_json__limits(void **state)
 {
     (void)state;
     const size_t depth = MUSTER_SEGMENT_DEPTH_MAX;
-    assert_string_equal(word_of("{\"not\":", "{\"all\":true}", "}", depth),
-                        "");
-    assert_string_equal(
-        word_of("{\"not\":", "{\"all\":true}", "}", depth + 1), "expr_depth");
+    assert_string_equal(word_of("{\"not\":", "{\"all\":true}", "}", depth), "");
+    assert_string_equal(word_of("{\"not\":", "{\"all\":true}", "}", depth + 1),
+                        "expr_depth");
     assert_string_equal(
         word_of("{\"not\":", "{\"expr\":\"not all\"}", "}", depth),
         "expr_depth");
@@ -121,8 +120,11 @@ static void test_segment_ast_json__limits(void **state)
     buffer_release(&json);
 
     /* As text it would be longer than text may be. */
-    assert_string_equal(word_of("", "{\"attr\":\"a\",\"op\":\"=\",\"value\":"
-                                    "\"x\"}", "", 1), "");
+    assert_string_equal(word_of("",
+                                "{\"attr\":\"a\",\"op\":\"=\",\"value\":"
+                                "\"x\"}",
+                                "", 1),
+                        "");
     buffer_init(&json, CASE_BYTES_MAX);
     buffer_put_str(&json, "{\"attr\":\"a\",\"op\":\"=\",\"value\":\"");
     for (size_t i = 0; i < MUSTER_SEGMENT_BYTES_MAX; i++)

@@ -60,11 +60,10 @@ static void offer_segments(void *payload, near_name *near)
 static void add_values(catalog *names, const char *attribute)
 {
     static const char *const values[] = {"red", "green", "blue"};
-    const uint32_t id =
-        catalog_attribute_find(names, text_of(attribute))->id;
+    const uint32_t id = catalog_attribute_find(names, text_of(attribute))->id;
     for (size_t i = 0; i < 3; i++)
-        assert_int_equal(
-            catalog_value_intern(names, id, text_of(values[i])), i + 1);
+        assert_int_equal(catalog_value_intern(names, id, text_of(values[i])),
+                         i + 1);
 }
 
 static const char *const some_segments[] = {
@@ -134,11 +133,11 @@ static int bind_text(fixture *f, muster_text text, plan **out,
 /* ---- showing a plan ---- */
 
 static const char *const type_names[] = {
-    [PLAN_ALL] = "ALL",     [PLAN_NONE] = "NONE",   [PLAN_AND] = "AND",
-    [PLAN_OR] = "OR",       [PLAN_NOT] = "NOT",     [PLAN_QUANTITY] = "OF",
-    [PLAN_HELD] = "HELD",   [PLAN_KNOWN] = "KNOWN", [PLAN_NUMBER] = "NUMBER",
-    [PLAN_SEEN] = "SEEN",   [PLAN_COUNT] = "COUNT", [PLAN_TOTAL] = "TOTAL",
-    [PLAN_DAYS] = "DAYS",   [PLAN_SPLIT] = "SPLIT"};
+    [PLAN_ALL] = "ALL",   [PLAN_NONE] = "NONE",   [PLAN_AND] = "AND",
+    [PLAN_OR] = "OR",     [PLAN_NOT] = "NOT",     [PLAN_QUANTITY] = "OF",
+    [PLAN_HELD] = "HELD", [PLAN_KNOWN] = "KNOWN", [PLAN_NUMBER] = "NUMBER",
+    [PLAN_SEEN] = "SEEN", [PLAN_COUNT] = "COUNT", [PLAN_TOTAL] = "TOTAL",
+    [PLAN_DAYS] = "DAYS", [PLAN_SPLIT] = "SPLIT"};
 
 static void put_ids(const char *before, const uint32_t *ids, uint32_t count,
                     buffer *out)
@@ -237,8 +236,8 @@ static void run_case(fixture *f, muster_text text, bool lint, buffer *out)
     }
     for (size_t i = 0; i < notes.count; i++) {
         const muster_error *note = &notes.items[i].detail;
-        const bool is_lint = text_starts_with(text_of(note->word),
-                                              text_of("lint_"));
+        const bool is_lint =
+            text_starts_with(text_of(note->word), text_of("lint_"));
         assert_false(notes.items[i].error);
         if (lint == is_lint || strncmp(note->word, "window_", 7) == 0)
             case_put_error(note, text, out);
@@ -275,14 +274,13 @@ static void test_segment_bind__a_cycle_through_the_saved_one(void **state)
     plan *p = NULL;
     muster_error err;
     f->self = text_of("vips");
-    assert_int_equal(bind_text(f, text_of("age > 5 and segment(\"reds\")"),
-                               &p, NULL, &err),
-                     MUSTER_EEXPR);
+    assert_int_equal(
+        bind_text(f, text_of("age > 5 and segment(\"reds\")"), &p, NULL, &err),
+        MUSTER_EEXPR);
     assert_string_equal(err.word, "segment_cycle");
     assert_non_null(strstr(err.message, "vips -> reds -> vips"));
     assert_int_equal(err.offset, 12);
-    assert_int_equal(bind_text(f, text_of("segment(\"vips\")"), &p, NULL,
-                               &err),
+    assert_int_equal(bind_text(f, text_of("segment(\"vips\")"), &p, NULL, &err),
                      MUSTER_EEXPR);
     assert_string_equal(err.word, "segment_cycle");
     f->self = text_make(NULL, 0);
@@ -292,10 +290,9 @@ static void test_segment_bind__a_reference_marks_its_root(void **state)
 {
     plan *p = NULL;
     muster_error err;
-    assert_int_equal(bind_text(*state,
-                               text_of("vip and segment(\"reds\")"), &p, NULL,
-                               &err),
-                     0);
+    assert_int_equal(
+        bind_text(*state, text_of("vip and segment(\"reds\")"), &p, NULL, &err),
+        0);
     assert_int_equal(p->root->child_count, 2);
     const plan_node *reds = p->root->children[1];
     assert_int_equal(reds->type, PLAN_AND);
@@ -336,9 +333,8 @@ static void test_segment_bind__references_cannot_explode(void **state)
     snprintf(text, sizeof text, "segment(\"s%d\")", LEVELS - 13);
     assert_int_not_equal(bind_text(f, text_of(text), &p, NULL, &err), 0);
     assert_string_equal(err.word, "expr_nodes");
-    assert_int_not_equal(bind_text(f, text_of("segment(\"s0\")"), &p, NULL,
-                                   &err),
-                         0);
+    assert_int_not_equal(
+        bind_text(f, text_of("segment(\"s0\")"), &p, NULL, &err), 0);
     assert_string_equal(err.word, "expr_depth");
     f->segments = some_segments;
 }
@@ -356,8 +352,8 @@ static void test_segment_bind__a_tree_from_json_has_no_places(void **state)
     plan *p = NULL;
     muster_error err;
     error_clear(&err);
-    assert_int_equal(
-        json_parse(&doc, json, strlen(json), JSON_STRICT, &err), 0);
+    assert_int_equal(json_parse(&doc, json, strlen(json), JSON_STRICT, &err),
+                     0);
     assert_int_equal(segment_from_json(&tree, json_root(doc), &err), 0);
     json_free(doc);
     assert_int_not_equal(segment_bind(&p, tree, &binding, NULL, &err), 0);
@@ -392,9 +388,8 @@ static void test_segment_bind__notes_are_bounded(void **state)
     for (int i = 1; i < 5000; i++)
         buffer_printf(&text, ", \"%d\"", i);
     buffer_put_str(&text, ")");
-    assert_int_equal(bind_text(f, text_of(buffer_cstr(&text)), &p, &notes,
-                               &err),
-                     0);
+    assert_int_equal(
+        bind_text(f, text_of(buffer_cstr(&text)), &p, &notes, &err), 0);
     assert_int_equal(p->root->value_count, 0);
     assert_true(notes.count > 0 && notes.count < 1000);
     segment_diagnostics_release(&notes);

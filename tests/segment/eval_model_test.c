@@ -4,7 +4,8 @@
  * A seed is a population (support/population.h), fed to a new data directory
  * through the public API in one to five feeds, and a few hundred random
  * expressions (support/expression.h) asked at several times. For each, the
- * engine's count, set and decisions must be the twin's.
+ * engine's count, set and decisions must be the twin's; for some also what
+ * explain says of every part, and when it says that it will turn.
  *
  * Sizes: MUSTER_TEST_SCALE and MUSTER_TEST_LONG (support/dice.h). A failure
  * prints its seed; MUSTER_TEST_SEED=<seed> runs that one alone. A seed below
@@ -18,7 +19,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <cmocka.h>
 #include "segment/segment.h"
 #include "support/dice.h"
@@ -26,14 +26,16 @@
 #include "support/house.h"
 #include "support/population.h"
 
+#define HOUR 3600
 #define DAY 86400
+#define HORIZON_DAYS 130  /* beyond every TTL and retention there is */
 #define SEGMENTS 3
 #define TIMES 4            /* at which each population is asked */
 #define SMALL_USERS_MAX 300
 #define SMALL_EXPRESSIONS 400 /* of one population */
 #define LARGE_EXPRESSIONS 50
 #define DECISIONS_LARGE 256
-#define DECISIONS_SMALL 10
+#define DECISIONS_SMALL 8
 #define SHOWN_MAX 60       /* statements of a user that a failure prints */
 
 static const uint32_t edge_sizes[] = {4095,  4096,  4097,  65535,
@@ -45,6 +47,7 @@ static const char *const segment_keys[SEGMENTS] = {"s0", "s1", "s2"};
 typedef struct named {
     muster_pseudonym pseudonym;
     uint32_t user;
+    bool used;
 } named;
 
 typedef struct world {
@@ -55,8 +58,8 @@ typedef struct world {
     house house;
     ast_tree *segments[SEGMENTS];
     size_t segment_count;
-    named *names; /* by pseudonym: those with a record */
-    size_t name_count;
+    named *names; /* hash table by pseudonym: those with a record */
+    size_t name_mask;
     bool *expected; /* by user */
     bool *got;
     uint64_t pairs;
@@ -198,6 +201,8 @@ static void feed_all(world *w)
                      (unsigned long long)receipt.rejected,
                      (unsigned long long)feed->forgotten);
         do_acts(w, feed);
+        if (chance(&w->random, 35))
+            house_checkpoint(&w->house); /* deltas become the base */
         if (chance(&w->random, 20))
             house_reopen(&w->house, MUSTER_OPEN_WRITE);
     }
@@ -232,25 +237,32 @@ static void save_segments(world *w)
     w->segment_count = SEGMENTS;
 }
 
-static int by_pseudonym(const void *a, const void *b)
+/* Where the pseudonym stands or would stand. */
+static named *name_of(const world *w, const muster_pseudonym *p)
 {
-    return memcmp(((const named *)a)->pseudonym.bytes,
-                  ((const named *)b)->pseudonym.bytes, 16);
+    uint64_t i = hash_bytes(p->bytes, sizeof p->bytes);
+    while (w->names[i & w->name_mask].used &&
+           memcmp(w->names[i & w->name_mask].pseudonym.bytes, p->bytes,
+                  sizeof p->bytes) != 0)
+        i++;
+    return &w->names[i & w->name_mask];
 }
 
 static void name_users(world *w)
 {
     char space[24];
     char id[24];
-    w->names = mem_array(w->people.users, sizeof *w->names);
+    size_t slots = 2;
+    while (slots < 2 * (size_t)w->people.users)
+        slots *= 2;
+    w->names = mem_array(slots, sizeof *w->names);
+    w->name_mask = slots - 1;
     for (uint32_t u = 0; u < w->people.users; u++) {
         if (!population_primary(&w->people, u, space, id))
             continue;
-        named *n = &w->names[w->name_count++];
-        n->user = u;
-        n->pseudonym = house_pseudonym(&w->house, space, id);
+        const muster_pseudonym p = house_pseudonym(&w->house, space, id);
+        *name_of(w, &p) = (named){p, u, true};
     }
-    qsort(w->names, w->name_count, sizeof *w->names, by_pseudonym);
 }
 
 static void world_init(world *w, uint64_t seed)
@@ -261,7 +273,7 @@ static void world_init(world *w, uint64_t seed)
     random_seed(&w->random, hash_mix(seed));
     const population_options options = options_of(seed, &w->random);
     population_init(&w->people, &options);
-    house_open(&w->house, w->people.feeds[0].now);
+    house_open(&w->house, w->people.feeds[0].now, w->large ? 2 : 1);
     house_catalog(&w->house, w->people.catalog.data, w->people.catalog.len);
     feed_all(w);
     save_segments(w);
@@ -292,7 +304,8 @@ static void question_init(question *q, world *w, muster_time now)
     q->w = w;
     q->now = now;
     /* Mostly shallow: deep ones cost more than they find. */
-    static const int depths[] = {0, 1, 1, 2, 2, 2, 3, 3, 4, 5};
+    static const int depths[] = {0, 0, 1, 1, 1, 1, 1, 2, 2, 2,
+                                 2, 2, 2, 3, 3, 3, 3, 4, 4, 5};
     const int depth = PICK(&w->random, depths);
     const expression_options options = {
         .population = &w->people,
@@ -341,10 +354,8 @@ static int take_user(void *payload, const muster_pseudonym *pseudonym)
 {
     question *q = payload;
     world *w = q->w;
-    named wanted = {.pseudonym = *pseudonym};
-    const named *n = bsearch(&wanted, w->names, w->name_count,
-                             sizeof *w->names, by_pseudonym);
-    if (n == NULL)
+    const named *n = name_of(w, pseudonym);
+    if (!n->used)
         disagree(q, UINT32_MAX, "a pseudonym nobody has", 0, 1);
     else if (w->got[n->user])
         disagree(q, n->user, "a user twice in the set", 1, 2);
@@ -411,12 +422,13 @@ static muster_time draw_now(world *w)
     }
 }
 
-/* `count` expressions of a population, asked at TIMES times. */
+/* `count` expressions of a population, asked at TIMES times or so. */
 static void ask_world(world *w, uint64_t count)
 {
+    const uint32_t all = w->large ? LARGE_EXPRESSIONS : SMALL_EXPRESSIONS;
     for (uint64_t i = 0; i < count; i++) {
         question q;
-        if (i % ((count + TIMES - 1) / TIMES) == 0)
+        if (i % (all / TIMES) == 0)
             house_set_now(&w->house, draw_now(w));
         question_init(&q, w, w->house.now);
         check_set(&q);
@@ -426,6 +438,86 @@ static void ask_world(world *w, uint64_t count)
         w->members += q.expected;
         question_release(&q);
     }
+}
+
+/* ---- explanations ---- */
+
+/* The first hour at which the twin's answer turns, 0 when it does not within
+ * HORIZON_DAYS: all edges of time are hours. */
+static muster_time twin_until(const question *q, const ast_node *node,
+                              uint32_t user)
+{
+    naive *twin = q->w->people.twin;
+    const bool now = naive_has(twin, node, q->now, user);
+    const muster_time first = q->now - q->now % HOUR + HOUR;
+    for (muster_time t = first; t <= q->now + HORIZON_DAYS * DAY; t += HOUR)
+        if (naive_has(twin, node, t, user) != now)
+            return t;
+    return 0;
+}
+
+static void check_until(const question *q, const ast_node *node,
+                        uint32_t user, muster_time until, const char *what)
+{
+    const muster_time expected = twin_until(q, node, user);
+    const bool far = until > q->now + HORIZON_DAYS * DAY;
+    if (until != expected && !(far && expected == 0))
+        disagree(q, user, what, (uint64_t)expected, (uint64_t)until);
+}
+
+/* A part is explained by its own text, so the twin can be asked for it.
+ * Returns whether it is a condition. */
+static bool check_reason(question *q, uint32_t user,
+                         const muster_reason *reason, bool with_until)
+{
+    muster_error err;
+    ast_tree *tree = NULL;
+    must(q, segment_parse(&tree, text_of(reason->text), &err), &err,
+         reason->text);
+    const ast_node *root = segment_root(tree);
+    const bool condition = root->type == AST_PREDICATE;
+    const bool holds = naive_has(q->w->people.twin, root, q->now, user);
+    if (holds != reason->holds)
+        disagree(q, user, reason->text, holds, reason->holds);
+    if (with_until)
+        check_until(q, root, user, reason->until, reason->text);
+    segment_tree_free(tree);
+    return condition;
+}
+
+/* What stands below a condition is told in words, not in the language. */
+static void check_reasons(question *q, uint32_t user,
+                          const muster_explanation *e)
+{
+    const size_t chosen = dice(&q->w->random, (uint32_t)e->reason_count);
+    unsigned below = UINT32_MAX; /* the depth of a condition we are in */
+    for (size_t i = 0; i < e->reason_count; i++) {
+        const muster_reason *reason = &e->reasons[i];
+        if (reason->depth > below)
+            continue;
+        below = check_reason(q, user, reason, i == chosen) ? reason->depth
+                                                           : UINT32_MAX;
+    }
+}
+
+static void check_explanation(question *q, uint32_t user)
+{
+    muster_error err;
+    muster_explanation *e = NULL;
+    char space[24];
+    char id[24];
+    population_any_id(&q->w->people, user, space, id);
+    const muster_id who = {space, id, strlen(id)};
+    must(q, muster_segment_explain(q->segment, &who, &e, &err), &err,
+         "explain");
+    if (e->member != q->w->expected[user])
+        disagree(q, user, "explained member", q->w->expected[user],
+                 e->member);
+    if (e->known) {
+        check_until(q, segment_root(q->tree), user, e->until, "until");
+        check_reasons(q, user, e);
+    }
+    muster_explanation_free(e);
 }
 
 /* ---- tests ---- */
@@ -497,6 +589,32 @@ static void test_segment_eval_model__edge_sizes(void **state)
     say_totals("edges", &sum);
 }
 
+static void test_segment_eval_model__explanations(void **state)
+{
+    (void)state;
+    uint64_t seed = 0;
+    uint64_t left = test_size(1000, 20000);
+    const bool replay = test_seed(&seed);
+    if (replay && seed >> 32 != 0)
+        return;
+    world *w = mem_alloc(sizeof *w);
+    for (seed = replay ? seed : 1; left > 0; seed++) {
+        world_init(w, seed);
+        for (uint32_t i = 0; i < 25 && left > 0; i++, left--) {
+            question q;
+            if (i % 5 == 0)
+                house_set_now(&w->house, draw_now(w));
+            question_init(&q, w, w->house.now);
+            check_explanation(&q, dice(&w->random, w->people.users));
+            question_release(&q);
+        }
+        world_release(w);
+        if (replay)
+            break;
+    }
+    mem_free(w);
+}
+
 int main(void)
 {
     /* Many short-lived large buffers: keep them instead of asking the system
@@ -506,6 +624,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_segment_eval_model__small_populations),
         cmocka_unit_test(test_segment_eval_model__edge_sizes),
+        cmocka_unit_test(test_segment_eval_model__explanations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

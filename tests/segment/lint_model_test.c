@@ -165,7 +165,7 @@ static void check_text(trial *t, const char *text)
     segment_diagnostics notes = {0};
     const ast_node *root = segment_root(tree);
     assert_int_equal(root->child_count, 2);
-    segment_lint(tree, t->names, &notes);
+    segment_lint(tree, t->names, NULL, &notes);
     for (size_t i = 0; i < notes.count; i++)
         check_note(t, root, text, &notes.items[i].detail);
     segment_diagnostics_release(&notes);
@@ -175,8 +175,8 @@ static void check_text(trial *t, const char *text)
 static void run_seed(uint64_t seed, uint64_t *claims)
 {
     static const char *const forms[] = {
-        "%s and %s",     "%s or %s",     "not %s and %s",
-        "%s and not %s", "not %s or %s", "%s or not %s",
+        "%s and %s",         "%s or %s",        "not %s and %s",
+        "%s and not %s",     "not %s or %s",    "%s or not %s",
         "not %s and not %s", "not %s or not %s"};
     trial t = {.seed = seed};
     muster_error err;

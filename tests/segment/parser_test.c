@@ -142,8 +142,7 @@ static bool same(const char *a, const char *b)
     ast_tree *x = parse(a);
     ast_tree *y = parse(b);
     const bool result = segment_same(segment_root(x), segment_root(y));
-    assert_int_equal(result,
-                     segment_same(segment_root(y), segment_root(x)));
+    assert_int_equal(result, segment_same(segment_root(y), segment_root(x)));
     segment_tree_free(x);
     segment_tree_free(y);
     return result;
@@ -152,22 +151,56 @@ static bool same(const char *a, const char *b)
 static void test_segment_parser__same_means_the_same_tree(void **state)
 {
     (void)state;
-    static const char *const apart[] = {
-        "a", "b", "not a", "a = 1", "a = 2", "a != 1", "a = \"1\"",
-        "a in (1, 2)", "a in (2, 1)", "a not in (1, 2)", "not a in (1, 2)",
-        "a has all (1, 2)", "a within 1 day", "a within 1 hour",
-        "a within 2 days", "a since today", "a since \"2026-01-01\"",
-        "a since \"2026-01-01T00:00:00Z\"", "a between today and today",
-        "a between today and today + 1 day", "a from p", "a from q",
-        "a from first party", "a from second party", "a at least 1 time",
-        "a at most 1 time", "a exactly 1 time", "a at least 2 times",
-        "a at least 1 total", "a on at least 1 day", "a is known",
-        "a is unknown", "a starts with \"1\"", "a contains \"1\"",
-        "a = today", "a between 1 and 2", "a and b", "b and a", "a or b",
-        "a and b and c", "at least 1 of (a)", "at least 1 of (a, b)",
-        "at most 1 of (a)", "segment(\"a\")", "taxonomy(\"a\")",
-        "split(\"a\", 0..1)", "split(\"a\", 0..2)", "split(\"b\", 0..1)",
-        "all", "none"};
+    static const char *const apart[] = {"a",
+                                        "b",
+                                        "not a",
+                                        "a = 1",
+                                        "a = 2",
+                                        "a != 1",
+                                        "a = \"1\"",
+                                        "a in (1, 2)",
+                                        "a in (2, 1)",
+                                        "a not in (1, 2)",
+                                        "not a in (1, 2)",
+                                        "a has all (1, 2)",
+                                        "a within 1 day",
+                                        "a within 1 hour",
+                                        "a within 2 days",
+                                        "a since today",
+                                        "a since \"2026-01-01\"",
+                                        "a since \"2026-01-01T00:00:00Z\"",
+                                        "a between today and today",
+                                        "a between today and today + 1 day",
+                                        "a from p",
+                                        "a from q",
+                                        "a from first party",
+                                        "a from second party",
+                                        "a at least 1 time",
+                                        "a at most 1 time",
+                                        "a exactly 1 time",
+                                        "a at least 2 times",
+                                        "a at least 1 total",
+                                        "a on at least 1 day",
+                                        "a is known",
+                                        "a is unknown",
+                                        "a starts with \"1\"",
+                                        "a contains \"1\"",
+                                        "a = today",
+                                        "a between 1 and 2",
+                                        "a and b",
+                                        "b and a",
+                                        "a or b",
+                                        "a and b and c",
+                                        "at least 1 of (a)",
+                                        "at least 1 of (a, b)",
+                                        "at most 1 of (a)",
+                                        "segment(\"a\")",
+                                        "taxonomy(\"a\")",
+                                        "split(\"a\", 0..1)",
+                                        "split(\"a\", 0..2)",
+                                        "split(\"b\", 0..1)",
+                                        "all",
+                                        "none"};
     const size_t count = sizeof apart / sizeof apart[0];
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < count; k++)
@@ -222,9 +255,10 @@ static void test_segment_parser__depth_is_bounded(void **state)
     static const struct {
         const char *before;
         const char *after;
-    } forms[] = {
-        {"(", ")"}, {"not ", ""}, {"at least 1 of (", ")"},
-        {"a and (b or ", ")"}};
+    } forms[] = {{"(", ")"},
+                 {"not ", ""},
+                 {"at least 1 of (", ")"},
+                 {"a and (b or ", ")"}};
     const size_t max = MUSTER_SEGMENT_DEPTH_MAX;
     for (size_t i = 0; i < 3; i++) {
         assert_string_equal(
@@ -248,10 +282,8 @@ static void test_segment_parser__nodes_are_bounded(void **state)
     /* n conditions and the chain around them */
     const size_t max = MUSTER_SEGMENT_NODES_MAX - 2;
     assert_string_equal(repeated_word("a or ", "a", "", max), "");
-    assert_string_equal(repeated_word("a or ", "a", "", max + 1),
-                        "expr_nodes");
-    assert_string_equal(repeated_word("a or ", "a", "", max + 2),
-                        "expr_nodes");
+    assert_string_equal(repeated_word("a or ", "a", "", max + 1), "expr_nodes");
+    assert_string_equal(repeated_word("a or ", "a", "", max + 2), "expr_nodes");
     /* Chains in a chain do not count: they are gone. */
     assert_string_equal(repeated_word("(a)or ", "a", "", max), "");
     assert_string_equal(repeated_word("not a or ", "a", "", max / 2), "");
@@ -285,11 +317,9 @@ static void test_segment_parser__bad_bytes(void **state)
     assert_string_equal(word_of(text_make("a = \"b\0c\"", 9)), "expr_string");
     assert_string_equal(word_of(text_make("", 0)), "expr_syntax");
     assert_string_equal(word_of(text_make(NULL, 0)), "expr_syntax");
-    assert_string_equal(word_of(text_of("  # only a comment")),
-                        "expr_syntax");
+    assert_string_equal(word_of(text_of("  # only a comment")), "expr_syntax");
     ast_tree *tree = NULL;
-    assert_int_equal(segment_parse(&tree, text_of("a ="), NULL),
-                     MUSTER_EEXPR);
+    assert_int_equal(segment_parse(&tree, text_of("a ="), NULL), MUSTER_EEXPR);
     assert_null(tree);
 }
 

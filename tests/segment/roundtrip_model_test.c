@@ -23,16 +23,27 @@
 /* ---- random trees ---- */
 
 static const char *const names[] = {
-    "a",     "geo.country", "e2",    "total", "day.part", "at",  "exactly",
-    "split", "segment",     "from",  "x_y.z", "within",   "not.a", "today"};
+    "a",     "geo.country", "e2",   "total", "day.part", "at",    "exactly",
+    "split", "segment",     "from", "x_y.z", "within",   "not.a", "today"};
 
-static const char *const texts[] = {
-    "",      "DE",    "a \"b\"",    "\\",       "\n\t\x01\x1f",
-    "\xc3\xa9\xe2\x82\xac", "\xf0\x9f\x98\x80", "today",
-    "2026-11-21", "2026-11-21T10:00:00+02:00", "and", "#", "'", "5", "/"};
+static const char *const texts[] = {"",
+                                    "DE",
+                                    "a \"b\"",
+                                    "\\",
+                                    "\n\t\x01\x1f",
+                                    "\xc3\xa9\xe2\x82\xac",
+                                    "\xf0\x9f\x98\x80",
+                                    "today",
+                                    "2026-11-21",
+                                    "2026-11-21T10:00:00+02:00",
+                                    "and",
+                                    "#",
+                                    "'",
+                                    "5",
+                                    "/"};
 
-static const char *const providers[] = {"acme", "acme.example", "first", "and",
-                                        "Two Words", "party", "1a", ""};
+static const char *const providers[] = {
+    "acme", "acme.example", "first", "and", "Two Words", "party", "1a", ""};
 
 static muster_text any_text(random_state *r)
 {
@@ -58,8 +69,8 @@ static ast_date any_date(random_state *r)
     ast_date date = {.type = (ast_date_type)dice(r, 3)};
     date.day = (muster_day)dice_between(r, -25567, 84005);
     date.time = dice_between(r, CLOCK_TIME_MIN, CLOCK_TIME_MAX);
-    date.offset = (int32_t)(chance(r, 30)
-                                ? 0
+    date.offset =
+        (int32_t)(chance(r, 30) ? 0
                                 : dice_between(r, -TREE_TODAY_OFFSET_MAX,
                                                TREE_TODAY_OFFSET_MAX));
     return date;
@@ -79,8 +90,8 @@ static void any_scalar(random_state *r, ast_value *out)
 {
     any_value(r, out);
     if (out->type == VALUE_STRING)
-        out->text = text_of(chance(r, 50) ? "2026-11-21"
-                                          : "2026-11-21t10:00:00.5Z");
+        out->text =
+            text_of(chance(r, 50) ? "2026-11-21" : "2026-11-21t10:00:00.5Z");
 }
 
 static void add_values(ast_tree *tree, random_state *r, ast_node *node,
@@ -190,11 +201,10 @@ static void any_leaf(ast_tree *tree, random_state *r, ast_node *node)
 
 static ast_node *any_tree(ast_tree *tree, random_state *r, unsigned depth)
 {
-    static const ast_type leaves[] = {AST_ALL,       AST_NONE,
-                                      AST_SEGMENT,   AST_SPLIT,
-                                      AST_TAXONOMY,  AST_PREDICATE,
-                                      AST_PREDICATE, AST_PREDICATE,
-                                      AST_PREDICATE, AST_PREDICATE};
+    static const ast_type leaves[] = {
+        AST_ALL,       AST_NONE,      AST_SEGMENT,   AST_SPLIT,
+        AST_TAXONOMY,  AST_PREDICATE, AST_PREDICATE, AST_PREDICATE,
+        AST_PREDICATE, AST_PREDICATE};
     static const ast_type inner[] = {AST_AND, AST_OR, AST_NOT, AST_QUANTITY};
     node_list list = {0};
     if (depth == 0 || chance(r, 25)) {

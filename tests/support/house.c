@@ -28,11 +28,11 @@ static void open_engine(house *h)
     options.data_dir = h->dir;
     options.mode = h->mode;
     options.now = h->now;
-    options.threads = 1;
+    options.threads = h->threads;
     must(muster_engine_open(&h->engine, &options, &err), &err, "open");
 }
 
-void house_open(house *h, muster_time now)
+void house_open(house *h, muster_time now, unsigned threads)
 {
     muster_error err;
     char path[sizeof h->dir + 16];
@@ -43,6 +43,7 @@ void house_open(house *h, muster_time now)
         fail_msg("cannot make %s", h->dir);
     h->mode = MUSTER_OPEN_CREATE;
     h->now = now;
+    h->threads = threads;
     open_engine(h);
     snprintf(path, sizeof path, "%s/muster.key", h->dir);
     must(identity_key_open(&h->key, path, false, &err), &err, "key");
@@ -90,6 +91,12 @@ void house_catalog(house *h, const void *text, size_t len)
 {
     muster_error err;
     must(muster_catalog_apply(h->engine, text, len, &err), &err, "catalog");
+}
+
+void house_checkpoint(house *h)
+{
+    muster_error err;
+    must(muster_engine_checkpoint(h->engine, &err), &err, "checkpoint");
 }
 
 static void show_reject(void *payload, const muster_reject *reject)

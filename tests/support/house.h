@@ -19,10 +19,11 @@ typedef struct house {
     struct identity_key *key;
     muster_time now;
     muster_open_mode mode;
+    unsigned threads;
 } house;
 
 /* A new directory, open for writing. */
-void house_open(house *h, muster_time now);
+void house_open(house *h, muster_time now, unsigned threads);
 /* Closes, and opens again as it was or in another mode. */
 void house_reopen(house *h, muster_open_mode mode);
 /* From now on it is `now`. */
@@ -31,6 +32,8 @@ void house_set_now(house *h, muster_time now);
 void house_close(house *h);
 
 void house_catalog(house *h, const void *text, size_t len);
+/* Writes a generation: everything said so far is its base. */
+void house_checkpoint(house *h);
 /* Feeds one input whole. */
 muster_receipt house_feed(house *h, muster_input_format format,
                           const void *bytes, size_t len);

@@ -1,0 +1,84 @@
+/*
+ * merge_sets.c - planes of a group as sets, by key (merge.h).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "index/merge.h"
+
+void sets_init(group_sets *g)
+{
+    key_table_init(&g->keys);
+    g->sets = NULL;
+    g->capacity = 0;
+}
+
+void sets_clear(group_sets *g)
+{
+    for (size_t i = 0; i < g->keys.count; i++)
+        set_free(g->sets[i]);
+    key_table_clear(&g->keys);
+}
+
+void sets_release(group_sets *g)
+{
+    sets_clear(g);
+    key_table_release(&g->keys);
+    mem_free(g->sets);
+}
+
+set **sets_at(group_sets *g, const plane_key *key)
+{
+    bool fresh;
+    const uint32_t i = key_table_put(&g->keys, key, &fresh);
+    mem_grow(&g->sets, &g->capacity, i + 1, sizeof *g->sets);
+    if (fresh)
+        g->sets[i] = NULL;
+    if (!g->sets[i])
+        g->sets[i] = set_new();
+    return &g->sets[i];
+}
+
+set *sets_find(const group_sets *g, const plane_key *key)
+{
+    const uint32_t i = key_table_find(&g->keys, key);
+    return i == UINT32_MAX ? NULL : g->sets[i];
+}
+
+void sets_load(group_sets *g, const index_layer *l, size_t first,
+                      size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        const layer_entry *e = &l->entries[i];
+        set *s = set_of_bytes(l->planes + e->offset, e->len);
+        bool fresh;
+        const uint32_t at = key_table_put(&g->keys, &e->key, &fresh);
+        mem_grow(&g->sets, &g->capacity, at + 1, sizeof *g->sets);
+        ASSERT(fresh);
+        g->sets[at] = s;
+    }
+}
+
+void sets_write(layer_writer *out, group_sets *g)
+{
+    for (size_t i = 0; i < g->keys.count; i++) {
+        set *s = g->sets[i];
+        if (!s || set_is_empty(s) || g->keys.keys[i].role >= ROLE_HARD)
+            continue;
+        set_shrink(s);
+        uint8_t *at = layer_writer_put(out, &g->keys.keys[i],
+                                       set_encoded_size(s), set_count(s));
+        set_encode(s, at);
+    }
+}
+
+void copy_planes(layer_writer *out, const index_layer *l, size_t first,
+                 size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        const layer_entry *e = &l->entries[i];
+        if (e->key.role >= ROLE_HARD)
+            continue;
+        uint8_t *at = layer_writer_put(out, &e->key, e->len, e->count);
+        memcpy(at, l->planes + e->offset, e->len);
+    }
+}

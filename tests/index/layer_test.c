@@ -1,0 +1,434 @@
+/*
+ * layer_test.c - layers from bytes: good ones open and find their planes,
+ * damaged ones are refused or answer wrongly, but nothing outside is read;
+ * and the stack's own bounds.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "index/layer.h"
+#include "support/dice.h"
+
+#define ROWS 70000u
+
+static uint32_t cap_of(void *payload, uint32_t attribute)
+{
+    (void)payload;
+    (void)attribute;
+    return 255;
+}
+
+/* A delta with every role and form. */
+static index_layer *make_layer(uint32_t rows, uint32_t seed)
+{
+    index_builder *b = index_builder_new();
+    random_state r;
+
+    random_seed(&r, seed);
+    for (uint32_t row = 0; row < rows; row++) {
+        index_add_seen(b, 1, row, row % 2 ? INDEX_NEVER : 1000);
+        index_add_profile(b, 16, 1, row, INDEX_SET, 1 + dice(&r, 3),
+                          chance(&r, 50) ? 1000 : INDEX_NEVER);
+        if (chance(&r, 20))
+            index_add_profile(b, 17, 1, row, INDEX_REMOVE, 2, 0);
+        if (chance(&r, 10))
+            index_add_profile(b, 17, 1, row, INDEX_CLEAR, 0, 0);
+        index_add_number(b, 18, 1, row, (int64_t)row * 777 - 999999,
+                         INDEX_NEVER);
+        if (chance(&r, 30))
+            index_add_event(b, 19, 1, 255, dice(&r, 3), 100 + dice(&r, 5),
+                            row, 1 + dice(&r, 9), dice(&r, 99999));
+    }
+    index_layer *l = index_builder_finish(b);
+    index_builder_free(b);
+    return l;
+}
+
+typedef struct bytes_pair {
+    uint8_t *directory;
+    size_t directory_len;
+    uint8_t *planes;
+    size_t planes_len;
+} bytes_pair;
+
+static uint8_t *copy(const void *bytes, size_t len)
+{
+    uint8_t *out = malloc(len ? len : 1);
+    assert_non_null(out);
+    memcpy(out, bytes, len);
+    return out;
+}
+
+static bytes_pair take_bytes(const index_layer *l)
+{
+    bytes_pair p;
+    const void *directory = index_layer_directory(l, &p.directory_len);
+    const void *planes = index_layer_planes(l, &p.planes_len);
+    p.directory = copy(directory, p.directory_len);
+    p.planes = copy(planes, p.planes_len);
+    return p;
+}
+
+static void free_bytes(bytes_pair *p)
+{
+    free(p->directory);
+    free(p->planes);
+}
+
+static int open_bytes(index_layer **out, const bytes_pair *p,
+                      muster_error *err)
+{
+    return index_layer_open(out, p->directory, p->directory_len, p->planes,
+                            p->planes_len, err);
+}
+
+static void test_index_layer__opens_what_was_written(void **state)
+{
+    (void)state;
+    index_layer *l = make_layer(ROWS, 1);
+    bytes_pair p = take_bytes(l);
+    index_layer *opened;
+    muster_error err;
+
+    assert_int_equal(open_bytes(&opened, &p, &err), 0);
+    assert_int_equal(index_layer_check(opened, &err), 0);
+    assert_int_equal(opened->count, l->count);
+    for (size_t i = 0; i < l->count; i++) {
+        const layer_entry *e = layer_find(opened, &l->entries[i].key);
+        assert_ptr_equal(e, &opened->entries[i]);
+        assert_int_equal(e->offset % 8, 0);
+        plane_view v = layer_view(opened, e);
+        assert_int_equal(view_count(&v), e->count);
+    }
+    size_t first;
+    size_t end;
+    layer_group(opened, 18, 1, &first, &end);
+    assert_true(first < end);
+    for (size_t i = 0; i < opened->count; i++)
+        assert_int_equal(opened->entries[i].key.attribute == 18,
+                         i >= first && i < end);
+    layer_group(opened, 18, 2, &first, &end);
+    assert_int_equal(first, end);
+    index_layer_free(opened);
+    index_layer_free(l);
+    free_bytes(&p);
+}
+
+static void test_index_layer__nothing_is_a_layer_too(void **state)
+{
+    (void)state;
+    index_layer *l;
+    muster_error err;
+    assert_int_equal(index_layer_open(&l, "", 0, "", 0, &err), 0);
+    assert_int_equal(index_layer_plane_count(l), 0);
+    assert_int_equal(index_layer_check(l, &err), 0);
+    index_layer_free(l);
+}
+
+/* Asks everything of a layer that opened. */
+static void ask(index_layer *take_layer)
+{
+    static const uint32_t provider = 1;
+    static const uint32_t values[] = {1, 2};
+    static const leaf_type events[] = {LEAF_SEEN, LEAF_COUNT, LEAF_TOTAL,
+                                       LEAF_DAYS};
+    index_stack *x = index_new(cap_of, NULL);
+    block_buf *buf = mem_aligned(sizeof *buf);
+
+    index_push(x, take_layer, true);
+    for (uint32_t attribute = 16; attribute < 24; attribute++) {
+        const uint32_t i = attribute < 19 ? 0 : attribute - 19;
+        leaf_spec spec = {
+            .type = attribute < 18    ? LEAF_HELD
+                    : attribute == 18 ? LEAF_NUMBER
+                                      : events[i % 4],
+            .attribute = attribute < 19 ? attribute : 19,
+            .providers = &provider,
+            .provider_count = 1,
+            .values = values,
+            .value_count = 2,
+            .any = attribute == 23,
+            .to = 200,
+            .bucket_hours = 24,
+            .low = 1,
+            .high = attribute % 2 ? INT64_MAX : 5,
+        };
+        index_leaf *leaf = index_leaf_new(x, &spec);
+        leaf_cursor *c = leaf_cursor_new(leaf);
+        for (uint32_t block = 0; block < 3; block++)
+            (void)block_count(index_leaf_block(leaf, c, block, buf));
+        for (uint32_t row = 0; row < ROWS; row += 999)
+            (void)index_leaf_has(leaf, row);
+        leaf_cursor_free(c);
+        index_leaf_free(leaf);
+    }
+    mem_free(buf);
+    index_free(x);
+}
+
+static void flip(bytes_pair *p, random_state *r)
+{
+    const bool directory = chance(r, 50);
+    uint8_t *bytes = directory ? p->directory : p->planes;
+    const size_t len = directory ? p->directory_len : p->planes_len;
+    const uint32_t flips = 1 + dice(r, 4);
+
+    for (uint32_t i = 0; i < flips; i++) {
+        uint8_t *at = &bytes[random_below(r, len)];
+        *at = chance(r, 50) ? (uint8_t)(*at ^ 1u << dice(r, 8))
+                            : (uint8_t)random_u64(r);
+    }
+}
+
+static void test_index_layer__damaged_bytes_never_lead_outside(void **state)
+{
+    (void)state;
+    const uint64_t rounds = test_size(400, 20000);
+    index_layer *small = make_layer(50, 2);
+    index_layer *large = make_layer(ROWS, 3);
+    uint64_t refused = 0;
+    random_state r;
+
+    random_seed(&r, 9);
+    for (uint64_t i = 0; i < rounds; i++) {
+        bytes_pair p = take_bytes(i % 8 ? small : large);
+        index_layer *l;
+        muster_error err;
+        flip(&p, &r);
+        const int rc = open_bytes(&l, &p, &err);
+        if (rc == 0) {
+            (void)index_layer_check(l, &err);
+            ask(l);
+        } else {
+            assert_int_equal(rc, MUSTER_ECORRUPT);
+            assert_string_equal(err.word, "damaged_planes");
+            assert_null(l);
+            refused++;
+        }
+        free_bytes(&p);
+    }
+    assert_true(refused > 0);
+    index_layer_free(small);
+    index_layer_free(large);
+}
+
+/* Writes one field of one entry and expects the refusal. */
+static void refuse_entry(const index_layer *l, size_t i,
+                         void (*damage)(layer_entry *e), const char *message)
+{
+    bytes_pair p = take_bytes(l);
+    index_layer *opened;
+    muster_error err;
+
+    damage((layer_entry *)(void *)p.directory + i);
+    assert_int_equal(open_bytes(&opened, &p, &err), MUSTER_ECORRUPT);
+    assert_non_null(strstr(err.message, message));
+    free_bytes(&p);
+}
+
+static void far_offset(layer_entry *e)
+{
+    e->offset = UINT64_MAX - 4;
+}
+static void long_plane(layer_entry *e)
+{
+    e->len = UINT32_MAX;
+}
+static void short_plane(layer_entry *e)
+{
+    e->len = 7;
+}
+static void high_key(layer_entry *e)
+{
+    e->key.attribute = UINT32_MAX;
+}
+static void wide_slice(layer_entry *e)
+{
+    e->key.slice = 255;
+}
+static void odd_role(layer_entry *e)
+{
+    e->key.role = 200;
+}
+
+static size_t find_role(const index_layer *l, plane_role role)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < l->count; i++)
+        if (l->entries[i].key.role == role)
+            at = i; /* the last of its group, so that order still holds */
+    assert_int_equal(l->entries[at].key.role, role);
+    return at;
+}
+
+static void test_index_layer__each_rule_of_the_directory(void **state)
+{
+    (void)state;
+    index_layer *l = make_layer(200, 4);
+
+    refuse_entry(l, 3, far_offset, "outside");
+    refuse_entry(l, 3, long_plane, "outside");
+    refuse_entry(l, 3, short_plane, "not a well-formed bitmap");
+    refuse_entry(l, 3, high_key, "out of order");
+    refuse_entry(l, find_role(l, ROLE_BIT), wide_slice, "has a key");
+    refuse_entry(l, find_role(l, ROLE_COUNT), wide_slice, "");
+    refuse_entry(l, find_role(l, ROLE_AMOUNT), wide_slice, "has a key");
+    refuse_entry(l, l->count - 1, odd_role, "has a key");
+
+    bytes_pair p = take_bytes(l);
+    index_layer *opened;
+    muster_error err;
+    p.directory_len--;
+    assert_int_equal(open_bytes(&opened, &p, &err), MUSTER_ECORRUPT);
+    assert_non_null(strstr(err.message, "cut short"));
+    free_bytes(&p);
+    index_layer_free(l);
+}
+
+/* A number slice beyond the last would be written behind an array, and a
+ * count without its SEEN plane has nothing to add to. */
+static void test_index_layer__a_count_needs_its_seen_plane(void **state)
+{
+    (void)state;
+    static const uint32_t rows[] = {1, 2, 3};
+    const plane_key key = {19, 1, ROLE_COUNT, 0, 0, 100};
+    layer_writer w;
+    index_layer *opened;
+    muster_error err;
+
+    layer_writer_init(&w);
+    layer_writer_rows(&w, &key, rows, 3);
+    index_layer *l = layer_writer_finish(&w);
+    bytes_pair p = take_bytes(l);
+    assert_int_equal(open_bytes(&opened, &p, &err), MUSTER_ECORRUPT);
+    free_bytes(&p);
+    index_layer_free(l);
+}
+
+static void test_index_layer__a_deep_check_names_the_bad_plane(void **state)
+{
+    (void)state;
+    index_layer *l = make_layer(100, 5);
+    bytes_pair p = take_bytes(l);
+    index_layer *opened;
+    muster_error err;
+
+    ((layer_entry *)(void *)p.directory)[2].count++;
+    assert_int_equal(open_bytes(&opened, &p, &err), 0);
+    assert_int_equal(index_layer_check(opened, &err), MUSTER_ECORRUPT);
+    assert_non_null(strstr(err.message, "plane 2 "));
+    index_layer_free(opened);
+    free_bytes(&p);
+    index_layer_free(l);
+}
+
+/* ---- the stack ---- */
+
+static void test_index_stack__more_deltas_than_fit_are_merged(void **state)
+{
+    (void)state;
+    static const uint32_t provider = 1;
+    const leaf_spec spec = {.type = LEAF_COUNT,
+                            .attribute = 19,
+                            .providers = &provider,
+                            .provider_count = 1,
+                            .any = true,
+                            .to = 1000,
+                            .bucket_hours = 24,
+                            .low = 100,
+                            .high = 100};
+    index_stack *x = index_new(cap_of, NULL);
+    index_builder *b = index_builder_new();
+
+    for (uint32_t i = 0; i < 100; i++) {
+        index_add_event(b, 19, 1, 255, 1, 7, 5, 1, 0);
+        index_push(x, index_builder_finish(b), false);
+        assert_true(index_delta_count(x) <= INDEX_DELTAS_MAX);
+        if (i + 1 == INDEX_DELTAS_MAX)
+            assert_int_equal(index_delta_count(x), INDEX_DELTAS_MAX);
+    }
+    index_leaf *leaf = index_leaf_new(x, &spec);
+    assert_true(index_leaf_has(leaf, 5));
+    assert_false(index_leaf_has(leaf, 4));
+    index_leaf_free(leaf);
+    index_builder_free(b);
+    index_free(x);
+}
+
+static void test_index_stack__an_empty_delta_is_dropped(void **state)
+{
+    (void)state;
+    index_stack *x = index_new(cap_of, NULL);
+    index_builder *b = index_builder_new();
+    index_push(x, index_builder_finish(b), false);
+    assert_int_equal(index_delta_count(x), 0);
+    assert_int_equal(index_plane_count(x), 0);
+    assert_int_equal(index_layer_plane_count(index_compact(x)), 0);
+    index_builder_free(b);
+    index_free(x);
+}
+
+/* However facts are cut into deltas, the merged base is the same bytes. */
+static void test_index_stack__cuts_leave_no_trace_in_the_base(void **state)
+{
+    (void)state;
+    size_t lens[2];
+    index_stack *x[2] = {index_new(cap_of, NULL), index_new(cap_of, NULL)};
+    index_builder *b = index_builder_new();
+
+    for (int cut = 0; cut < 2; cut++) {
+        for (uint32_t i = 0; i < 3000; i++) {
+            random_state r;
+            random_seed(&r, i);
+            const uint32_t row = dice(&r, 500);
+            index_add_profile(b, 16, 1, row, INDEX_SET, 1 + dice(&r, 4), 90);
+            index_add_profile(b, 17, 1, row,
+                              chance(&r, 60) ? INDEX_ADD : INDEX_REMOVE,
+                              1 + dice(&r, 4), 90);
+            index_add_number(b, 18, 1, row, dice(&r, 5), 90);
+            index_add_event(b, 19, 1, 255, dice(&r, 3), dice(&r, 3), row,
+                            1 + dice(&r, 200), dice(&r, 100));
+            if (cut && i % 700 == 0)
+                index_push(x[cut], index_builder_finish(b), false);
+        }
+        index_push(x[cut], index_builder_finish(b), false);
+        (void)index_layer_planes(index_compact(x[cut]), &lens[cut]);
+    }
+    assert_int_equal(index_plane_count(x[0]), index_plane_count(x[1]));
+    const index_layer *one = index_compact(x[0]);
+    const index_layer *many = index_compact(x[1]);
+    for (size_t i = 0; i < one->count; i++) {
+        const layer_entry *e = &one->entries[i];
+        const layer_entry *f = &many->entries[i];
+        assert_memory_equal(&e->key, &f->key, sizeof e->key);
+        assert_int_equal(e->len, f->len);
+        assert_memory_equal(one->planes + e->offset,
+                            many->planes + f->offset, e->len);
+    }
+    index_builder_free(b);
+    index_free(x[0]);
+    index_free(x[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_index_layer__opens_what_was_written),
+        cmocka_unit_test(test_index_layer__nothing_is_a_layer_too),
+        cmocka_unit_test(test_index_layer__each_rule_of_the_directory),
+        cmocka_unit_test(test_index_layer__a_count_needs_its_seen_plane),
+        cmocka_unit_test(test_index_layer__damaged_bytes_never_lead_outside),
+        cmocka_unit_test(test_index_layer__a_deep_check_names_the_bad_plane),
+        cmocka_unit_test(test_index_stack__more_deltas_than_fit_are_merged),
+        cmocka_unit_test(test_index_stack__an_empty_delta_is_dropped),
+        cmocka_unit_test(test_index_stack__cuts_leave_no_trace_in_the_base),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
