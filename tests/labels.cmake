@@ -7,3 +7,11 @@
 #   long      heavy: left out under the memory sanitizers
 
 muster_label(base/thread threads)
+
+muster_label(cli/load threads)
+muster_label(cli/progress threads)
+muster_label(cli/bad_input SECONDS 300)
+muster_label(flow/census SECONDS 300 long)
+muster_label(flow/demo SECONDS 300 long)
+muster_label(flow/msnbc SECONDS 300 long)
+muster_label(segment/eval_model SECONDS 600)

@@ -25,8 +25,6 @@
 
 #include <stddef.h>
 
-#include <stdlib.h>
-
 #include "index/order.h"
 #include "index/sums.h"
 
@@ -245,11 +243,15 @@ void plane_rows_add(plane_rows *p, const plane_key *key, uint32_t row)
 
 void plane_rows_write(plane_rows *p, layer_writer *out)
 {
-    for (size_t i = 0; i < p->keys.count; i++) {
+    uint32_t *order = key_table_order(&p->keys);
+
+    for (size_t k = 0; k < p->keys.count; k++) {
+        const uint32_t i = order[k];
         layer_writer_rows(out, &p->keys.keys[i], p->lists[i].rows,
                           p->lists[i].count);
         p->lists[i].count = 0;
     }
+    mem_free(order);
     key_table_clear(&p->keys);
 }
 
@@ -592,60 +594,53 @@ static void finish_events(const index_builder *b, uint32_t group,
 
 /* ---- universe ---- */
 
+typedef struct row_sorter {
+    uint64_t *scratch;
+    size_t scratch_capacity;
+    uint32_t *order;
+    size_t order_capacity;
+    uint32_t *sorted;
+    size_t sorted_capacity;
+} row_sorter;
+
+/* Rows ascending and once each, in s->sorted; returns their number. */
+static size_t sort_rows(row_sorter *s, const seen_list *l)
+{
+    size_t n = 0;
+
+    mem_grow(&s->order, &s->order_capacity, l->count + 1, sizeof *s->order);
+    mem_grow(&s->sorted, &s->sorted_capacity, l->count + 1,
+             sizeof *s->sorted);
+    for (size_t j = 0; j < l->count; j++)
+        s->order[j] = (uint32_t)j;
+    order_by_row(l->rows, sizeof *l->rows, 0, s->order, l->count, &s->scratch,
+                 &s->scratch_capacity);
+    for (size_t j = 0; j < l->count; j++) {
+        const uint32_t row = l->rows[s->order[j]];
+        if (n == 0 || s->sorted[n - 1] != row)
+            s->sorted[n++] = row;
+    }
+    return n;
+}
+
 static void finish_seen(index_builder *b, layer_writer *out)
 {
-    uint64_t *scratch = NULL;
-    size_t scratch_capacity = 0;
-    uint32_t *order = NULL;
-    size_t order_capacity = 0;
-    uint32_t *sorted = NULL;
-    size_t sorted_capacity = 0;
+    uint32_t *list = key_table_order(&b->seen);
+    row_sorter sorter = {0};
 
-    for (size_t i = 0; i < b->seen.count; i++) {
-        seen_list *l = &b->seen_lists[i];
-        size_t n = 0;
-        mem_grow(&order, &order_capacity, l->count + 1, sizeof *order);
-        mem_grow(&sorted, &sorted_capacity, l->count + 1, sizeof *sorted);
-        for (size_t j = 0; j < l->count; j++)
-            order[j] = (uint32_t)j;
-        order_by_row(l->rows, sizeof *l->rows, 0, order, l->count, &scratch,
-                     &scratch_capacity);
-        for (size_t j = 0; j < l->count; j++) {
-            const uint32_t row = l->rows[order[j]];
-            if (n == 0 || sorted[n - 1] != row)
-                sorted[n++] = row;
-        }
-        layer_writer_rows(out, &b->seen.keys[i], sorted, n);
+    for (size_t k = 0; k < b->seen.count; k++) {
+        seen_list *l = &b->seen_lists[list[k]];
+        const size_t n = sort_rows(&sorter, l);
+        layer_writer_rows(out, &b->seen.keys[list[k]], sorter.sorted, n);
         l->count = 0;
     }
-    mem_free(order);
-    mem_free(sorted);
-    mem_free(scratch);
+    mem_free(sorter.order);
+    mem_free(sorter.sorted);
+    mem_free(sorter.scratch);
+    mem_free(list);
 }
 
 /* ---- all groups ---- */
-
-typedef struct group_order {
-    plane_key key;
-    uint32_t group;
-} group_order;
-
-static int by_key(const void *a, const void *b)
-{
-    const group_order *x = a;
-    const group_order *y = b;
-    return plane_key_compare(&x->key, &y->key);
-}
-
-/* The groups as a directory has them: planes are then written in order. */
-static group_order *order_groups(const index_builder *b)
-{
-    group_order *list = mem_array(b->groups.count + 1, sizeof *list);
-    for (uint32_t g = 0; g < b->groups.count; g++)
-        list[g] = (group_order){b->groups.keys[g], g};
-    qsort(list, b->groups.count, sizeof *list, by_key);
-    return list;
-}
 
 typedef struct grouped {
     uint32_t *order;
@@ -673,7 +668,8 @@ static void finish_groups(index_builder *b, layer_writer *out)
     grouped ops = group_items(b->ops, sizeof *b->ops, b->op_count, groups);
     grouped events =
         group_items(b->events, sizeof *b->events, b->event_count, groups);
-    group_order *list = order_groups(b);
+    uint32_t *list = key_table_order(&b->groups); /* as a directory has
+                                                     them */
     uint64_t *scratch = NULL;
     size_t scratch_capacity = 0;
     plane_rows rows;
@@ -682,7 +678,7 @@ static void finish_groups(index_builder *b, layer_writer *out)
 
     plane_rows_init(&rows);
     for (uint32_t i = 0; i < groups; i++) {
-        const uint32_t g = list[i].group;
+        const uint32_t g = list[i];
         uint32_t *part = ops.order + ops.first[g];
         const size_t len = ops.first[g + 1] - ops.first[g];
         order_by_row(b->ops, sizeof *b->ops, offsetof(profile_op, row), part,

@@ -5,6 +5,8 @@
  */
 #include "index/table.h"
 
+#include <stdlib.h>
+
 static uint64_t key_hash(const plane_key *key)
 {
     uint64_t w[2];
@@ -77,4 +79,30 @@ uint32_t key_table_find(const key_table *t, const plane_key *key)
         return UINT32_MAX;
     const size_t i = probe(t, key);
     return t->slots[i] ? t->slots[i] - 1 : UINT32_MAX;
+}
+
+typedef struct numbered_key {
+    plane_key key;
+    uint32_t number;
+} numbered_key;
+
+static int by_key(const void *a, const void *b)
+{
+    const numbered_key *x = a;
+    const numbered_key *y = b;
+    return plane_key_compare(&x->key, &y->key);
+}
+
+uint32_t *key_table_order(const key_table *t)
+{
+    numbered_key *list = mem_array(t->count + 1, sizeof *list);
+    uint32_t *order = mem_array(t->count + 1, sizeof *order);
+
+    for (size_t i = 0; i < t->count; i++)
+        list[i] = (numbered_key){t->keys[i], (uint32_t)i};
+    qsort(list, t->count, sizeof *list, by_key);
+    for (size_t i = 0; i < t->count; i++)
+        order[i] = list[i].number;
+    mem_free(list);
+    return order;
 }

@@ -24,5 +24,8 @@ void key_table_clear(key_table *t); /* keeps memory */
 uint32_t key_table_put(key_table *t, const plane_key *key, bool *fresh);
 /* UINT32_MAX when missing. */
 uint32_t key_table_find(const key_table *t, const plane_key *key);
+/* The numbers in the order in which a directory has their keys; to be
+ * freed. */
+uint32_t *key_table_order(const key_table *t);
 
 #endif

@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC2034
+#
 # lib.sh - what the tests of the program share; sourced, not run.
 #
 #   run CODE ARGUMENT...   runs muster; its exit code must be CODE; what it
@@ -24,6 +26,7 @@ export MUSTER_DATA=$TMPDIR/data HOME=$TMPDIR/home LC_ALL=C.UTF-8 TERM=xterm
 mkdir -p home
 
 NOW=2026-11-21T12:00:00Z
+: >written
 failures=0
 commands=0
 last=
@@ -147,9 +150,10 @@ finish() {
         : >err
         fail "a raw id was written: $(grep -F zqxraw written | head -1)"
     fi
-    if [ -d "$MUSTER_DATA" ] && grep -rqF zqxraw "$MUSTER_DATA"; then
+    local data=${MUSTER_DATA:-data}
+    if [ -d "$data" ] && grep -rqF zqxraw "$data"; then
         : >out
-        fail "a raw id stands in $(grep -rlF zqxraw "$MUSTER_DATA" | head -1)"
+        fail "a raw id stands in $(grep -rlF zqxraw "$data" | head -1)"
     fi
     printf '%d commands, %d failures\n' "$commands" "$failures"
     [ "$failures" -eq 0 ] || exit 1

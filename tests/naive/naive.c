@@ -163,6 +163,14 @@ bool naive_in_universe(naive *n, uint32_t user, muster_time now)
     return n->latest[user] >= now;
 }
 
+uint64_t naive_universe_count(naive *n, muster_time now)
+{
+    uint64_t count = 0;
+    for (uint32_t u = 0; u < n->user_count; u++)
+        count += naive_in_universe(n, u, now) && !n->masked[u];
+    return count;
+}
+
 /* ---- sets ---- */
 
 static void eval(const asking *a, const ast_node *node, bool *in);

@@ -99,5 +99,7 @@ void naive_answer(naive *n, const ast_node *root, muster_time now,
 bool naive_has(naive *n, const ast_node *root, muster_time now,
                uint32_t user);
 bool naive_in_universe(naive *n, uint32_t user, muster_time now);
+/* Of those who are not masked. */
+uint64_t naive_universe_count(naive *n, muster_time now);
 
 #endif

@@ -1,0 +1,316 @@
+/*
+ * replay_test.c - one state, however it came about: the log replayed, a
+ * generation read, one thread or many, small batches or large ones give the
+ * same answers. Every kind of change takes part.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "base/base.h"
+#include "engine_support.h"
+#include "support/dice.h"
+
+#define PEOPLE 60u
+
+/* ---- a story: loads and other changes, from a seed ---- */
+
+static void put_record(buffer *out, random_state *r)
+{
+    static const char *const providers[] = {"shop", "acme", "default"};
+    const uint32_t user = dice(r, PEOPLE);
+
+    buffer_printf(out, "{\"ids\":{\"cookie\":[\"u%u\"", user);
+    if (chance(r, 10))
+        buffer_printf(out, ",\"u%u\"", dice(r, PEOPLE));
+    buffer_printf(out, "]},\"provider\":\"%s\",\"ts\":%lld",
+                  PICK(r, providers),
+                  (long long)(NOON - dice(r, 30 * DAY)));
+    if (chance(r, 30))
+        buffer_printf(out, ",\"ttl\":\"%u%s\"", 1 + dice(r, 40),
+                      chance(r, 50) ? "d" : "h");
+    buffer_printf(out, ",\"set\":{\"c\":\"v%u\",\"n\":%u.%u", dice(r, 5),
+                  dice(r, 50), dice(r, 10));
+    if (chance(r, 30))
+        buffer_printf(out, ",\"f\":%s", chance(r, 70) ? "true" : "false");
+    buffer_printf(out, "},\"add\":{\"t\":[\"w%u\"]}", dice(r, 5));
+    if (chance(r, 20))
+        buffer_printf(out, ",\"remove\":{\"t\":[\"w%u\"]}", dice(r, 5));
+    if (chance(r, 5))
+        buffer_put_str(out, ",\"clear\":[\"c\",\"e\",\"n\"]");
+    buffer_printf(out,
+                  ",\"events\":[{\"name\":\"e\",\"value\":\"w%u\","
+                  "\"count\":%u,\"amount\":%u.25}]}\n",
+                  dice(r, 5), 1 + dice(r, 4), dice(r, 90));
+    if (chance(r, 3))
+        buffer_put_str(out, "{\"broken\":\n");
+    if (chance(r, 3))
+        buffer_put_str(out, "{\"ids\":{\"cookie\":\"x\"},\"set\":{\"t\":"
+                            "5}}\n");
+}
+
+static void change_privacy(house *h, random_state *r)
+{
+    char id[16];
+    muster_error err;
+    bool known;
+    snprintf(id, sizeof id, "u%u", dice(r, PEOPLE + 5));
+    const muster_id user = cookie(id);
+    const int rc =
+        chance(r, 30)
+            ? muster_privacy_forget(h->engine, &user, &known, &err)
+            : muster_privacy_optout(h->engine, &user, chance(r, 40), &known,
+                                    &err);
+    assert_int_equal(rc, 0);
+}
+
+static void change_segment(house *h, random_state *r)
+{
+    char key[16];
+    char expr[64];
+    muster_error err;
+    snprintf(key, sizeof key, "s%u", dice(r, 6));
+    if (chance(r, 25)) {
+        (void)muster_audience_remove(h->engine, key, &err);
+        return;
+    }
+    snprintf(expr, sizeof expr, "c = \"v%u\" or n > %u", dice(r, 5),
+             dice(r, 50));
+    save(h, key, expr);
+}
+
+/* One chapter; the same seed tells the same. */
+static void tell(house *h, random_state *r, buffer *text)
+{
+    muster_error err;
+    const uint32_t records = 1 + dice(r, 60);
+
+    buffer_clear(text);
+    for (uint32_t i = 0; i < records; i++)
+        put_record(text, r);
+    feed_with(h->engine, buffer_cstr(text), false, NULL);
+    if (chance(r, 30))
+        change_privacy(h, r);
+    if (chance(r, 40))
+        change_segment(h, r);
+    if (chance(r, 10))
+        assert_int_equal(muster_provider_set(h->engine, "acme", "third",
+                                             chance(r, 50) ? "20d" : "0",
+                                             &err), 0);
+    if (chance(r, 10))
+        catalog(h, "{\"attributes\":{\"z\":{\"kind\":\"number\"}}}");
+}
+
+/* ---- everything that can be asked, as one text ---- */
+
+static int put_version(void *payload, const muster_saved *s)
+{
+    buffer_printf(payload, "%s %u v%u %d %s\n", s->key, s->id, s->version,
+                  s->removed, s->expr);
+    return 0;
+}
+
+static int put_saved(void *payload, const muster_saved *s)
+{
+    buffer_printf(payload, "%s v%u\n", s->key, s->version);
+    return 0;
+}
+
+static void describe_people(house *h, buffer *out)
+{
+    for (uint32_t i = 0; i < PEOPLE + 5; i++) {
+        char id[16];
+        bool known;
+        snprintf(id, sizeof id, "u%u", i);
+        const key_list list = lookup(h, id, &known);
+        buffer_printf(out, "%s %d %s| %d %d %d\n", id, known, list.text,
+                      has(h, "t = \"w1\" and e within 10 days", id),
+                      has(h, "e at least 20 total", id),
+                      has(h, "not f and n >= 25", id));
+    }
+}
+
+static char *describe(house *h)
+{
+    static const char *const exprs[] = {
+        "all", "f", "c = \"v1\"", "c = \"v2\" from acme", "n between 10 and 30",
+        "t has all (\"w1\", \"w2\")", "e", "e = \"w3\" at least 3 times",
+        "e within 7 days", "e on at least 2 days", "e at least 50 total",
+        "at least 2 of (f, c = \"v0\", t = \"w0\")", "c is unknown",
+        "n < 5 or not t = \"w4\"", "t = \"w0\" from first party"};
+    buffer out;
+    buffer_init(&out, 1 << 22);
+    const muster_engine_stats s = stats(h);
+    buffer_printf(&out, "%llu %llu %llu %llu %llu %llu epoch %llu\n",
+                  (unsigned long long)s.users, (unsigned long long)s.ids,
+                  (unsigned long long)s.attributes,
+                  (unsigned long long)s.values,
+                  (unsigned long long)s.providers,
+                  (unsigned long long)s.segments, (unsigned long long)s.epoch);
+    for (size_t i = 0; i < sizeof exprs / sizeof *exprs; i++)
+        buffer_printf(&out, "%s: %llu\n", exprs[i],
+                      (unsigned long long)count(h, exprs[i]));
+    describe_people(h, &out);
+    muster_audiences_each(h->engine, put_saved, &out);
+    for (int i = 0; i < 6; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "s%d", i);
+        (void)muster_audience_versions(h->engine, key, put_version, &out,
+                                       NULL);
+    }
+    char *text = mem_strdup(buffer_cstr(&out));
+    buffer_release(&out);
+    return text;
+}
+
+static void compare(char *take_a, char *take_b, uint64_t seed)
+{
+    if (strcmp(take_a, take_b) != 0) {
+        print_error("%s\n---- and ----\n%s\n", take_a, take_b);
+        fail_msg("seed %llu: two ways to one state differ",
+                 (unsigned long long)seed);
+    }
+    mem_free(take_a);
+    mem_free(take_b);
+}
+
+/* The first chapter declares what the expressions name. */
+static const char *const first_words =
+    "{\"ids\":{\"cookie\":\"u0\"},\"provider\":\"acme\",\"set\":{\"c\":"
+    "\"v1\",\"n\":1,\"f\":true},\"add\":{\"t\":[\"w1\"]},\"events\":["
+    "{\"name\":\"e\",\"amount\":1}]}\n";
+
+static void tell_twice(uint64_t seed)
+{
+    house a;
+    house b;
+    buffer text;
+    random_state r[3];
+
+    random_seed(&r[0], seed);
+    random_seed(&r[1], seed);
+    random_seed(&r[2], seed + 1000000);
+    house_open(&a, NOON, 1);
+    house_open(&b, NOON, 4);
+    buffer_init(&text, 1 << 22);
+    feed(&a, first_words);
+    feed(&b, first_words);
+    const uint32_t chapters = 3 + dice(&r[2], 8);
+    for (uint32_t i = 0; i < chapters; i++) {
+        tell(&a, &r[0], &text); /* stays in the log */
+        tell(&b, &r[1], &text);
+        if (chance(&r[2], 40))
+            house_checkpoint(&b);
+        if (chance(&r[2], 20))
+            house_reopen(&b, MUSTER_OPEN_WRITE);
+    }
+    compare(describe(&a), describe(&b), seed);
+    char *before = describe(&a);
+    house_reopen(&a, MUSTER_OPEN_WRITE);
+    compare(before, describe(&a), seed);
+    house_checkpoint(&a);
+    assert_int_equal(stats(&a).deltas, 0);
+    house_reopen(&a, MUSTER_OPEN_READ);
+    house_reopen(&b, MUSTER_OPEN_READ);
+    compare(describe(&a), describe(&b), seed);
+    buffer_release(&text);
+    house_close(&a);
+    house_close(&b);
+}
+
+static void test_engine_replay__log_and_generation_are_one_state(void **state)
+{
+    (void)state;
+    uint64_t seed;
+    if (test_seed(&seed)) {
+        tell_twice(seed);
+        return;
+    }
+    const uint64_t n = test_size(12, 500);
+    print_message("seeds 1 to %llu\n", (unsigned long long)n);
+    for (seed = 1; seed <= n; seed++)
+        tell_twice(seed);
+}
+
+/* Enough input for many chunks: their parsing order must not show. */
+static void test_engine_replay__threads_do_not_show(void **state)
+{
+    (void)state;
+    const unsigned threads[] = {1, 2, 8};
+    char *first = NULL;
+    buffer text;
+    random_state r;
+
+    random_seed(&r, 77);
+    buffer_init(&text, (size_t)256 << 20);
+    const uint64_t n = test_size(40000, 400000);
+    buffer_put_str(&text, first_words);
+    for (uint64_t i = 0; i < n; i++)
+        put_record(&text, &r);
+    for (int i = 0; i < 3; i++) {
+        house h;
+        house_open(&h, NOON, threads[i]);
+        feed_with(h.engine, buffer_cstr(&text), false, NULL);
+        char *told = describe(&h);
+        house_reopen(&h, MUSTER_OPEN_READ);
+        compare(mem_strdup(told), describe(&h), threads[i]);
+        if (first)
+            compare(mem_strdup(first), told, threads[i]);
+        else
+            first = told;
+        house_close(&h);
+    }
+    mem_free(first);
+    buffer_release(&text);
+}
+
+/* Each kind of change alone survives the end of the process. */
+static void test_engine_replay__every_kind_of_change(void **state)
+{
+    house *h = *state;
+    const muster_id user = cookie("u0");
+    muster_error err;
+
+    feed(h, first_words);
+    catalog(h, "{\"mode\":\"strict\",\"id_spaces\":{\"loyalty\":{}}}");
+    assert_int_equal(
+        muster_provider_set(h->engine, "other", "second", "7d", &err), 0);
+    save(h, "one", "f");
+    save(h, "one", "c = \"v1\"");
+    save(h, "two", "f");
+    assert_int_equal(muster_audience_remove(h->engine, "two", &err), 0);
+    assert_int_equal(
+        muster_privacy_optout(h->engine, &user, false, NULL, &err), 0);
+    for (int generation = 0; generation < 2; generation++) {
+        house_reopen(h, MUSTER_OPEN_WRITE);
+        expect_reject(h, "{\"ids\":{\"loyalty\":\"l\"},\"set\":{\"q\":1}}\n",
+                      "unknown_provider", "/provider");
+        assert_int_equal(stats(h).segments, 1);
+        assert_int_equal(count(h, "segment(\"one\")"), 0);
+        assert_int_equal(count(h, "c = \"v1\" from other"), 0);
+        assert_int_equal(
+            muster_privacy_optout(h->engine, &user, true, NULL, &err), 0);
+        assert_int_equal(count(h, "segment(\"one\")"), 1);
+        assert_int_equal(
+            muster_privacy_optout(h->engine, &user, false, NULL, &err), 0);
+        house_checkpoint(h);
+    }
+    assert_int_equal(muster_privacy_forget(h->engine, &user, NULL, &err), 0);
+    house_reopen(h, MUSTER_OPEN_WRITE);
+    assert_int_equal(
+        muster_privacy_optout(h->engine, &user, true, NULL, &err), 0);
+    assert_int_equal(count(h, "all"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HOUSE_TEST(test_engine_replay__every_kind_of_change),
+        cmocka_unit_test(test_engine_replay__log_and_generation_are_one_state),
+        cmocka_unit_test(test_engine_replay__threads_do_not_show),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
