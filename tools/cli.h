@@ -257,6 +257,8 @@ void rows_close(rows *r);
 void out_printf(cli *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void out_flush(cli *c);
+/* Takes back what was not flushed yet: an error leaves no half answer. */
+void out_discard(cli *c);
 /* False, with the error told, when something could not be written. */
 bool out_finish(cli *c);
 /* Columns that a text takes on the terminal. */

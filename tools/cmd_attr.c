@@ -14,11 +14,11 @@
 #define VALUES_DEFAULT 20
 
 static const column attribute_columns[] = {
-    {"name", COLUMN_TEXT},   {"kind", COLUMN_TEXT},
+    {"name", COLUMN_TEXT},    {"kind", COLUMN_TEXT},
     {"values", COLUMN_COUNT}, {"unit", COLUMN_TEXT},
-    {"grain", COLUMN_TEXT},  {"cap", COLUMN_INT},
-    {"amount", COLUMN_BOOL}, {"retention_days", COLUMN_INT},
-    {"ttl", COLUMN_TEXT},    {"declared", COLUMN_BOOL}};
+    {"grain", COLUMN_TEXT},   {"cap", COLUMN_INT},
+    {"amount", COLUMN_BOOL},  {"retention_days", COLUMN_INT},
+    {"ttl", COLUMN_TEXT},     {"declared", COLUMN_BOOL}};
 
 static int put_attribute(void *payload, const muster_attribute *a)
 {
@@ -123,13 +123,15 @@ static int cmd_show(cli *c, int argc, char **argv)
     if (code != 0)
         return code;
     out_open(c);
-    const int status =
-        muster_attribute_find(c->engine, argv[0], put_head, c, &err);
-    if (status == 0)
+    if (muster_attribute_find(c->engine, argv[0], put_head, c, &err) < 0)
+        code = tell_status(c, &err, NULL, 0);
+    else
         code = put_values(c, argv[0], limit);
     out_member_state(c);
     out_close(c);
-    return status < 0 ? tell_status(c, &err, NULL, 0) : code;
+    if (code != 0)
+        out_discard(c);
+    return code;
 }
 
 /* ---- apply ---- */
@@ -145,8 +147,8 @@ static int cmd_apply(cli *c, int argc, char **argv)
     if (code == 0)
         code = session_open(c, MUSTER_OPEN_CREATE);
     if (code == 0 && muster_catalog_apply(c->engine, text, len, &err) < 0) {
-        tell_error(c, EXIT_USAGE, "%s:", strcmp(argv[0], "-") == 0
-                                             ? "standard input" : argv[0]);
+        tell_error(c, EXIT_USAGE, "%s:",
+                   strcmp(argv[0], "-") == 0 ? "standard input" : argv[0]);
         code = tell_status(c, &err, text, len);
     } else if (code == 0) {
         tell(c, "applied; muster attr ls shows what is declared");

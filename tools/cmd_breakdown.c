@@ -49,8 +49,7 @@ static void put_answer(cli *c, const muster_breakdown *b, const char *by)
     if (b->more == 0 || !format_is_human(c))
         return;
     out_flush(c);
-    tell(c, "%s values more; --limit 0 shows all",
-             human_count(b->more).text);
+    tell(c, "%s values more; --limit 0 shows all", human_count(b->more).text);
 }
 
 static int breakdown(cli *c, const char *by, const char *text, size_t len)
@@ -63,8 +62,8 @@ static int breakdown(cli *c, const char *by, const char *text, size_t len)
     if (!cli_flag_uint(c, "limit", &limit))
         return EXIT_USAGE;
     int code = session_compile(c, &segment, text, len);
-    if (code == 0 && muster_reach_breakdown(segment, by, (size_t)limit, &b,
-                                            &err) < 0)
+    if (code == 0 &&
+        muster_reach_breakdown(segment, by, (size_t)limit, &b, &err) < 0)
         code = tell_status(c, &err, NULL, 0);
     if (code == 0)
         put_answer(c, b, by);

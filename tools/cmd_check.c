@@ -34,8 +34,7 @@ static void keep_finding(void *payload, const segment_file *f, bool error,
                          const muster_error *detail)
 {
     findings *all = payload;
-    mem_grow(&all->items, &all->capacity, all->count + 1,
-             sizeof *all->items);
+    mem_grow(&all->items, &all->capacity, all->count + 1, sizeof *all->items);
     all->items[all->count++] = (finding){f, error, *detail};
     all->errors += error;
 }
@@ -44,8 +43,7 @@ static void keep_finding(void *payload, const segment_file *f, bool error,
 
 static segment_file *add_file(segment_set *set)
 {
-    mem_grow(&set->items, &set->capacity, set->count + 1,
-             sizeof *set->items);
+    mem_grow(&set->items, &set->capacity, set->count + 1, sizeof *set->items);
     set->items[set->count] = (segment_file){.key = NULL};
     return &set->items[set->count++];
 }
@@ -56,6 +54,18 @@ static int take_text(cli *c, segment_set *set, const char *path,
     char *text = NULL;
     size_t len = 0;
     int code = input_expr(c, word, &text, &len);
+    if (code == 0)
+        code = segment_file_parse(c, add_file(set), "", path, text, len);
+    mem_free(text);
+    return code;
+}
+
+/* A file with another name than <key>.seg. */
+static int take_file(cli *c, segment_set *set, const char *path)
+{
+    char *text = NULL;
+    size_t len = 0;
+    int code = input_read(c, path, MUSTER_SEGMENT_BYTES_MAX, &text, &len);
     if (code == 0)
         code = segment_file_parse(c, add_file(set), "", path, text, len);
     mem_free(text);
@@ -79,6 +89,8 @@ static int take_sources(cli *c, segment_set *set, int argc, char **argv)
         return segment_set_read(c, set, word);
     if (named)
         return segment_file_read(c, add_file(set), word);
+    if (strpbrk(word, "/.") != NULL && stat(word, &st) == 0)
+        return take_file(c, set, word);
     if (id_looks_like(word))
         return tell_usage(c, "an id stands where an expression is meant");
     if (strchr(word, '/') != NULL && strpbrk(word, " \"(=") == NULL)
@@ -102,10 +114,10 @@ static void tell_finding(const cli *c, const finding *f, bool several)
 static void put_findings(cli *c, const findings *all)
 {
     static const column columns[] = {
-        {"source", COLUMN_TEXT}, {"severity", COLUMN_TEXT},
-        {"code", COLUMN_TEXT},   {"line", COLUMN_INT},
-        {"column", COLUMN_INT},  {"offset", COLUMN_INT},
-        {"length", COLUMN_INT},  {"message", COLUMN_TEXT},
+        {"source", COLUMN_TEXT},    {"severity", COLUMN_TEXT},
+        {"code", COLUMN_TEXT},      {"line", COLUMN_INT},
+        {"column", COLUMN_INT},     {"offset", COLUMN_INT},
+        {"length", COLUMN_INT},     {"message", COLUMN_TEXT},
         {"suggestion", COLUMN_TEXT}};
     rows *r = rows_open(c, "findings", columns, 9);
     for (size_t i = 0; i < all->count; i++) {
@@ -130,8 +142,8 @@ static void put_ast(cli *c, const segment_set *set)
     char *ast = NULL;
     muster_error err;
     if (set->count != 1 ||
-        muster_segment_format(set->items[0].text, set->items[0].text_len,
-                              &text, &ast, &err) < 0)
+        muster_segment_format(set->items[0].text, set->items[0].text_len, &text,
+                              &ast, &err) < 0)
         return;
     out_member_str(c, "text", text);
     json_writer *w = out_member(c, "ast");
@@ -148,8 +160,7 @@ static void put_answer(cli *c, const segment_set *set, const findings *all)
         tell_finding(c, &all->items[i], set->items[0].key[0] != '\0');
     if (c->set.format == FORMAT_TABLE) {
         out_printf(c, "%s checked: %s errors, %s warnings\n",
-                   human_count(set->count).text,
-                   human_count(all->errors).text,
+                   human_count(set->count).text, human_count(all->errors).text,
                    human_count(all->count - all->errors).text);
         return;
     }
@@ -211,7 +222,7 @@ static int cmd_check(cli *c, int argc, char **argv)
 const cli_verb verb_check = {
     .name = "check",
     .run = cmd_check,
-    .synopsis = "[EXPR|DIR|FILE.seg|-]",
+    .synopsis = "[EXPR|DIR|FILE|-]",
     .summary = "Is an expression, or are segment files, valid and meant so?",
     .about =
         "Errors (unknown names, wrong combinations) and warnings"

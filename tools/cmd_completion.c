@@ -65,8 +65,7 @@ static void flags_each(cli *c, each_flag_fn each)
     }
 }
 
-typedef void (*each_verb_fn)(cli *c, const cli_verb *verb,
-                             const cli_verb *sub);
+typedef void (*each_verb_fn)(cli *c, const cli_verb *verb, const cli_verb *sub);
 
 static void verbs_each(cli *c, each_verb_fn each)
 {
@@ -116,7 +115,9 @@ static void put_word_case(cli *c, const cli_verb *verb, const cli_verb *sub)
     const cli_verb *v = sub != NULL ? sub : verb;
     const char *operand = operand_names[v->operand];
     out_printf(c, "        %s:%s) _muster_words '", verb->name,
-               sub != NULL ? sub->name : v->subs == NULL ? "*" : "");
+               sub != NULL       ? sub->name
+               : v->subs == NULL ? "*"
+                                 : "");
     for (const cli_flag *f = v->flags; f && f->name != NULL; f++)
         out_printf(c, "--%s ", f->name);
     for (const cli_verb *s = v->subs; s && s->name != NULL; s++)
@@ -129,15 +130,15 @@ static void put_word_case(cli *c, const cli_verb *verb, const cli_verb *sub)
 
 static void put_asking(cli *c)
 {
-    static const char *const asked[][2] = {{"segments", "segment"},
-                                           {"attrs", "attr"},
-                                           {"providers", "provider"}};
+    static const char *const asked[][2] = {
+        {"segments", "segment"}, {"attrs", "attr"}, {"providers", "provider"}};
     for (int i = 0; i < 3; i++)
         out_printf(c,
                    "_muster_%s() {\n"
                    "    _muster_words \"$(muster \"${data[@]}\" %s ls -o tsv"
                    " --no-header 2>/dev/null | cut -f1)\"\n"
-                   "}\n", asked[i][0], asked[i][1]);
+                   "}\n",
+                   asked[i][0], asked[i][1]);
     out_printf(c, "_muster_verbs() {\n    _muster_words '");
     for (const cli_verb *const *v = cli_verbs; *v != NULL; v++)
         out_printf(c, "%s ", (*v)->name);
@@ -148,31 +149,28 @@ static void put_asking(cli *c)
  * `prev` the last of them. */
 static void put_common(cli *c)
 {
-    out_printf(c,
-               "    local i=0 verb= sub= word\n"
-               "    local -a data\n"
-               "    data=()\n"
-               "    while [ $i -lt ${#before[@]} ]; do\n"
-               "        word=${before[@]:$i:1}\n"
-               "        i=$((i + 1))\n"
-               "        case $word in\n"
-               "        --data) data=(--data \"${before[@]:$i:1}\");"
-               " i=$((i + 1)) ;;\n"
-               "        ");
+    out_printf(c, "    local i=0 verb= sub= word\n"
+                  "    local -a data\n"
+                  "    data=()\n"
+                  "    while [ $i -lt ${#before[@]} ]; do\n"
+                  "        word=${before[@]:$i:1}\n"
+                  "        i=$((i + 1))\n"
+                  "        case $word in\n"
+                  "        --data) data=(--data \"${before[@]:$i:1}\");"
+                  " i=$((i + 1)) ;;\n"
+                  "        ");
     flags_each(c, put_taking);
-    out_printf(c,
-               "--) i=$((i + 1)) ;;\n"
-               "        -*) ;;\n"
-               "        *) if [ -z \"$verb\" ]; then verb=$word\n"
-               "           elif [ -z \"$sub\" ]; then sub=$word; fi ;;\n"
-               "        esac\n"
-               "    done\n"
-               "    case \"$verb:$sub:$prev\" in\n");
+    out_printf(c, "--) i=$((i + 1)) ;;\n"
+                  "        -*) ;;\n"
+                  "        *) if [ -z \"$verb\" ]; then verb=$word\n"
+                  "           elif [ -z \"$sub\" ]; then sub=$word; fi ;;\n"
+                  "        esac\n"
+                  "    done\n"
+                  "    case \"$verb:$sub:$prev\" in\n");
     flags_each(c, put_value_case);
-    out_printf(c,
-               "    esac\n"
-               "    if [ -z \"$verb\" ]; then _muster_verbs; fi\n"
-               "    case \"$verb:$sub\" in\n");
+    out_printf(c, "    esac\n"
+                  "    if [ -z \"$verb\" ]; then _muster_verbs; fi\n"
+                  "    case \"$verb:$sub\" in\n");
     verbs_each(c, put_word_case);
     out_printf(c, "    esac\n    case $cur in -*) _muster_words '");
     for (const cli_flag *f = cli_global_flags; f->name != NULL; f++)
@@ -194,35 +192,31 @@ static void put_bash(cli *c)
                "    COMPREPLY+=($(compgen -f -- \"$cur\"))\n"
                "}\n");
     put_asking(c);
-    out_printf(c,
-               "_muster() {\n"
-               "    local cur=${COMP_WORDS[COMP_CWORD]}\n"
-               "    local prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-               "    local -a before\n"
-               "    before=(\"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\n"
-               "    COMPREPLY=()\n");
+    out_printf(c, "_muster() {\n"
+                  "    local cur=${COMP_WORDS[COMP_CWORD]}\n"
+                  "    local prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+                  "    local -a before\n"
+                  "    before=(\"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\n"
+                  "    COMPREPLY=()\n");
     put_common(c);
     out_printf(c, "}\ncomplete -F _muster muster\n");
 }
 
 static void put_zsh(cli *c)
 {
-    out_printf(c,
-               "#compdef muster\n"
-               "# zsh completion of muster, made by: muster completion zsh\n"
-               "_muster_words() { compadd -- ${=1}; }\n"
-               "_muster_files() { _files; }\n");
+    out_printf(c, "#compdef muster\n"
+                  "# zsh completion of muster, made by: muster completion zsh\n"
+                  "_muster_words() { compadd -- ${=1}; }\n"
+                  "_muster_files() { _files; }\n");
     put_asking(c);
-    out_printf(c,
-               "_muster() {\n"
-               "    local cur=${words[CURRENT]} prev=${words[CURRENT-1]}\n"
-               "    local -a before\n"
-               "    before=(\"${(@)words[2,CURRENT-1]}\")\n");
+    out_printf(c, "_muster() {\n"
+                  "    local cur=${words[CURRENT]} prev=${words[CURRENT-1]}\n"
+                  "    local -a before\n"
+                  "    before=(\"${(@)words[2,CURRENT-1]}\")\n");
     put_common(c);
-    out_printf(c,
-               "}\n"
-               "if [ \"${funcstack[1]}\" = _muster ]; then _muster \"$@\"\n"
-               "else compdef _muster muster; fi\n");
+    out_printf(c, "}\n"
+                  "if [ \"${funcstack[1]}\" = _muster ]; then _muster \"$@\"\n"
+                  "else compdef _muster muster; fi\n");
 }
 
 /* ---- fish ---- */
@@ -273,7 +267,8 @@ static void put_fish_verb(cli *c, const cli_verb *verb, const cli_verb *sub)
     else
         out_printf(c,
                    "complete -c muster -n '__fish_seen_subcommand_from %s'"
-                   " -a %s -d ", verb->name, v->name);
+                   " -a %s -d ",
+                   verb->name, v->name);
     put_quoted(c, v->summary);
     out_printf(c, "\n");
     if (*operand_names[v->operand] == '\0')
@@ -286,18 +281,17 @@ static void put_fish_verb(cli *c, const cli_verb *verb, const cli_verb *sub)
 
 static void put_fish(cli *c)
 {
-    static const char *const asked[][2] = {{"segments", "segment"},
-                                           {"attrs", "attr"},
-                                           {"providers", "provider"}};
-    out_printf(c,
-               "# fish completion of muster, made by: muster completion"
-               " fish\n");
+    static const char *const asked[][2] = {
+        {"segments", "segment"}, {"attrs", "attr"}, {"providers", "provider"}};
+    out_printf(c, "# fish completion of muster, made by: muster completion"
+                  " fish\n");
     for (int i = 0; i < 3; i++)
         out_printf(c,
                    "function __muster_%s\n"
                    "    muster %s ls -o tsv --no-header 2>/dev/null |"
                    " cut -f1\n"
-                   "end\n", asked[i][0], asked[i][1]);
+                   "end\n",
+                   asked[i][0], asked[i][1]);
     out_printf(c, "function __muster_verbs\n    printf '%%s\\n'");
     for (const cli_verb *const *v = cli_verbs; *v != NULL; v++)
         out_printf(c, " %s", (*v)->name);
@@ -321,8 +315,10 @@ static int cmd_completion(cli *c, int argc, char **argv)
             return 0;
         }
     }
-    return tell_usage(c, "there are scripts for bash, zsh and fish, not for"
-                         " '%s'", tell_safe(argv[0]));
+    return tell_usage(c,
+                      "there are scripts for bash, zsh and fish, not for"
+                      " '%s'",
+                      tell_safe(argv[0]));
 }
 
 const cli_verb verb_completion = {

@@ -18,9 +18,9 @@
 #define TEXT_COLUMNS_MAX 72
 
 static const column count_columns[] = {
-    {"count", COLUMN_COUNT}, {"universe", COLUMN_COUNT},
-    {"share", COLUMN_SHARE}, {"exact", COLUMN_BOOL},
-    {"as_of", COLUMN_TIME},  {"epoch", COLUMN_INT},
+    {"count", COLUMN_COUNT},   {"universe", COLUMN_COUNT},
+    {"share", COLUMN_SHARE},   {"exact", COLUMN_BOOL},
+    {"as_of", COLUMN_TIME},    {"epoch", COLUMN_INT},
     {"elapsed_us", COLUMN_INT}};
 
 static const column clause_columns[] = {{"path", COLUMN_TEXT},
@@ -32,9 +32,8 @@ static const column clause_columns[] = {{"path", COLUMN_TEXT},
 
 static void put_windows(cli *c, const muster_count *n)
 {
-    static const column columns[] = {{"text", COLUMN_TEXT},
-                                     {"from", COLUMN_TIME},
-                                     {"to", COLUMN_TIME}};
+    static const column columns[] = {
+        {"text", COLUMN_TEXT}, {"from", COLUMN_TIME}, {"to", COLUMN_TIME}};
     rows *r = rows_open(c, "windows", columns, 3);
     for (size_t i = 0; i < n->window_count; i++) {
         rows_str(r, n->windows[i].text);
@@ -139,8 +138,8 @@ static clause_widths measure(const cli *c, const muster_count *n)
     w.count = larger(w.count, strlen(human_count(n->count).text));
     for (size_t i = first_part(n); i < n->clause_count; i++) {
         const muster_clause *clause = &n->clauses[i];
-        w.text = larger(w.text, indent_of(clause->path) +
-                                    text_width(c, clause));
+        w.text =
+            larger(w.text, indent_of(clause->path) + text_width(c, clause));
         w.count = larger(w.count, strlen(human_count(clause->count).text));
         const human_text effect = human_change(c, clause->marginal);
         w.effect = larger(w.effect, out_width(c, text_of(effect.text)));

@@ -29,7 +29,7 @@ const cli_verb verb_generate = {
     .name = "generate",
     .run = cmd_generate,
     .synopsis = "[--users N] [--seed S] [--days D] [FILE]",
-    .summary = "write a made-up population as records",
+    .summary = "Made-up people, written as records that load reads",
     .about =
         "Writes users with places, devices, age, gender, income, interests,\n"
         "page views, carts and purchases, as three providers tell them: shop\n"

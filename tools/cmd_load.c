@@ -40,11 +40,11 @@ typedef struct load {
     muster_feed_options options;
     FILE *rejects;
     const char *rejects_path;
-    const char *file;    /* being read; "-" = stdin */
+    const char *file; /* being read; "-" = stdin */
     progress *bar;
-    bool text;           /* push whole lines only */
+    bool text; /* push whole lines only */
     receipt total;
-    int code;            /* of the first error */
+    int code; /* of the first error */
 } load;
 
 static volatile sig_atomic_t interrupted;
@@ -214,8 +214,10 @@ static int check_file(const cli *c, const char *path)
         return tell_error(c, EXIT_USAGE, "cannot read %s: %s", path,
                           strerror(errno));
     if (S_ISDIR(st.st_mode))
-        return tell_error(c, EXIT_USAGE, "cannot read %s: it is a directory;"
-                                         " name the files in it", path);
+        return tell_error(c, EXIT_USAGE,
+                          "cannot read %s: it is a directory;"
+                          " name the files in it",
+                          path);
     if (access(path, R_OK) != 0)
         return tell_error(c, EXIT_USAGE, "cannot read %s: %s", path,
                           strerror(errno));
@@ -300,8 +302,10 @@ static int open_dry(cli *c, char **dir)
     *dir = mem_strdup(buffer_cstr(&b));
     if (mkdtemp(*dir) == NULL) {
         buffer_release(&b);
-        return tell_error(c, EXIT_USAGE, "cannot make a directory for the dry"
-                                         " run: %s", strerror(errno));
+        return tell_error(c, EXIT_USAGE,
+                          "cannot make a directory for the dry"
+                          " run: %s",
+                          strerror(errno));
     }
     buffer_clear(&b);
     buffer_printf(&b, "%s/data", *dir);
@@ -388,9 +392,9 @@ static const cli_flag load_flags[] = {
     {"provider", 0, "PROVIDER", NULL,
      "who says it, where a record does not tell"},
     {"map", 0, "FILE", NULL, "mapping of other shapes (not offered yet)"},
-    {"load-id", 0, "ID", NULL,
-     "name of the load, for the receipt and the log"},
-    {"rejects", 0, "FILE", NULL, "write the place of every refused record, NDJSON"},
+    {"load-id", 0, "ID", NULL, "name of the load, for the receipt and the log"},
+    {"rejects", 0, "FILE", NULL,
+     "write the place of every refused record, NDJSON"},
     {"max-errors", 0, "N", NULL, "stop after N refused records (never)"},
     {"dry-run", 0, NULL, NULL, "read and judge, store nothing"},
     CLI_FLAG_END};
@@ -421,14 +425,13 @@ const cli_verb verb_load = {
         " its own and the receipts are added up; the\nn-th file's load id is"
         " ID.n.\n",
     .flags = load_flags,
-    .examples =
-        "# a first data directory in ./muster-data\n"
-        "muster load people.ndjson\n"
-        "# from a pipe, with the refused records in a file\n"
-        "zcat day.ndjson.gz | muster load - --provider shop --rejects"
-        " bad.ndjson\n"
-        "# is this file fit to be loaded?\n"
-        "muster load --dry-run people.csv\n",
+    .examples = "# a first data directory in ./muster-data\n"
+                "muster load people.ndjson\n"
+                "# from a pipe, with the refused records in a file\n"
+                "zcat day.ndjson.gz | muster load - --provider shop --rejects"
+                " bad.ndjson\n"
+                "# is this file fit to be loaded?\n"
+                "muster load --dry-run people.csv\n",
     .exits = "0 2 5 6 130",
     .words_min = 1,
     .words_max = -1,

@@ -81,13 +81,14 @@ static int lookup_one(void *payload, uint64_t position, const muster_id *id)
     (void)position;
     if (!json)
         l->out = rows_open(c, "segments", columns, 4);
-    const int status =
-        muster_audience_lookup(c->engine, c->scope, id, &known,
-                               json ? keep_key : put_saved, l, &err);
+    const int status = muster_audience_lookup(
+        c->engine, c->scope, id, &known, json ? keep_key : put_saved, l, &err);
     if (!json)
         rows_close(l->out);
-    if (status < 0)
+    if (status < 0) {
+        out_discard(c);
         return tell_status(c, &err, NULL, 0);
+    }
     if (json)
         put_keys_json(l);
     if (!known && c->set.format == FORMAT_TABLE)

@@ -55,8 +55,8 @@ static void put_answer(const request *q)
                                      {"known", COLUMN_COUNT},
                                      {"unknown", COLUMN_COUNT},
                                      {"refused", COLUMN_COUNT}};
-    const uint64_t values[] = {q->ids, q->known,
-                               q->ids - q->known - q->refused, q->refused};
+    const uint64_t values[] = {q->ids, q->known, q->ids - q->known - q->refused,
+                               q->refused};
     cli *c = q->c;
     if (c->set.format == FORMAT_JSON) {
         out_open(c);

@@ -20,9 +20,8 @@ static double ratio(uint64_t part, uint64_t whole)
 
 static void put_sets(cli *c, const muster_overlap *o, char **names)
 {
-    static const column columns[] = {{"key", COLUMN_TEXT},
-                                     {"count", COLUMN_COUNT},
-                                     {"share", COLUMN_SHARE}};
+    static const column columns[] = {
+        {"key", COLUMN_TEXT}, {"count", COLUMN_COUNT}, {"share", COLUMN_SHARE}};
     rows *r = rows_open(c, "sets", columns, 3);
     for (size_t i = 0; i < o->n; i++) {
         const uint64_t size = o->counts[i * o->n + i];
@@ -87,8 +86,7 @@ static int cmd_overlap(cli *c, int argc, char **argv)
     int code = session_open(c, MUSTER_OPEN_READ);
     for (int i = 0; i < argc && code == 0; i++)
         code = session_compile_segment(c, &segments[i], argv[i]);
-    if (code == 0 &&
-        muster_reach_overlap(segments, (size_t)argc, &o, &err) < 0)
+    if (code == 0 && muster_reach_overlap(segments, (size_t)argc, &o, &err) < 0)
         code = tell_status(c, &err, NULL, 0);
     if (code == 0)
         put_answer(c, o, argv);

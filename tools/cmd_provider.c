@@ -70,16 +70,17 @@ static int cmd_set(cli *c, int argc, char **argv)
         return tell_usage(c, "say what to set: --party, --ttl");
     if (ttl != NULL && *ttl != '\0' &&
         !text_parse_duration(text_of(ttl), &hours))
-        return tell_usage(c, "--ttl takes a time as 60d, 12h or 0 (never),"
-                             " or '' for none; not '%s'", ttl);
+        return tell_usage(c,
+                          "--ttl takes a time as 60d, 12h or 0 (never),"
+                          " or '' for none; not '%s'",
+                          ttl);
     const int code = session_open(c, MUSTER_OPEN_CREATE);
     if (code != 0)
         return code;
     muster_providers_each(c->engine, take_current, &w);
     if (ttl == NULL)
         ttl = w.ttl;
-    if (muster_provider_set(c->engine, argv[0],
-                            party != NULL ? party : w.party,
+    if (muster_provider_set(c->engine, argv[0], party != NULL ? party : w.party,
                             *ttl != '\0' ? ttl : NULL, &err) < 0)
         return tell_status(c, &err, NULL, 0);
     tell(c, "set; muster provider ls shows all");

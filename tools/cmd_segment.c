@@ -142,8 +142,7 @@ static int cmd_set(cli *c, int argc, char **argv)
     if (code == 0)
         code = input_expr(c, argv[1], &text, &len);
     if (code == 0)
-        code = segment_file_parse(c, &f, argv[0], "the expression", text,
-                                  len);
+        code = segment_file_parse(c, &f, argv[0], "the expression", text, len);
     if (code == 0)
         code = take_flags(c, &f);
     if (code == 0)
@@ -224,8 +223,8 @@ static int keep_row(void *payload, const muster_saved *row)
 static int cmd_ls(cli *c, int argc, char **argv)
 {
     static const column columns[] = {
-        {"key", COLUMN_TEXT},    {"count", COLUMN_COUNT},
-        {"id", COLUMN_INT},      {"version", COLUMN_INT},
+        {"key", COLUMN_TEXT},     {"count", COLUMN_COUNT},
+        {"id", COLUMN_INT},       {"version", COLUMN_INT},
         {"priority", COLUMN_INT}, {"served", COLUMN_BOOL},
         {"created", COLUMN_TIME}, {"name", COLUMN_TEXT}};
     column plain[7];
@@ -273,11 +272,9 @@ static int put_version(void *payload, const muster_saved *row)
 }
 
 static const column version_columns[] = {
-    {"key", COLUMN_TEXT},     {"version", COLUMN_INT},
-    {"created", COLUMN_TIME}, {"removed", COLUMN_BOOL},
-    {"id", COLUMN_INT},       {"priority", COLUMN_INT},
-    {"served", COLUMN_BOOL},  {"name", COLUMN_TEXT},
-    {"expr", COLUMN_TEXT}};
+    {"key", COLUMN_TEXT},     {"version", COLUMN_INT}, {"created", COLUMN_TIME},
+    {"removed", COLUMN_BOOL}, {"id", COLUMN_INT},      {"priority", COLUMN_INT},
+    {"served", COLUMN_BOOL},  {"name", COLUMN_TEXT},   {"expr", COLUMN_TEXT}};
 
 static int put_file(void *payload, const muster_saved *row)
 {
@@ -320,15 +317,16 @@ static int cmd_show(cli *c, int argc, char **argv)
     if (c->set.format == FORMAT_TABLE || c->set.format == FORMAT_TSV) {
         status = muster_audience_find(c->engine, argv[0], put_file, c, &err);
     } else if (c->set.format == FORMAT_JSON) {
-        status = muster_audience_find(c->engine, argv[0], put_object, c,
-                                      &err);
+        status = muster_audience_find(c->engine, argv[0], put_object, c, &err);
     } else {
         rows *r = rows_open(c, "data", version_columns, 9);
-        status = muster_audience_find(c->engine, argv[0], put_version, r,
-                                      &err);
+        status = muster_audience_find(c->engine, argv[0], put_version, r, &err);
         rows_close(r);
     }
-    return status < 0 ? tell_status(c, &err, NULL, 0) : 0;
+    if (status >= 0)
+        return 0;
+    out_discard(c);
+    return tell_status(c, &err, NULL, 0);
 }
 
 static int cmd_log(cli *c, int argc, char **argv)
@@ -347,7 +345,10 @@ static int cmd_log(cli *c, int argc, char **argv)
         muster_audience_versions(c->engine, argv[0], put_version, r, &err);
     rows_close(r);
     out_close(c);
-    return status < 0 ? tell_status(c, &err, NULL, 0) : 0;
+    if (status >= 0)
+        return 0;
+    out_discard(c);
+    return tell_status(c, &err, NULL, 0);
 }
 
 /* ---- rm, revert ---- */
@@ -382,13 +383,14 @@ static int cmd_revert(cli *c, int argc, char **argv)
         return code;
     if (!text_parse_int(text_of(argv[1]), &version) || version < 1 ||
         version > UINT32_MAX)
-        return tell_usage(c, "a version is a number from 1; see"
-                             " muster segment log %s", argv[0]);
+        return tell_usage(c,
+                          "a version is a number from 1; see"
+                          " muster segment log %s",
+                          argv[0]);
     code = session_open(c, MUSTER_OPEN_WRITE);
     if (code != 0)
         return code;
-    if (muster_audience_revert(c->engine, argv[0], (uint32_t)version, &err) <
-        0)
+    if (muster_audience_revert(c->engine, argv[0], (uint32_t)version, &err) < 0)
         return tell_status(c, &err, NULL, 0);
     return put_saved(c, argv[0], true);
 }
@@ -399,15 +401,15 @@ int segment_key_check(cli *c, const char *key)
 {
     if (segment_key_is_valid(key))
         return 0;
-    return tell_usage(c, "'%s' is no key: a-z, 0-9, - and _, at most %u, the"
-                         " first one a letter or digit", tell_safe(key),
-                      MUSTER_SEGMENT_KEY_BYTES_MAX);
+    return tell_usage(c,
+                      "'%s' is no key: a-z, 0-9, - and _, at most %u, the"
+                      " first one a letter or digit",
+                      tell_safe(key), MUSTER_SEGMENT_KEY_BYTES_MAX);
 }
 
 void segment_take(segment_set *set, const muster_saved *saved)
 {
-    mem_grow(&set->items, &set->capacity, set->count + 1,
-             sizeof *set->items);
+    mem_grow(&set->items, &set->capacity, set->count + 1, sizeof *set->items);
     segment_file_take(&set->items[set->count++], saved);
 }
 
@@ -431,8 +433,7 @@ static const cli_flag set_flags[] = {
     {"served", 0, "WHICH", "yes no", "shown in lookups: yes or no (yes)"},
     CLI_FLAG_END};
 static const cli_flag ls_flags[] = {
-    {"counts", 0, NULL, NULL, "also count the users of each"},
-    CLI_FLAG_END};
+    {"counts", 0, NULL, NULL, "also count the users of each"}, CLI_FLAG_END};
 static const cli_flag apply_flags[] = {
     {"prune", 0, NULL, NULL, "remove segments that have no file"},
     {"dry-run", 0, NULL, NULL, "check and show the plan, change nothing"},

@@ -135,8 +135,9 @@ static int run_dot(shell *s, const char *line)
         return code;
     }
     if (near.best.ptr != NULL)
-        return tell_error(s->c, EXIT_USAGE, "unknown command; did you mean"
-                                            " %.*s?",
+        return tell_error(s->c, EXIT_USAGE,
+                          "unknown command; did you mean"
+                          " %.*s?",
                           (int)near.best.len, near.best.ptr);
     return tell_error(s->c, EXIT_USAGE, "unknown command; .help lists all");
 }
@@ -209,8 +210,8 @@ static int dot_explain(shell *s, const char *rest)
     const size_t n = strcspn(rest, " \t");
     char *id = mem_strndup(rest, n);
     const muster_text text = text_trim(text_of(rest + n));
-    char *expr = text.len > 0 ? mem_strndup(text.ptr, text.len)
-                              : last_expression(s);
+    char *expr =
+        text.len > 0 ? mem_strndup(text.ptr, text.len) : last_expression(s);
     char verb[] = "explain";
     char end[] = "--";
     char *argv[] = {verb, end, expr, id, NULL};
@@ -457,8 +458,7 @@ static void greet(const shell *s)
 static void talk_on_terminal(shell *s)
 {
     char *rc = user_path("XDG_CONFIG_HOME", ".config", "muster/shellrc");
-    char *past = user_path("XDG_STATE_HOME", ".local/state",
-                           "muster/history");
+    char *past = user_path("XDG_STATE_HOME", ".local/state", "muster/history");
     const mode_t mask = umask(077);
     using_history();
     stifle_history(HISTORY_LINES);

@@ -4,9 +4,9 @@
  *   generate.c           draws users and their records, block by block
  *   generate_world.c     what exists: places, devices, interests, pages
  *   generate_alias.c     drawing by weight in one step
- *   generate_ndjson.c    \
- *   generate_csv.c        } a record as bytes
- *   generate_msgpack.c   /
+ *   generate_record.c    ids, times and ready pieces of text
+ *   generate_ndjson.c    a record as bytes; so do generate_csv.c and
+ *                        generate_msgpack.c
  *
  * The same seed, users, days and now give the same bytes on every machine:
  * only integers decide. docs/generate.md tells what the population is like.

@@ -126,22 +126,23 @@ static void put_verb(buffer *b, const cli_verb *verb, const cli_verb *sub)
 
 static void put_overview(buffer *b)
 {
-    buffer_put_str(b,
-        "Muster finds and counts groups of users by what is known of them,\n"
-        "exactly and at once, without keeping who they are.\n"
-        "\n"
-        "usage: muster [FLAG]... VERB [ARGUMENT]...\n"
-        "\n"
-        "  muster load people.ndjson\n"
-        "  muster count 'geo.country = \"DE\" and purchase within 30 days'\n"
-        "  muster lookup cookie:4f2a\n"
-        "\n"
-        "verbs\n");
+    buffer_put_str(
+        b, "Muster finds and counts groups of users by what is known of them,\n"
+           "exactly and at once, without keeping who they are.\n"
+           "\n"
+           "usage: muster [FLAG]... VERB [ARGUMENT]...\n"
+           "\n"
+           "  muster load people.ndjson\n"
+           "  muster count 'geo.country = \"DE\" and purchase within 30 days'\n"
+           "  muster lookup cookie:4f2a\n"
+           "\n"
+           "verbs\n");
     for (const cli_verb *const *v = cli_verbs; *v != NULL; v++)
         buffer_printf(b, "  %-11s %s\n", (*v)->name, (*v)->summary);
     buffer_put_str(b, "\nflags of every verb\n");
     put_flags(b, cli_global_flags);
-    buffer_put_str(b,
+    buffer_put_str(
+        b,
         "\n"
         "The answer goes to stdout: a table on a terminal, tab-separated in\n"
         "a pipe. Messages go to stderr.\n"

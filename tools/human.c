@@ -47,8 +47,7 @@ human_text human_change(const cli *c, int64_t v)
     human_text h;
     const uint64_t size = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
     const char *sign = v < 0 ? human_signs(c)->minus : v > 0 ? "+" : "";
-    snprintf(h.text, sizeof h.text, "%s%.32s", sign,
-             human_count(size).text);
+    snprintf(h.text, sizeof h.text, "%s%.32s", sign, human_count(size).text);
     return h;
 }
 

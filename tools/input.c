@@ -149,8 +149,10 @@ int id_check(cli *c, const char *word, int i)
 {
     if (id_looks_like(word))
         return 0;
-    return tell_usage(c, "argument %d is not of the form SPACE:ID, like"
-                         " cookie:4f2a", i + 1);
+    return tell_usage(c,
+                      "argument %d is not of the form SPACE:ID, like"
+                      " cookie:4f2a",
+                      i + 1);
 }
 
 int ids_check(cli *c, int argc, char **argv)

@@ -85,8 +85,7 @@ bool format_is_human(const cli *c)
     return c->set.format != FORMAT_JSON && c->set.format != FORMAT_NDJSON;
 }
 
-static void put(const cli *c, const char *color, const char *word,
-                buffer *line)
+static void put(const cli *c, const char *color, const char *word, buffer *line)
 {
     const bool paint = c->set.color_err && *color != '\0';
     fprintf(stderr, "%s%s%s", paint ? color : "", word, paint ? PLAIN : "");
@@ -136,7 +135,8 @@ int tell_usage(const cli *c, const char *format, ...)
     va_end(args);
     if (c->verb == NULL) {
         fputs("usage: muster [FLAG]... VERB [ARGUMENT]...\n"
-              "       muster help\n", stderr);
+              "       muster help\n",
+              stderr);
         return EXIT_USAGE;
     }
     const cli_verb *v = c->sub != NULL ? c->sub : c->verb;
@@ -179,9 +179,10 @@ static void put_error(const cli *c, const char *color, const char *word,
 {
     buffer line;
     buffer_init(&line, MESSAGE_BYTES_MAX);
-    out_put_safe(&line, c, text_of(err->message[0] != '\0'
-                                       ? err->message
-                                       : muster_error_name(err->code)));
+    out_put_safe(&line, c,
+                 text_of(err->message[0] != '\0'
+                             ? err->message
+                             : muster_error_name(err->code)));
     if (text != NULL && err->line > 0) {
         put_caret(c, &line, err, text, len, color);
     } else if (err->suggestion[0] != '\0') {

@@ -46,11 +46,10 @@ static int set_help(cli *c, const char *value);
 static int set_version(cli *c, const char *value);
 
 const cli_flag cli_global_flags[] = {
-    {"data", 0, "DIR", NULL,
-     "data directory (MUSTER_DATA; ./muster-data)"},
-    {"server", 0, "URL", NULL, "a server instead (MUSTER_SERVER; not offered yet)"},
-    {"now", 0, "TIME", NULL,
-     "as of: RFC 3339, a date, or seconds since 1970"},
+    {"data", 0, "DIR", NULL, "data directory (MUSTER_DATA; ./muster-data)"},
+    {"server", 0, "URL", NULL,
+     "a server instead (MUSTER_SERVER; not offered yet)"},
+    {"now", 0, "TIME", NULL, "as of: RFC 3339, a date, or seconds since 1970"},
     {"format", 'o', "FORMAT", "table tsv csv json ndjson md msgpack",
      "table, tsv, csv, json, ndjson or md"},
     {"json", 0, NULL, NULL, "same as --format json"},
@@ -59,8 +58,10 @@ const cli_flag cli_global_flags[] = {
     {"no-header", 0, NULL, NULL, "leave out the line of column names"},
     {"key-file", 0, "FILE", NULL,
      "secret key of the pseudonyms (DIR/muster.key)"},
-    {"progress", 0, "WHEN", "auto never json", "of load, on stderr: auto, never or json"},
-    {"color", 0, "WHEN", "auto always never", "auto, always or never (also NO_COLOR)"},
+    {"progress", 0, "WHEN", "auto never json",
+     "of load, on stderr: auto, never or json"},
+    {"color", 0, "WHEN", "auto always never",
+     "auto, always or never (also NO_COLOR)"},
     {"quiet", 'q', NULL, NULL, "errors only on stderr"},
     {"verbose", 'v', NULL, NULL, "more on stderr"},
     {"help", 'h', NULL, NULL, "help of the verb"},
@@ -69,9 +70,9 @@ const cli_flag cli_global_flags[] = {
 
 /* In the order of cli_global_flags. */
 static const flag_fn global_set[] = {
-    set_data,  set_server,   set_now,       set_format,   set_json,
-    set_csv,   set_ndjson,   set_no_header, set_key_file, set_progress,
-    set_color, set_quiet,    set_verbose,   set_help,     set_version};
+    set_data,  set_server, set_now,       set_format,   set_json,
+    set_csv,   set_ndjson, set_no_header, set_key_file, set_progress,
+    set_color, set_quiet,  set_verbose,   set_help,     set_version};
 
 _Static_assert(sizeof global_set / sizeof *global_set + 1 ==
                    sizeof cli_global_flags / sizeof *cli_global_flags,
@@ -145,15 +146,17 @@ static int set_now(cli *c, const char *value)
 {
     if (options_parse_time(value, &c->set.now))
         return 0;
-    return tell_usage(c, "--now takes a time as 2026-11-21T10:00:00Z, a date"
-                         " as 2026-11-21 (its first second), or seconds"
-                         " since 1970; not '%s'", value);
+    return tell_usage(c,
+                      "--now takes a time as 2026-11-21T10:00:00Z, a date"
+                      " as 2026-11-21 (its first second), or seconds"
+                      " since 1970; not '%s'",
+                      value);
 }
 
 static int set_format(cli *c, const char *value)
 {
-    c->set.format = (output_format)choice_of(
-        "table tsv csv json ndjson md msgpack", value);
+    c->set.format =
+        (output_format)choice_of("table tsv csv json ndjson md msgpack", value);
     c->set.format_given = true;
     return 0;
 }
@@ -349,9 +352,8 @@ static int parse_long(cli *c, int argc, char **argv, int *at)
 {
     const char *name = argv[*at] + 2;
     const char *equals = strchr(name, '=');
-    const muster_text key =
-        text_make(name, equals != NULL ? (size_t)(equals - name)
-                                       : strlen(name));
+    const muster_text key = text_make(
+        name, equals != NULL ? (size_t)(equals - name) : strlen(name));
     const cli_flag *flag = flag_find(c, key, 0);
     if (flag == NULL)
         return unknown_flag(c, key);
@@ -400,8 +402,7 @@ static int unknown_verb(cli *c, const char *word)
         near_offer(&near, text_of((*v)->name));
     if (near.best.ptr != NULL)
         return tell_usage(c, "unknown verb '%s'; did you mean '%.*s'?",
-                          tell_safe(word), (int)near.best.len,
-                          near.best.ptr);
+                          tell_safe(word), (int)near.best.len, near.best.ptr);
     return tell_usage(c, "unknown verb '%s'", tell_safe(word));
 }
 
@@ -416,9 +417,8 @@ static int unknown_sub(cli *c, const char *word)
         buffer_printf(&known, " %s", v->name);
     }
     if (near.best.ptr != NULL)
-        tell_usage(c, "'%s %s' is unknown; did you mean '%.*s'?",
-                   c->verb->name, tell_safe(word), (int)near.best.len,
-                   near.best.ptr);
+        tell_usage(c, "'%s %s' is unknown; did you mean '%.*s'?", c->verb->name,
+                   tell_safe(word), (int)near.best.len, near.best.ptr);
     else
         tell_usage(c, "'%s %s' is unknown; there are:%s", c->verb->name,
                    tell_safe(word), buffer_cstr(&known));

@@ -44,12 +44,12 @@ struct rows {
     cli *c;
     const column *columns;
     size_t n;
-    size_t at;      /* the next cell's column */
-    buffer cells;   /* held cells, each ended by NUL */
-    size_t held;    /* rows in it */
+    size_t at;    /* the next cell's column */
+    buffer cells; /* held cells, each ended by NUL */
+    size_t held;  /* rows in it */
     size_t widths[COLUMNS_MAX];
-    bool titled;    /* the header is out */
-    bool single;    /* no array around it in JSON */
+    bool titled; /* the header is out */
+    bool single; /* no array around it in JSON */
 };
 
 /* ---- stdout ---- */
@@ -71,6 +71,11 @@ void out_flush(cli *c)
         at += n;
         left -= (size_t)n;
     }
+    buffer_clear(&c->out);
+}
+
+void out_discard(cli *c)
+{
     buffer_clear(&c->out);
 }
 
@@ -263,9 +268,9 @@ void out_member_state(cli *c)
 void out_put_warnings(cli *c, const muster_segment *segment)
 {
     static const column columns[] = {
-        {"code", COLUMN_TEXT},    {"line", COLUMN_INT},
-        {"column", COLUMN_INT},   {"offset", COLUMN_INT},
-        {"length", COLUMN_INT},   {"message", COLUMN_TEXT},
+        {"code", COLUMN_TEXT},      {"line", COLUMN_INT},
+        {"column", COLUMN_INT},     {"offset", COLUMN_INT},
+        {"length", COLUMN_INT},     {"message", COLUMN_TEXT},
         {"suggestion", COLUMN_TEXT}};
     rows *r = rows_open(c, "warnings", columns, 7);
     for (size_t i = 0; i < muster_segment_warning_count(segment); i++) {
@@ -291,8 +296,7 @@ static bool is_held(const rows *r)
 static bool is_right(column_type type)
 {
     return type == COLUMN_COUNT || type == COLUMN_CHANGE ||
-           type == COLUMN_INT || type == COLUMN_DOUBLE ||
-           type == COLUMN_SHARE;
+           type == COLUMN_INT || type == COLUMN_DOUBLE || type == COLUMN_SHARE;
 }
 
 /* "users_new" as "users new"; the other formats keep the key. */
@@ -490,8 +494,8 @@ static void row_end(rows *r)
 static void cell_end(rows *r, size_t start)
 {
     if (is_held(r)) {
-        const muster_text cell = text_make(
-            (const char *)r->cells.data + start, r->cells.len - start);
+        const muster_text cell = text_make((const char *)r->cells.data + start,
+                                           r->cells.len - start);
         const size_t width = cell.len > 0 ? out_width(r->c, cell) : 0;
         if (width > r->widths[r->at])
             r->widths[r->at] = width;
@@ -573,8 +577,7 @@ static void put_plain(rows *r, muster_text v)
 
 static bool is_json(const rows *r)
 {
-    return r->c->set.format == FORMAT_JSON ||
-           r->c->set.format == FORMAT_NDJSON;
+    return r->c->set.format == FORMAT_JSON || r->c->set.format == FORMAT_NDJSON;
 }
 
 void rows_text(rows *r, muster_text v)

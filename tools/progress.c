@@ -49,8 +49,8 @@ progress *progress_new(const cli *c, uint64_t bytes_total, const char *label)
     p->label = label;
     p->bytes_total = bytes_total;
     p->json = c->set.progress == PROGRESS_JSON;
-    p->bar = c->set.progress == PROGRESS_AUTO && c->err_tty &&
-             !c->set.quiet && term != NULL && strcmp(term, "dumb") != 0;
+    p->bar = c->set.progress == PROGRESS_AUTO && c->err_tty && !c->set.quiet &&
+             term != NULL && strcmp(term, "dumb") != 0;
     p->started = clock_monotonic_ns();
     ASSERT(pthread_mutex_init(&p->lock, NULL) == 0);
     return p;
@@ -66,8 +66,7 @@ static double share_of(const progress *p)
 
 static double seconds_of(const progress *p)
 {
-    const double seconds =
-        (double)(clock_monotonic_ns() - p->started) / 1e9;
+    const double seconds = (double)(clock_monotonic_ns() - p->started) / 1e9;
     return seconds > 0.001 ? seconds : 0.001;
 }
 
@@ -114,8 +113,7 @@ static void draw(progress *p)
                   human_bytes((double)p->now.bytes / seconds).text);
     put_left(&b, p, seconds);
     if (p->now.rejected > 0)
-        buffer_printf(&b, "  %s rejected",
-                      human_count(p->now.rejected).text);
+        buffer_printf(&b, "  %s rejected", human_count(p->now.rejected).text);
     const size_t columns = terminal_columns();
     const size_t n = b.len < columns ? b.len : columns - 1;
     fprintf(stderr, "\r%.*s\033[K", (int)n, (const char *)b.data);

@@ -267,12 +267,12 @@ static void put_json(cli *c, const receipt *r)
 }
 
 static const column receipt_columns[] = {
-    {"records", COLUMN_COUNT},   {"accepted", COLUMN_COUNT},
-    {"rejected", COLUMN_COUNT},  {"facts", COLUMN_COUNT},
-    {"users_new", COLUMN_COUNT}, {"conflicts", COLUMN_COUNT},
-    {"seconds", COLUMN_DOUBLE},  {"records_per_s", COLUMN_COUNT},
+    {"records", COLUMN_COUNT},     {"accepted", COLUMN_COUNT},
+    {"rejected", COLUMN_COUNT},    {"facts", COLUMN_COUNT},
+    {"users_new", COLUMN_COUNT},   {"conflicts", COLUMN_COUNT},
+    {"seconds", COLUMN_DOUBLE},    {"records_per_s", COLUMN_COUNT},
     {"facts_per_s", COLUMN_COUNT}, {"bytes", COLUMN_COUNT},
-    {"load_id", COLUMN_TEXT},    {"epoch", COLUMN_INT}};
+    {"load_id", COLUMN_TEXT},      {"epoch", COLUMN_INT}};
 
 static void put_row(cli *c, const receipt *r)
 {
@@ -352,8 +352,7 @@ static void put_lines(cli *c, const receipt *r, bool dry_run,
                human_rate(per_second(r, r->records)).text);
     out_printf(c, " %s %s facts/s", dot,
                human_rate(per_second(r, facts_of(r))).text);
-    out_printf(c, " %s %s/s\n", dot,
-               human_bytes(per_second(r, r->bytes)).text);
+    out_printf(c, " %s %s/s\n", dot, human_bytes(per_second(r, r->bytes)).text);
     out_printf(c, "  accepted   %12s\n", human_count(r->accepted).text);
     if (r->rejected > 0)
         put_rejected(c, r, rejects_path);
@@ -361,8 +360,10 @@ static void put_lines(cli *c, const receipt *r, bool dry_run,
     put_named(c, &r->facts);
     out_printf(c, "\n  new users  %12s\n", human_count(r->users_new).text);
     if (r->conflicts > 0)
-        out_printf(c, "  conflicts  %12s  an id of theirs belongs to another"
-                      " user\n", human_count(r->conflicts).text);
+        out_printf(c,
+                   "  conflicts  %12s  an id of theirs belongs to another"
+                   " user\n",
+                   human_count(r->conflicts).text);
     if (r->unknown.count > 0)
         put_unknown(c, r);
     if (dry_run)
@@ -370,7 +371,7 @@ static void put_lines(cli *c, const receipt *r, bool dry_run,
 }
 
 void load_receipt_print(cli *c, const receipt *r, bool dry_run,
-                   const char *rejects_path)
+                        const char *rejects_path)
 {
     switch (c->set.format) {
     case FORMAT_JSON:

@@ -16,8 +16,12 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-typedef enum action { ACTION_NEW, ACTION_CHANGED, ACTION_SAME, ACTION_GONE }
-    action;
+typedef enum action {
+    ACTION_NEW,
+    ACTION_CHANGED,
+    ACTION_SAME,
+    ACTION_GONE
+} action;
 static const char *const action_names[] = {"new", "changed", "unchanged",
                                            "removed"};
 
@@ -57,8 +61,8 @@ static void check_pruned(apply *a, const segment_file *f)
             continue;
         a->code = tell_error(a->c, EXIT_EXPR,
                              "%s: it refers to the segment %.*s, which has no"
-                             " file and would be removed", f->path,
-                             (int)ref.key.len, ref.key.ptr);
+                             " file and would be removed",
+                             f->path, (int)ref.key.len, ref.key.ptr);
     }
 }
 
@@ -84,8 +88,7 @@ static action action_of(const apply *a, const segment_file *f)
 
 static bool is_gone(const apply *a, const segment_file *saved)
 {
-    return a->prune &&
-           segment_set_find(&a->files, text_of(saved->key)) == NULL;
+    return a->prune && segment_set_find(&a->files, text_of(saved->key)) == NULL;
 }
 
 /* ---- 3. show ---- */
@@ -157,8 +160,7 @@ static bool tell_ring(apply *a)
         const int order = f == NULL   ? 1
                           : s == NULL ? -1
                                       : strcmp(f->key, s->key);
-        mem_grow(&all.items, &all.capacity, all.count + 1,
-                 sizeof *all.items);
+        mem_grow(&all.items, &all.capacity, all.count + 1, sizeof *all.items);
         all.items[all.count++] = order <= 0 ? *f : *s;
         i += order <= 0;
         j += order >= 0;
@@ -166,8 +168,9 @@ static bool tell_ring(apply *a)
     size_t *places = mem_array(all.count + 1, sizeof *places);
     const bool ok = segment_set_order(&all, places, &ring);
     if (!ok)
-        a->code = tell_error(a->c, EXIT_EXPR, "%s: it refers to itself by way"
-                                              " of other segments",
+        a->code = tell_error(a->c, EXIT_EXPR,
+                             "%s: it refers to itself by way"
+                             " of other segments",
                              all.items[ring].path);
     mem_free(places);
     mem_free(all.items); /* the texts belong to files and saved */
@@ -196,8 +199,8 @@ int cmd_segment_apply(cli *c, int argc, char **argv)
     (void)argc;
     a.code = segment_set_read(c, &a.files, argv[0]);
     if (a.code == 0)
-        a.code = session_open(c, a.dry_run ? MUSTER_OPEN_READ
-                                           : MUSTER_OPEN_WRITE);
+        a.code =
+            session_open(c, a.dry_run ? MUSTER_OPEN_READ : MUSTER_OPEN_WRITE);
     if (a.code == 0)
         a.code = segment_set_saved(c, &a.saved);
     if (a.code == 0)

@@ -27,9 +27,8 @@
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"
 
-static const column diff_columns[] = {{"segment", COLUMN_TEXT},
-                                      {"change", COLUMN_TEXT},
-                                      {"line", COLUMN_TEXT}};
+static const column diff_columns[] = {
+    {"segment", COLUMN_TEXT}, {"change", COLUMN_TEXT}, {"line", COLUMN_TEXT}};
 
 /* One side: a text and its lines. */
 typedef struct side {
@@ -75,7 +74,7 @@ static void side_free(side *s)
 
 typedef struct diff {
     cli *c;
-    rows *out;       /* NULL: lines for people */
+    rows *out; /* NULL: lines for people */
     const char *key;
     bool differs;
 } diff;
@@ -132,8 +131,8 @@ static void put_lines(diff *d, const side *a, const side *b)
             put_line(d, ' ', a->lines[i++]);
             j++;
         } else if (i < a->count &&
-                   (j == b->count || lcs[(i + 1) * width + j] >=
-                                         lcs[i * width + j + 1])) {
+                   (j == b->count ||
+                    lcs[(i + 1) * width + j] >= lcs[i * width + j + 1])) {
             put_line(d, '-', a->lines[i++]);
         } else {
             put_line(d, '+', b->lines[j++]);
@@ -145,10 +144,9 @@ static void put_lines(diff *d, const side *a, const side *b)
 /* Writes nothing when both sides are the same. Frees both. */
 static void put_diff(diff *d, const char *key, side *a, side *b)
 {
-    const bool same =
-        a->text.len == b->text.len &&
-        (a->text.len == 0 ||
-         memcmp(a->text.data, b->text.data, a->text.len) == 0);
+    const bool same = a->text.len == b->text.len &&
+                      (a->text.len == 0 ||
+                       memcmp(a->text.data, b->text.data, a->text.len) == 0);
     if (!same) {
         d->differs = true;
         d->key = key;
@@ -172,10 +170,10 @@ typedef struct versions {
 static int keep_version(void *payload, const muster_saved *row)
 {
     versions *v = payload;
-    const bool newest = v->wanted[1] == 0 ? v->seen == 0
-                                          : v->wanted[1] == row->version;
-    const bool older = v->wanted[0] == 0 ? v->seen == 1
-                                         : v->wanted[0] == row->version;
+    const bool newest =
+        v->wanted[1] == 0 ? v->seen == 0 : v->wanted[1] == row->version;
+    const bool older =
+        v->wanted[0] == 0 ? v->seen == 1 : v->wanted[0] == row->version;
     v->seen++;
     if (newest || older) {
         v->numbers[v->files.count] = row->version;
@@ -218,8 +216,8 @@ static int diff_versions(diff *d, int argc, char **argv)
     if (argc == 3 && v.wanted[0] == v.wanted[1])
         return 0;
     const bool swap = argc == 3 && v.wanted[0] > v.wanted[1];
-    if (muster_audience_versions(c->engine, argv[0], keep_version, &v,
-                                 &err) < 0) {
+    if (muster_audience_versions(c->engine, argv[0], keep_version, &v, &err) <
+        0) {
         code = tell_status(c, &err, NULL, 0);
     } else if (v.files.count == 2) {
         side *newer = version_side(&v, argv[0], 0);
@@ -255,8 +253,7 @@ static int diff_file(diff *d, const char *key, const char *path)
     if (code == 0)
         code = segment_file_parse(c, &file, key, path, text, len);
     if (code == 0)
-        put_diff(d, key, side_new(key, &saved.items[0]),
-                 side_new(path, &file));
+        put_diff(d, key, side_new(key, &saved.items[0]), side_new(path, &file));
     mem_free(text);
     segment_file_release(&file);
     segment_set_release(&saved);
@@ -279,11 +276,10 @@ static int diff_directory(diff *d, const char *dir)
                           : s == NULL ? -1
                                       : strcmp(f->key, s->key);
         const char *key = order <= 0 ? f->key : s->key;
-        put_diff(d, key,
-                 side_new(order >= 0 ? key : "nothing saved",
-                          order >= 0 ? s : NULL),
-                 side_new(order <= 0 ? f->path : "no file",
-                          order <= 0 ? f : NULL));
+        put_diff(
+            d, key,
+            side_new(order >= 0 ? key : "nothing saved", order >= 0 ? s : NULL),
+            side_new(order <= 0 ? f->path : "no file", order <= 0 ? f : NULL));
         i += order <= 0;
         j += order >= 0;
     }
@@ -325,8 +321,7 @@ static int diff_any(diff *d, int argc, char **argv)
     if (code != 0)
         return code;
     int64_t version;
-    const bool number =
-        argc > 1 && text_parse_int(text_of(argv[1]), &version);
+    const bool number = argc > 1 && text_parse_int(text_of(argv[1]), &version);
     if (argc == 2 && !number && is_file(argv[1]))
         return diff_file(d, argv[0], argv[1]);
     return diff_versions(d, argc, argv);
@@ -346,5 +341,7 @@ int cmd_segment_diff(cli *c, int argc, char **argv)
         rows_close(d.out);
     out_member_bool(c, "differs", d.differs);
     out_close(c);
+    if (code != 0)
+        out_discard(c);
     return code == 0 && d.differs ? EXIT_FALSE : code;
 }

@@ -128,10 +128,12 @@ int segment_file_read(cli *c, segment_file *out, const char *path)
     char *key = mem_strndup(base, named ? n - strlen(SUFFIX) : n);
     int code = 0;
     if (!named || !segment_key_is_valid(key))
-        code = tell_error(c, EXIT_USAGE, "%s: a segment's file is named"
-                                         " KEY.seg; a key has a-z, 0-9, - and"
-                                         " _, at most 64, the first one a"
-                                         " letter or digit", path);
+        code = tell_error(c, EXIT_USAGE,
+                          "%s: a segment's file is named"
+                          " KEY.seg; a key has a-z, 0-9, - and"
+                          " _, at most 64, the first one a"
+                          " letter or digit",
+                          path);
     if (code == 0)
         code = input_read(c, path, MUSTER_SEGMENT_BYTES_MAX, &text, &len);
     if (code == 0)

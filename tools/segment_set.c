@@ -22,8 +22,7 @@
 
 static segment_file *grow(segment_set *set)
 {
-    mem_grow(&set->items, &set->capacity, set->count + 1,
-             sizeof *set->items);
+    mem_grow(&set->items, &set->capacity, set->count + 1, sizeof *set->items);
     segment_file *f = &set->items[set->count++];
     *f = (segment_file){.key = NULL};
     return f;
@@ -171,11 +170,11 @@ static void check_whole(cli *c, const segment_set *set, const segment_file *f,
     char *masked = NULL;
     error_clear(&err);
     char *text = mask_references(c, set, f, &masked);
-    if (muster_segment_compile(&segment, c->engine, c->scope, text,
-                               f->text_len, &err) < 0)
+    if (muster_segment_compile(&segment, c->engine, c->scope, text, f->text_len,
+                               &err) < 0)
         each(payload, f, true, &err);
-    const size_t n = segment != NULL ? muster_segment_warning_count(segment)
-                                     : 0;
+    const size_t n =
+        segment != NULL ? muster_segment_warning_count(segment) : 0;
     for (size_t i = 0; i < n; i++) {
         const muster_error *w = muster_segment_warning(segment, i);
         if (!touches(masked, f, w))

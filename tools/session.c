@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -44,8 +45,17 @@ static int tell_open(const cli *c, const muster_error *err)
 static bool is_as_opened(const cli *c)
 {
     return c->opened.data_dir == c->set.data_dir &&
-           c->opened.key_file == c->set.key_file &&
-           c->opened.now == c->set.now;
+           c->opened.key_file == c->set.key_file && c->opened.now == c->set.now;
+}
+
+static void tell_opened(const cli *c, uint64_t ns)
+{
+    muster_engine_stats stats;
+    muster_engine_stats_get(c->engine, &stats);
+    tell(c, "opened %s in %s: %s users, %s attributes, epoch %llu",
+         c->set.data_dir, human_duration_ns(ns).text,
+         human_count(stats.users).text, human_count(stats.attributes).text,
+         (unsigned long long)stats.epoch);
 }
 
 int session_open(cli *c, muster_open_mode mode)
@@ -61,6 +71,7 @@ int session_open(cli *c, muster_open_mode mode)
                           "asking a server is not offered yet; unset"
                           " MUSTER_SERVER");
     session_close(c);
+    const uint64_t start = clock_monotonic_ns();
     options.data_dir = c->set.data_dir;
     options.key_file = c->set.key_file;
     options.now = c->set.now;
@@ -71,6 +82,8 @@ int session_open(cli *c, muster_open_mode mode)
     }
     c->mode = mode;
     c->opened = c->set;
+    if (c->set.verbose)
+        tell_opened(c, clock_monotonic_ns() - start);
     if (muster_scope_new(&c->scope, "cli", MUSTER_PURPOSE_ANALYSIS, NULL,
                          &err) < 0)
         return tell_status(c, &err, NULL, 0);
@@ -94,8 +107,7 @@ bool segment_key_is_valid(const char *key)
         return false;
     for (size_t i = 0; i < len; i++) {
         const char at = key[i];
-        const bool first =
-            (at >= 'a' && at <= 'z') || (at >= '0' && at <= '9');
+        const bool first = (at >= 'a' && at <= 'z') || (at >= '0' && at <= '9');
         if (!first && !(i > 0 && (at == '_' || at == '-')))
             return false;
     }
@@ -119,13 +131,11 @@ static void hint_segment(cli *c, const char *text)
         tell(c, "for the saved segment write: segment(\"%s\")", text);
 }
 
-int session_compile(cli *c, muster_segment **out, const char *text,
-                    size_t len)
+int session_compile(cli *c, muster_segment **out, const char *text, size_t len)
 {
     muster_error err;
     error_clear(&err);
-    if (muster_segment_compile(out, c->engine, c->scope, text, len, &err) <
-        0) {
+    if (muster_segment_compile(out, c->engine, c->scope, text, len, &err) < 0) {
         const int code = tell_status(c, &err, text, len);
         *out = NULL;
         hint_segment(c, text);

@@ -26,11 +26,13 @@
 static shell *the_shell; /* the line editor hands no payload */
 
 static const char *const keywords[] = {
-    "all", "and", "at least", "at most", "between", "contains", "exactly",
-    "first party", "from", "has all", "hours", "days", "weeks", "in",
-    "is known", "is unknown", "none", "not", "of", "on", "or",
-    "second party", "segment(\"", "since", "split(\"", "starts with",
-    "taxonomy(\"", "third party", "times", "today", "total", "within", NULL};
+    "all",         "and",          "at least",    "at most", "between",
+    "contains",    "exactly",      "first party", "from",    "has all",
+    "hours",       "days",         "weeks",       "in",      "is known",
+    "is unknown",  "none",         "not",         "of",      "on",
+    "or",          "second party", "segment(\"",  "since",   "split(\"",
+    "starts with", "taxonomy(\"",  "third party", "times",   "today",
+    "total",       "within",       NULL};
 
 /* ---- candidates ---- */
 
@@ -119,8 +121,8 @@ static size_t open_quote(const char *line, size_t end)
 /* Words that stand between an attribute and its values. */
 static bool is_between(muster_text word)
 {
-    static const char *const words[] = {"in", "not", "has", "all", "starts",
-                                        "with", "contains", NULL};
+    static const char *const words[] = {"in",     "not",  "has",      "all",
+                                        "starts", "with", "contains", NULL};
     for (int i = 0; words[i] != NULL; i++)
         if (text_equal_nocase(word, text_of(words[i])))
             return true;
@@ -194,9 +196,8 @@ static char *next_offered(const char *text, int state)
     (void)text;
     if (state == 0)
         offered.next = 0;
-    return offered.next < offered.count
-               ? strdup(offered.items[offered.next++])
-               : NULL;
+    return offered.next < offered.count ? strdup(offered.items[offered.next++])
+                                        : NULL;
 }
 
 static char **complete(const char *text, int start, int end)
@@ -221,8 +222,7 @@ static char **complete(const char *text, int start, int end)
         offer_words(from == blank);
         rl_completion_append_character = ' ';
     }
-    return offered.count > 0 ? rl_completion_matches(text, next_offered)
-                             : NULL;
+    return offered.count > 0 ? rl_completion_matches(text, next_offered) : NULL;
 }
 
 void shell_complete_init(shell *s)

@@ -41,9 +41,9 @@ static bool takes_value(const cli_flag *flags, muster_text word)
 {
     for (const cli_flag *f = flags; f != NULL && f->name != NULL; f++) {
         const bool lasts = word.len == 2 && f->letter == word.ptr[1];
-        const bool same = word.len > 2 && word.ptr[1] == '-' &&
-                          text_is(text_make(word.ptr + 2, word.len - 2),
-                                  f->name);
+        const bool same =
+            word.len > 2 && word.ptr[1] == '-' &&
+            text_is(text_make(word.ptr + 2, word.len - 2), f->name);
         if (lasts || same)
             return f->value != NULL;
     }

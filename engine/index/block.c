@@ -29,6 +29,11 @@ static inline bool bit_has(const word_in *words, uint32_t row)
 
 /* ---- runs ---- */
 
+/* Runs that a register holds; more are faster as words anyway. */
+#define RUNS_MAX 2048u
+/* Runs that are counted one by one against words. */
+#define RUNS_FEW 64u
+
 static void words_fill(uint64_t *words, uint32_t first, uint32_t last)
 {
     const uint32_t a = first >> 6;
@@ -88,6 +93,103 @@ static bool run_has(block_ref a, uint32_t row)
     return i >= 0 && row <= (uint32_t)runs[2 * i] + runs[2 * i + 1];
 }
 
+/* Shared rows of two lists of runs as runs; `out` holds a.n + b.n of them, or
+ * is NULL. Returns the rows; *runs the runs. */
+static uint32_t run_and(block_ref a, block_ref b, uint16_t *out,
+                        uint32_t *runs)
+{
+    const row_in *x = rows_of(a);
+    const row_in *y = rows_of(b);
+    uint32_t i = 0;
+    uint32_t j = 0;
+    uint32_t n = 0;
+    uint32_t rows = 0;
+    while (i < a.n && j < b.n) {
+        const uint32_t x_last = (uint32_t)x[2 * i] + x[2 * i + 1];
+        const uint32_t y_last = (uint32_t)y[2 * j] + y[2 * j + 1];
+        const uint32_t first = x[2 * i] > y[2 * j] ? x[2 * i] : y[2 * j];
+        const uint32_t last = x_last < y_last ? x_last : y_last;
+        if (first <= last) {
+            if (out) {
+                out[2 * n] = (uint16_t)first;
+                out[2 * n + 1] = (uint16_t)(last - first);
+            }
+            n++;
+            rows += last - first + 1;
+        }
+        i += x_last <= y_last;
+        j += y_last <= x_last;
+    }
+    *runs = n;
+    return rows;
+}
+
+/* Rows of a and not b as runs, likewise. */
+static uint32_t run_andnot(block_ref a, block_ref b, uint16_t *out)
+{
+    const row_in *x = rows_of(a);
+    const row_in *y = rows_of(b);
+    uint32_t j = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < a.n; i++) {
+        uint32_t first = x[2 * i];
+        const uint32_t last = first + x[2 * i + 1];
+        while (j < b.n && (uint32_t)y[2 * j] + y[2 * j + 1] < first)
+            j++;
+        for (uint32_t k = j; k < b.n && y[2 * k] <= last; k++) {
+            if (y[2 * k] > first) {
+                out[2 * n] = (uint16_t)first;
+                out[2 * n + 1] = (uint16_t)(y[2 * k] - first - 1);
+                n++;
+            }
+            first = (uint32_t)y[2 * k] + y[2 * k + 1] + 1;
+        }
+        if (first <= last) {
+            out[2 * n] = (uint16_t)first;
+            out[2 * n + 1] = (uint16_t)(last - first);
+            n++;
+        }
+    }
+    return n;
+}
+
+/* Rows of a bitset that lie in runs. */
+static uint32_t run_count_words(block_ref a, const word_in *words)
+{
+    const row_in *runs = rows_of(a);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < a.n; i++) {
+        const uint32_t first = runs[2 * i];
+        const uint32_t end = first + runs[2 * i + 1];
+        const uint32_t last = end < BLOCK_ROWS ? end : BLOCK_ROWS - 1;
+        const uint64_t head = ~(uint64_t)0 << (first & 63);
+        const uint64_t tail = ~(uint64_t)0 >> (63 - (last & 63));
+        const uint32_t x = first >> 6;
+        const uint32_t y = last >> 6;
+        if (x == y) {
+            n += (uint32_t)__builtin_popcountll(words[x] & head & tail);
+            continue;
+        }
+        n += (uint32_t)__builtin_popcountll(words[x] & head);
+        for (uint32_t k = x + 1; k < y; k++)
+            n += (uint32_t)__builtin_popcountll(words[k]);
+        n += (uint32_t)__builtin_popcountll(words[y] & tail);
+    }
+    return n;
+}
+
+/* Few enough that the result of two lists fits into a register. */
+static bool runs_fit(block_ref a, block_ref b)
+{
+    return a.type == BLOCK_RUN && b.type == BLOCK_RUN &&
+           a.n + b.n <= RUNS_MAX;
+}
+
+static block_ref run_ref(const void *data, uint32_t n)
+{
+    return n ? (block_ref){BLOCK_RUN, n, data} : block_empty();
+}
+
 /* ---- arrays ---- */
 
 /* First index >= from whose value is >= row: gallops. */
@@ -120,27 +222,54 @@ static bool array_has(block_ref a, uint32_t row)
     return i < a.n && values[i] == row;
 }
 
-/* Values of a that are (or are not) in b; a is the shorter one or b is not
- * an array. Writes when out is not NULL; out may be a's memory. */
-static uint32_t array_filter(block_ref a, block_ref b, bool keep,
-                             uint16_t *out)
+/* Values of an array whose bit is set (flip 0) or not (flip 1). Writes unless
+ * out is NULL; out may be the array's own memory. */
+static inline uint32_t array_pick(block_ref a, const word_in *words,
+                                  uint64_t flip, uint16_t *out)
 {
     const row_in *values = rows_of(a);
     uint32_t n = 0;
-    uint32_t at = 0;
+    for (uint32_t i = 0; i < a.n; i++) {
+        const uint32_t v = values[i];
+        if (out)
+            out[n] = (uint16_t)v;
+        n += (uint32_t)((words[v >> 6] >> (v & 63)) ^ flip) & 1;
+    }
+    return n;
+}
 
+/* The same against runs. */
+static uint32_t array_pick_runs(block_ref a, block_ref b, bool keep,
+                                uint16_t *out)
+{
+    const row_in *values = rows_of(a);
+    const row_in *runs = rows_of(b);
+    uint32_t n = 0;
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < a.n; i++) {
+        const uint32_t v = values[i];
+        while (at < b.n && (uint32_t)runs[2 * at] + runs[2 * at + 1] < v)
+            at++;
+        const bool in = at < b.n && runs[2 * at] <= v;
+        if (out)
+            out[n] = (uint16_t)v;
+        n += in == keep;
+    }
+    return n;
+}
+
+/* The same against a much longer array. */
+static uint32_t array_gallop(block_ref a, block_ref b, bool keep,
+                             uint16_t *out)
+{
+    const row_in *values = rows_of(a);
+    const row_in *other = rows_of(b);
+    uint32_t n = 0;
+    uint32_t at = 0;
     for (uint32_t i = 0; i < a.n; i++) {
         const uint16_t v = values[i];
-        bool in;
-        if (b.type == BLOCK_BITSET) {
-            in = bit_has(words_of(b), v);
-        } else if (b.type == BLOCK_RUN) {
-            in = run_has(b, v);
-        } else {
-            const row_in *other = rows_of(b);
-            at = array_seek(other, b.n, at, v);
-            in = at < b.n && other[at] == v;
-        }
+        at = array_seek(other, b.n, at, v);
+        const bool in = at < b.n && other[at] == v;
         if (out)
             out[n] = v;
         n += in == keep;
@@ -148,9 +277,35 @@ static uint32_t array_filter(block_ref a, block_ref b, bool keep,
     return n;
 }
 
-/* Merge intersection for arrays of similar length, branch-free. */
-static uint32_t array_merge_and(block_ref a, block_ref b, uint16_t *out)
+#define GALLOP 32 /* times longer */
+
+static uint32_t array_and(block_ref a, block_ref b, uint16_t *out)
 {
+    if (b.type == BLOCK_BITSET)
+        return out ? array_pick(a, words_of(b), 0, out)
+                   : array_pick(a, words_of(b), 0, NULL);
+    if (b.type == BLOCK_RUN)
+        return array_pick_runs(a, b, true, out);
+    if (a.n > b.n) {
+        const block_ref t = a;
+        a = b;
+        b = t;
+    }
+    if (b.n >= a.n * GALLOP)
+        return array_gallop(a, b, true, out);
+    if (out)
+        return words_get()->intersect(out, rows_of(a), a.n, rows_of(b), b.n);
+    return words_get()->intersect_count(rows_of(a), a.n, rows_of(b), b.n);
+}
+
+static uint32_t array_andnot(block_ref a, block_ref b, uint16_t *out)
+{
+    if (b.type == BLOCK_BITSET)
+        return array_pick(a, words_of(b), 1, out);
+    if (b.type == BLOCK_RUN)
+        return array_pick_runs(a, b, false, out);
+    if (b.n >= a.n * GALLOP)
+        return array_gallop(a, b, false, out);
     const row_in *x = rows_of(a);
     const row_in *y = rows_of(b);
     uint32_t i = 0;
@@ -159,27 +314,14 @@ static uint32_t array_merge_and(block_ref a, block_ref b, uint16_t *out)
     while (i < a.n && j < b.n) {
         const uint16_t v = x[i];
         const uint16_t w = y[j];
-        if (out)
-            out[n] = v;
-        n += v == w;
+        out[n] = v;
+        n += v < w;
         i += v <= w;
         j += w <= v;
     }
+    while (i < a.n)
+        out[n++] = x[i++];
     return n;
-}
-
-static uint32_t array_and(block_ref a, block_ref b, uint16_t *out)
-{
-    if (b.type == BLOCK_ARRAY) {
-        if (a.n > b.n) {
-            const block_ref t = a;
-            a = b;
-            b = t;
-        }
-        if (b.n < a.n * 16)
-            return array_merge_and(a, b, out);
-    }
-    return array_filter(a, b, true, out);
 }
 
 static uint32_t array_or(block_ref a, block_ref b, uint16_t *out)
@@ -275,8 +417,10 @@ void block_or_into(block_buf *out, block_ref a)
         break;
     }
     const row_in *values = rows_of(a);
-    for (uint32_t i = 0; i < a.n; i++)
-        out->words[values[i] >> 6] |= (uint64_t)1 << (values[i] & 63);
+    for (uint32_t i = 0; i < a.n; i++) {
+        const uint32_t v = values[i];
+        out->words[v >> 6] |= (uint64_t)1 << (v & 63);
+    }
 }
 
 void block_andnot_into(block_buf *out, block_ref a)
@@ -300,8 +444,10 @@ void block_andnot_into(block_buf *out, block_ref a)
         break;
     }
     const row_in *values = rows_of(a);
-    for (uint32_t i = 0; i < a.n; i++)
-        out->words[values[i] >> 6] &= ~((uint64_t)1 << (values[i] & 63));
+    for (uint32_t i = 0; i < a.n; i++) {
+        const uint32_t v = values[i];
+        out->words[v >> 6] &= ~((uint64_t)1 << (v & 63));
+    }
 }
 
 void block_and_into(block_buf *out, block_ref a)
@@ -353,6 +499,11 @@ block_ref block_and(block_ref a, block_ref b, block_buf *out)
     if (b.type == BLOCK_ARRAY)
         return array_ref(rows, array_and(b, a, rows));
 
+    if (runs_fit(a, b)) {
+        uint32_t n;
+        run_and(a, b, rows, &n);
+        return run_ref(rows, n);
+    }
     block_buf expanded;
     if (a.type == BLOCK_RUN) {
         const block_ref t = a;
@@ -377,12 +528,16 @@ block_ref block_andnot(block_ref a, block_ref b, block_buf *out)
         return block_empty();
     if (a.type == BLOCK_ARRAY) {
         uint16_t *rows = (uint16_t *)out->words;
-        return array_ref(rows, array_filter(a, b, false, rows));
+        return array_ref(rows, array_andnot(a, b, rows));
     }
     if (b.type == BLOCK_ARRAY) {
         block_expand(a, out);
         block_andnot_into(out, b);
         return block_bits(out);
+    }
+    if (runs_fit(a, b)) {
+        uint16_t *runs = (uint16_t *)out->words;
+        return run_ref(runs, run_andnot(a, b, runs));
     }
     block_buf x;
     block_buf y;
@@ -428,6 +583,14 @@ uint32_t block_and_count(block_ref a, block_ref b)
         return array_and(a, b, NULL);
     if (b.type == BLOCK_ARRAY)
         return array_and(b, a, NULL);
+    if (a.type == BLOCK_RUN && b.type == BLOCK_RUN) {
+        uint32_t runs;
+        return run_and(a, b, NULL, &runs);
+    }
+    if (a.type == BLOCK_RUN && a.n <= RUNS_FEW)
+        return run_count_words(a, words_of(b));
+    if (b.type == BLOCK_RUN && b.n <= RUNS_FEW)
+        return run_count_words(b, words_of(a));
     block_buf x;
     block_buf y;
     return words_get()->and_count(block_words(a, &x), block_words(b, &y));

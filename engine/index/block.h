@@ -30,8 +30,6 @@
 #define BLOCK_ROWS 65536u
 #define BLOCK_ARRAY_MAX 4096u
 
-typedef uint16_t row_in __attribute__((aligned(1), may_alias));
-
 typedef enum block_type {
     BLOCK_EMPTY,
     BLOCK_FULL,

@@ -152,6 +152,7 @@ typedef struct leaf_spec {
     const uint32_t *values; /* sorted */
     uint32_t value_count;
     bool any;
+    bool exclusive; /* profile: a provider holds one of the values at most */
     uint32_t now_hour; /* profile: expiry >= now_hour is live */
     uint32_t from;     /* events: buckets, both included */
     uint32_t to;
@@ -172,6 +173,13 @@ void leaf_cursor_free(leaf_cursor *c);
  * or into `out`. Growing blocks are fastest. */
 block_ref index_leaf_block(const index_leaf *leaf, leaf_cursor *c,
                            uint32_t block, block_buf *out);
+/* Rows of one block for which the leaf holds and that are in `among`, counted;
+ * unlike the two steps this needs no union where planes are disjoint. */
+uint32_t index_leaf_and_count(const index_leaf *leaf, leaf_cursor *c,
+                              uint32_t block, block_ref among,
+                              block_buf *out);
+/* Is it a union of several planes that share no row? */
+bool index_leaf_is_disjoint(const index_leaf *leaf);
 bool index_leaf_has(const index_leaf *leaf, uint32_t row);
 /* An upper bound for ordering by cost: rows in its planes. */
 uint64_t index_leaf_weight(const index_leaf *leaf);

@@ -92,9 +92,10 @@ typedef struct layer_writer {
     size_t plan_capacity;
 } layer_writer;
 void layer_writer_init(layer_writer *w);
-/* Room for a plane of `len` bytes; fill it before the next call. */
+/* Room for a plane of `len` bytes; fill it before the next call. Its first
+ * bitset stands `words_at` bytes in it (0: there is none). */
 uint8_t *layer_writer_put(layer_writer *w, const plane_key *key, size_t len,
-                          uint64_t cardinality);
+                          uint64_t cardinality, size_t words_at);
 /* Rows ascending and distinct; nothing is put when n is 0. */
 void layer_writer_rows(layer_writer *w, const plane_key *key,
                        const uint32_t *rows, size_t n);

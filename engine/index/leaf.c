@@ -188,6 +188,8 @@ void leaf_gather_held(index_leaf *leaf, const index_stack *x,
         }
         mem_free(all.items);
     }
+    leaf->disjoint = spec->exclusive && leaf->term_count == 1 &&
+                     leaf->terms[0].count == 1;
 }
 
 /* ---- life ---- */
@@ -231,11 +233,18 @@ uint64_t index_leaf_weight(const index_leaf *leaf)
     return leaf->weight;
 }
 
+/* One plane read where it lies: no register is ever needed. */
+static bool is_one_plane(const index_leaf *leaf)
+{
+    return leaf->type == LEAF_HELD && leaf->view_count <= 1;
+}
+
 leaf_cursor *leaf_cursor_new(const index_leaf *leaf)
 {
     leaf_cursor *c = mem_zalloc(sizeof *c);
     c->hints = mem_array(leaf->view_count + 1, sizeof *c->hints);
-    c->bufs = mem_aligned(CURSOR_BUFS * sizeof *c->bufs);
+    if (!is_one_plane(leaf))
+        c->bufs = mem_aligned(CURSOR_BUFS * sizeof *c->bufs);
     return c;
 }
 
@@ -406,6 +415,25 @@ block_ref index_leaf_block(const index_leaf *leaf, leaf_cursor *c,
         break;
     }
     return leaf_days_block(leaf, c, block, out);
+}
+
+bool index_leaf_is_disjoint(const index_leaf *leaf)
+{
+    return leaf->disjoint && leaf->view_count > 1;
+}
+
+uint32_t index_leaf_and_count(const index_leaf *leaf, leaf_cursor *c,
+                              uint32_t block, block_ref among,
+                              block_buf *out)
+{
+    if (!leaf->disjoint)
+        return block_and_count(among,
+                               index_leaf_block(leaf, c, block, out));
+    const view_span live = leaf->folds[leaf->terms[0].first].live;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < live.count; i++)
+        n += block_and_count(among, leaf_at(leaf, c, live.first + i, block));
+    return n;
 }
 
 bool index_leaf_has(const index_leaf *leaf, uint32_t row)

@@ -76,6 +76,7 @@ struct index_leaf {
     uint32_t number_count;
     size_t number_capacity;
     uint64_t weight;
+    bool disjoint; /* one union of planes that share no row */
 };
 
 #define CURSOR_BUFS 6

@@ -58,6 +58,21 @@ void sets_load(group_sets *g, const index_layer *l, size_t first,
     }
 }
 
+/* The bytes decide where they begin, so they are made aside first. */
+static void put_set(layer_writer *out, const plane_key *key, set *s)
+{
+    const size_t len = set_encoded_size(s);
+    uint8_t *bytes = mem_alloc(len);
+    plane_view v;
+
+    set_encode(s, bytes);
+    view_init(&v, bytes);
+    memcpy(layer_writer_put(out, key, len, set_count(s),
+                            view_first_bitset(&v)),
+           bytes, len);
+    mem_free(bytes);
+}
+
 void sets_write(layer_writer *out, group_sets *g)
 {
     for (size_t i = 0; i < g->keys.count; i++) {
@@ -65,9 +80,7 @@ void sets_write(layer_writer *out, group_sets *g)
         if (!s || set_is_empty(s) || g->keys.keys[i].role >= ROLE_HARD)
             continue;
         set_shrink(s);
-        uint8_t *at = layer_writer_put(out, &g->keys.keys[i],
-                                       set_encoded_size(s), set_count(s));
-        set_encode(s, at);
+        put_set(out, &g->keys.keys[i], s);
     }
 }
 
@@ -78,7 +91,9 @@ void copy_planes(layer_writer *out, const index_layer *l, size_t first,
         const layer_entry *e = &l->entries[i];
         if (e->key.role >= ROLE_HARD)
             continue;
-        uint8_t *at = layer_writer_put(out, &e->key, e->len, e->count);
-        memcpy(at, l->planes + e->offset, e->len);
+        const plane_view v = layer_view(l, e);
+        memcpy(layer_writer_put(out, &e->key, e->len, e->count,
+                                view_first_bitset(&v)),
+               v.bytes, e->len);
     }
 }

@@ -179,6 +179,14 @@ block_ref view_block(const plane_view *v, uint32_t block, uint32_t *hint)
     return i == v->n ? block_empty() : container(v, i);
 }
 
+size_t view_first_bitset(const plane_view *v)
+{
+    for (uint32_t i = 0; i < v->n; i++)
+        if (!is_run(v, i) && cardinality_at(v, i) > BLOCK_ARRAY_MAX)
+            return (size_t)(container_at(v, i) - v->bytes);
+    return 0;
+}
+
 bool view_has(const plane_view *v, uint32_t row)
 {
     return block_has(view_block(v, row >> 16, NULL), row & 0xffff);

@@ -21,6 +21,7 @@ bool words_has(const char *name)
 #if defined(__x86_64__)
     if (strcmp(name, "avx2") == 0)
         return __builtin_cpu_supports("avx2") &&
+               __builtin_cpu_supports("sse4.2") &&
                __builtin_cpu_supports("popcnt") &&
                __builtin_cpu_supports("bmi2");
     if (strcmp(name, "avx512") == 0)
@@ -48,6 +49,28 @@ static void sample_fill(sample *s, random_state *r, int round)
     }
 }
 
+#define SAMPLE_OPS 13
+
+/* The words of b and c become two ascending arrays, their rows shared go to
+ * a; some begin with row 0. */
+static uint64_t sample_arrays(const words_ops *ops, sample *s)
+{
+    uint16_t *rows = (uint16_t *)s->c;
+    const uint32_t half = sizeof s->c / (2 * sizeof *rows);
+    uint32_t n[2] = {0, 0};
+    uint32_t next[2] = {(uint32_t)s->b[0] & 1, (uint32_t)s->b[1] & 1};
+
+    for (uint32_t i = 0; i < WORDS; i++)
+        for (uint32_t k = 0; k < 2; k++) {
+            rows[k * half + n[k]++] = (uint16_t)next[k];
+            next[k] += 1 + ((uint32_t)(s->b[i] >> (8 * k)) & 31);
+        }
+    const uint32_t count =
+        ops->intersect_count(rows, n[0], rows + half, n[1]);
+    return count * 65537u + ops->intersect((uint16_t *)s->a, rows, n[0],
+                                           rows + half, n[1]);
+}
+
 /* One operation with three in/out registers; returns a mix of its result. */
 static uint64_t sample_run(const words_ops *ops, int op, sample *s)
 {
@@ -63,7 +86,8 @@ static uint64_t sample_run(const words_ops *ops, int op, sample *s)
     case 8: return ops->half_add(s->a, s->b);
     case 9: return ops->full_add(s->a, s->b, s->c);
     case 10: ops->compare(s->a, s->b, s->c, s->a, true); return 0;
-    default: ops->compare(s->a, s->b, s->c, s->b, false); return 0;
+    case 11: ops->compare(s->a, s->b, s->c, s->b, false); return 0;
+    default: return sample_arrays(ops, s);
     }
 }
 
@@ -74,7 +98,7 @@ bool words_self_test(const words_ops *ops)
     bool same = true;
 
     for (int round = 0; round < 4; round++)
-        for (int op = 0; op < 12; op++) {
+        for (int op = 0; op < SAMPLE_OPS; op++) {
             random_state r;
             random_seed(&r, (uint64_t)(round * 100 + op));
             sample_fill(want, &r, round);
@@ -94,22 +118,23 @@ static void choose(void)
     const words_ops *levels[] = {&words_avx512, &words_avx2};
     const char *forced = getenv("MUSTER_SIMD");
 
-    chosen = &words_portable;
-    if (forced && strcmp(forced, "portable") == 0)
-        return;
-    for (size_t i = 0; i < 2; i++) {
+    const words_ops *best = &words_portable;
+    for (size_t i = 0; i < 2 && best == &words_portable; i++) {
         const words_ops *level = levels[i];
-        if (forced && strcmp(forced, "avx2") == 0 && i == 0)
+        if (forced && (strcmp(forced, "portable") == 0 ||
+                       (strcmp(forced, "avx2") == 0 && i == 0)))
             continue;
-        if (words_has(level->name) && words_self_test(level)) {
-            chosen = level;
-            return;
-        }
+        if (words_has(level->name) && words_self_test(level))
+            best = level;
     }
+    __atomic_store_n(&chosen, best, __ATOMIC_RELEASE);
 }
 
 const words_ops *words_get(void)
 {
+    const words_ops *ops = __atomic_load_n(&chosen, __ATOMIC_ACQUIRE);
+    if (ops)
+        return ops;
     pthread_once(&once, choose);
     return chosen;
 }

@@ -23,6 +23,7 @@
 /* Words as they lie in a file. */
 typedef uint64_t word_in __attribute__((aligned(1), may_alias));
 typedef uint64_t word_out __attribute__((aligned(8), may_alias));
+typedef uint16_t row_in __attribute__((aligned(1), may_alias));
 
 typedef struct words_ops {
     const char *name;
@@ -43,6 +44,12 @@ typedef struct words_ops {
      * highest slice down: less/greater grow, equal shrinks. */
     void (*compare)(word_out *less, word_out *greater, word_out *equal,
                     const word_in *slice, bool bit);
+    /* Rows that two ascending arrays share, for arrays of similar length:
+     * written to out (room for the shorter one, not an input) and counted. */
+    uint32_t (*intersect)(uint16_t *out, const row_in *a, uint32_t a_len,
+                          const row_in *b, uint32_t b_len);
+    uint32_t (*intersect_count)(const row_in *a, uint32_t a_len,
+                                const row_in *b, uint32_t b_len);
 } words_ops;
 
 extern const words_ops words_portable;

@@ -6,6 +6,11 @@
  */
 #include "index/words.h"
 
+#include <stddef.h>
+#if defined(__SSE4_2__)
+#include <nmmintrin.h>
+#endif
+
 static bool body_and(word_out *out, const word_in *a, const word_in *b)
 {
     uint64_t any = 0;
@@ -123,8 +128,94 @@ static void body_compare(word_out *less, word_out *greater, word_out *equal,
     }
 }
 
+/* ---- arrays ---- */
+
+typedef struct both_arrays {
+    const row_in *a;
+    const row_in *b;
+    uint32_t a_len;
+    uint32_t b_len;
+    uint32_t i; /* next of a, next of b */
+    uint32_t j;
+} both_arrays;
+
+/* Eight values against eight in one comparison, while both have eight. The
+ * comparison takes a 0 for an end, so a leading 0 is dealt with before. */
+static inline uint32_t intersect_eights(both_arrays *x, uint16_t *out)
+{
+    uint32_t n = 0;
+#if defined(__SSE4_2__)
+    if (x->a_len < 8 || x->b_len < 8)
+        return 0;
+    if (x->a[0] == 0 && x->b[0] == 0) {
+        if (out)
+            out[0] = 0;
+        n = 1;
+    }
+    x->i = x->a[0] == 0;
+    x->j = x->b[0] == 0;
+    while (x->i + 8 <= x->a_len && x->j + 8 <= x->b_len) {
+        const row_in *a = x->a + x->i;
+        const row_in *b = x->b + x->j;
+        const __m128i va = _mm_loadu_si128((const __m128i *)(const void *)a);
+        const __m128i vb = _mm_loadu_si128((const __m128i *)(const void *)b);
+        const __m128i mask = _mm_cmpistrm(
+            vb, va,
+            _SIDD_UWORD_OPS | _SIDD_CMP_EQUAL_ANY | _SIDD_BIT_MASK);
+        uint32_t found = (uint32_t)_mm_cvtsi128_si32(mask);
+        const uint32_t a_top = a[7];
+        const uint32_t b_top = b[7];
+        if (!out)
+            n += (uint32_t)__builtin_popcount(found);
+        for (; out && found; found &= found - 1)
+            out[n++] = a[__builtin_ctz(found)];
+        x->i += a_top <= b_top ? 8 : 0;
+        x->j += b_top <= a_top ? 8 : 0;
+    }
+#else
+    (void)x;
+    (void)out;
+#endif
+    return n;
+}
+
+static inline uint32_t intersect_any(uint16_t *out, const row_in *a,
+                                     uint32_t a_len, const row_in *b,
+                                     uint32_t b_len)
+{
+    both_arrays x = {a, b, a_len, b_len, 0, 0};
+    uint32_t n = intersect_eights(&x, out);
+    uint32_t i = x.i;
+    uint32_t j = x.j;
+
+    while (i < a_len && j < b_len) {
+        const uint16_t v = a[i];
+        const uint16_t w = b[j];
+        if (out && v == w)
+            out[n] = v;
+        n += v == w;
+        i += v <= w;
+        j += w <= v;
+    }
+    return n;
+}
+
+static uint32_t body_intersect(uint16_t *out, const row_in *a,
+                               uint32_t a_len, const row_in *b,
+                               uint32_t b_len)
+{
+    return intersect_any(out, a, a_len, b, b_len);
+}
+
+static uint32_t body_intersect_count(const row_in *a, uint32_t a_len,
+                                     const row_in *b, uint32_t b_len)
+{
+    return intersect_any(NULL, a, a_len, b, b_len);
+}
+
 const words_ops WORDS_NAME = {
     WORDS_LEVEL,      body_and,       body_andnot,       body_or,
     body_count,       body_and_count, body_andnot_count, body_or_count,
     body_any,         body_half_add,  body_full_add,     body_compare,
+    body_intersect,   body_intersect_count,
 };

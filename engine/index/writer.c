@@ -15,6 +15,10 @@
 #define COOKIE_NO_RUN 12346u
 #define COOKIE_RUN 12347u
 #define NO_OFFSET_BELOW 4u
+#define LINE_BYTES ((size_t)64)
+/* Planes begin here in their memory: large blocks of malloc begin 16 bytes
+ * into a line, so this is where a line begins. */
+#define PLANES_AT ((size_t)48)
 
 struct container_plan {
     uint32_t key;
@@ -145,19 +149,43 @@ void layer_writer_init(layer_writer *w)
     memset(w, 0, sizeof *w);
 }
 
-uint8_t *layer_writer_put(layer_writer *w, const plane_key *key, size_t len,
-                          uint64_t cardinality)
+/* Planes begin at multiples of 8, and so that what stands `words_at` bytes in
+ * them, the first bitset, begins a cache line where that is possible. Bitsets
+ * follow each other, so all of a dense plane then do. */
+static size_t place_plane(size_t end, size_t words_at)
 {
-    /* 8-byte aligned planes keep most word reads inside one cache line */
-    const size_t start = (w->len + 7) & ~(size_t)7;
+    if (words_at == 0 || words_at % 8 != 0)
+        return (end + 7) & ~(size_t)7;
+    const size_t line = LINE_BYTES - 1;
+    return ((end + words_at + line) & ~line) - words_at;
+}
+
+/* Bytes of a plane before its first bitset; 0 when it has none. */
+static size_t first_bitset(const container_plan *plans, uint32_t n,
+                           size_t header)
+{
+    size_t at = header;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!plans[i].is_run && plans[i].n > BLOCK_ARRAY_MAX)
+            return at;
+        at += plans[i].size;
+    }
+    return 0;
+}
+
+uint8_t *layer_writer_put(layer_writer *w, const plane_key *key, size_t len,
+                          uint64_t cardinality, size_t words_at)
+{
+    const size_t start = place_plane(w->len, words_at);
     ASSERT(len <= UINT32_MAX && cardinality <= UINT32_MAX);
-    mem_grow(&w->planes, &w->planes_capacity, start + len, 1);
+    mem_grow(&w->planes, &w->planes_capacity, PLANES_AT + start + len, 1);
     mem_grow(&w->entries, &w->capacity, w->count + 1, sizeof *w->entries);
-    memset(w->planes + w->len, 0, start - w->len);
+    uint8_t *planes = w->planes + PLANES_AT;
+    memset(planes + w->len, 0, start - w->len);
     w->entries[w->count++] = (layer_entry){*key, start, (uint32_t)len,
                                            (uint32_t)cardinality};
     w->len = start + len;
-    return w->planes + start;
+    return planes + start;
 }
 
 void layer_writer_rows(layer_writer *w, const plane_key *key,
@@ -176,7 +204,9 @@ void layer_writer_rows(layer_writer *w, const plane_key *key,
         size += plans[i].size;
     }
     size += header_size(count, any_run);
-    uint8_t *at = layer_writer_put(w, key, size, n);
+    const size_t header = header_size(count, any_run);
+    uint8_t *at = layer_writer_put(w, key, size, n,
+                                   first_bitset(plans, count, header));
     const uint8_t *end = at + size;
     write_header(&at, plans, count, any_run);
     for (uint32_t i = 0; i < count; i++)
@@ -199,6 +229,17 @@ static bool is_sorted(const layer_writer *w)
     return true;
 }
 
+/* Moves the planes to where a line begins, if they do not stand there. */
+static const uint8_t *align_planes(layer_writer *w)
+{
+    mem_grow(&w->planes, &w->planes_capacity, LINE_BYTES + w->len, 1);
+    uint8_t *line =
+        w->planes + (-(uintptr_t)w->planes & (LINE_BYTES - 1));
+    if (line != w->planes + PLANES_AT)
+        memmove(line, w->planes + PLANES_AT, w->len);
+    return line;
+}
+
 index_layer *layer_writer_finish(layer_writer *w)
 {
     index_layer *l = mem_zalloc(sizeof *l);
@@ -207,11 +248,11 @@ index_layer *layer_writer_finish(layer_writer *w)
         qsort(w->entries, w->count, sizeof *w->entries, entry_compare);
     ASSERT(is_sorted(w));
     mem_free(w->plans);
+    l->planes = w->planes ? align_planes(w) : NULL;
     l->own_entries = w->entries;
     l->own_planes = w->planes;
     l->entries = w->entries;
     l->count = w->count;
-    l->planes = w->planes;
     l->planes_len = w->len;
     layer_writer_init(w);
     return l;

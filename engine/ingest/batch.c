@@ -59,14 +59,11 @@
  */
 #include "ingest/batch.h"
 
-#include "ingest/intern.h"
-
 #define BATCH_MAGIC "MFB\x01"
 #define BATCH_MAGIC_LEN 4u
 /* Far above what a chunk of input can become. */
 #define BATCH_BYTES_MAX ((size_t)2 << 30)
 
-#define ID_BYTES 17u
 #define VARINT_32_MAX 5u
 #define VARINT_64_MAX 10u
 #define HEAD_BYTES_MAX (1 + 3 * VARINT_32_MAX + 2 * VARINT_64_MAX)
@@ -85,32 +82,10 @@
 #define FACT_AMOUNT 0x80u
 
 #define TTL_HOURS_MAX (10000u * 24u) /* text_parse_duration's */
-#define NUMBER_LIMIT                                                          \
+#define NUMBER_LIMIT                                                           \
     ((int64_t)MUSTER_NUMBER_SCALE << MUSTER_NUMBER_BITS) /* exclusive */
 
 /* ---- writer ---- */
-
-struct batch_writer {
-    intern_table providers;
-    intern_table spaces;
-    intern_table attributes;
-    intern_table terms;
-    buffer body; /* encoded records */
-    uint32_t record_count;
-    muster_time base_time;
-    muster_time last_ts;
-    /* The record that is being built. */
-    bool building;
-    uint32_t provider_mark; /* counts of texts before it */
-    uint32_t space_mark;
-    uint32_t attribute_mark;
-    uint32_t term_mark;
-    uint32_t id_count;
-    uint32_t fact_count;
-    uint8_t ids[MUSTER_RECORD_IDS_MAX * ID_BYTES];
-    fact *facts;
-    size_t fact_capacity;
-};
 
 batch_writer *batch_writer_new(void)
 {
@@ -136,73 +111,29 @@ void batch_writer_free(batch_writer *w)
     mem_free(w);
 }
 
-uint32_t batch_intern_provider(batch_writer *w, muster_text name,
-                               bool *is_new)
-{
-    return intern_put(&w->providers, 0, name, is_new);
-}
-
-uint32_t batch_intern_space(batch_writer *w, muster_text name, bool *is_new)
-{
-    return intern_put(&w->spaces, 0, name, is_new);
-}
-
-uint32_t batch_intern_attribute(batch_writer *w, muster_text name,
-                                bool *is_new)
-{
-    return intern_put(&w->attributes, 0, name, is_new);
-}
-
-uint32_t batch_intern_term(batch_writer *w, uint32_t attribute,
-                           muster_text value, bool *is_new)
-{
-    ASSERT(attribute < w->attributes.count);
-    return intern_put(&w->terms, attribute, value, is_new);
-}
-
 uint32_t batch_provider(batch_writer *w, muster_text name)
 {
     bool is_new;
-    return batch_intern_provider(w, name, &is_new);
+    return intern_put(&w->providers, 0, name, &is_new);
 }
 
 uint32_t batch_space(batch_writer *w, muster_text name)
 {
     bool is_new;
-    return batch_intern_space(w, name, &is_new);
+    return intern_put(&w->spaces, 0, name, &is_new);
 }
 
 uint32_t batch_attribute(batch_writer *w, muster_text name)
 {
     bool is_new;
-    return batch_intern_attribute(w, name, &is_new);
+    return intern_put(&w->attributes, 0, name, &is_new);
 }
 
 uint32_t batch_term(batch_writer *w, uint32_t attribute, muster_text value)
 {
     bool is_new;
-    return batch_intern_term(w, attribute, value, &is_new);
-}
-
-muster_text batch_attribute_name(const batch_writer *w, uint32_t attribute)
-{
     ASSERT(attribute < w->attributes.count);
-    return intern_text(&w->attributes, attribute);
-}
-
-uint32_t batch_space_count(const batch_writer *w)
-{
-    return w->spaces.count;
-}
-
-uint32_t batch_attribute_count(const batch_writer *w)
-{
-    return w->attributes.count;
-}
-
-uint32_t batch_record_count(const batch_writer *w)
-{
-    return w->record_count;
+    return intern_put(&w->terms, attribute, value, &is_new);
 }
 
 void batch_record_begin(batch_writer *w)
@@ -218,29 +149,19 @@ void batch_record_begin(batch_writer *w)
 }
 
 /* An id that the record already has is not said twice. */
-void batch_record_id(batch_writer *w, uint32_t space,
-                     const muster_pseudonym *p)
+void batch_record_id(batch_writer *w, uint32_t space, const muster_pseudonym *p)
 {
     ASSERT(w->building && space < w->spaces.count);
     ASSERT(space < BATCH_SPACES_MAX);
-    uint8_t id[ID_BYTES];
+    uint8_t id[BATCH_ID_BYTES];
     id[0] = (uint8_t)space;
     memcpy(id + 1, p->bytes, sizeof p->bytes);
     for (uint32_t i = 0; i < w->id_count; i++)
-        if (memcmp(w->ids + i * ID_BYTES, id, ID_BYTES) == 0)
+        if (memcmp(w->ids + i * BATCH_ID_BYTES, id, BATCH_ID_BYTES) == 0)
             return;
     ASSERT(w->id_count < MUSTER_RECORD_IDS_MAX);
-    memcpy(w->ids + w->id_count * ID_BYTES, id, ID_BYTES);
+    memcpy(w->ids + w->id_count * BATCH_ID_BYTES, id, BATCH_ID_BYTES);
     w->id_count++;
-}
-
-fact *batch_record_slot(batch_writer *w)
-{
-    ASSERT(w->building && w->fact_count < MUSTER_RECORD_FACTS_MAX);
-    if (w->fact_count == w->fact_capacity)
-        mem_grow(&w->facts, &w->fact_capacity, (size_t)w->fact_count + 1,
-                 sizeof *w->facts);
-    return &w->facts[w->fact_count++];
 }
 
 void batch_record_fact(batch_writer *w, const fact *f)
@@ -270,8 +191,7 @@ static uint8_t *put_number(uint8_t *to, const fact *f)
     const bool whole = f->number % MUSTER_NUMBER_SCALE == 0;
     *to++ = (uint8_t)(FACT_NUMBER | (whole ? FACT_WHOLE : 0));
     to = put_varint(to, f->attribute);
-    return put_zigzag(to, whole ? f->number / MUSTER_NUMBER_SCALE
-                                : f->number);
+    return put_zigzag(to, whole ? f->number / MUSTER_NUMBER_SCALE : f->number);
 }
 
 static uint8_t *put_event(uint8_t *to, const fact *f, muster_time record_ts)
@@ -320,9 +240,8 @@ static uint8_t *put_fact(const batch_writer *w, uint8_t *to, const fact *f,
     return put_varint(to, f->attribute);
 }
 
-static uint8_t *put_head(const batch_writer *w, uint8_t *to,
-                         uint32_t provider, muster_time ts,
-                         uint32_t ttl_hours)
+static uint8_t *put_head(const batch_writer *w, uint8_t *to, uint32_t provider,
+                         muster_time ts, uint32_t ttl_hours)
 {
     const bool fits = w->id_count <= HEAD_IDS_MASK;
     uint32_t bits = fits ? w->id_count : 0;
@@ -351,7 +270,7 @@ void batch_record_end(batch_writer *w, uint32_t provider, muster_time ts,
         w->base_time = ts;
         w->last_ts = ts;
     }
-    const size_t id_bytes = (size_t)w->id_count * ID_BYTES;
+    const size_t id_bytes = (size_t)w->id_count * BATCH_ID_BYTES;
     uint8_t *const start =
         buffer_reserve(&w->body, HEAD_BYTES_MAX + id_bytes +
                                      (size_t)w->fact_count * FACT_BYTES_MAX);
@@ -525,7 +444,7 @@ static bool get_counts(batch_reader *r)
     r->space_count = get_count(r, 2);
     r->attribute_count = get_count(r, 2);
     r->term_count = get_count(r, 3);
-    r->record_count = get_count(r, 2 + ID_BYTES);
+    r->record_count = get_count(r, 2 + BATCH_ID_BYTES);
     r->base_time = get_zigzag(&r->in);
     r->record_ts = r->base_time;
     r->records_left = r->record_count;
@@ -536,12 +455,12 @@ static bool get_tables(batch_reader *r)
 {
     if (!get_counts(r))
         return false;
-    const size_t names = (size_t)r->provider_count + r->space_count +
-                         r->attribute_count;
-    muster_text *texts = arena_alloc(
-        &r->memory, (names + r->term_count + 1) * sizeof *texts);
-    uint32_t *attributes = arena_alloc(
-        &r->memory, ((size_t)r->term_count + 1) * sizeof *attributes);
+    const size_t names =
+        (size_t)r->provider_count + r->space_count + r->attribute_count;
+    muster_text *texts =
+        arena_alloc(&r->memory, (names + r->term_count + 1) * sizeof *texts);
+    uint32_t *attributes = arena_alloc(&r->memory, ((size_t)r->term_count + 1) *
+                                                       sizeof *attributes);
     muster_text *spaces = texts + r->provider_count;
     muster_text *terms = texts + names;
     r->providers = texts;
@@ -599,11 +518,11 @@ static inline muster_time get_time(batch_reader *r, muster_time from)
 
 static bool get_ids(batch_reader *r, fact_record *out)
 {
-    out->ids = reader_bytes(&r->in, (size_t)out->id_count * ID_BYTES);
+    out->ids = reader_bytes(&r->in, (size_t)out->id_count * BATCH_ID_BYTES);
     if (out->ids == NULL)
         return spoil(r);
     for (uint32_t i = 0; i < out->id_count; i++)
-        if (out->ids[(size_t)i * ID_BYTES] >= r->space_count)
+        if (out->ids[(size_t)i * BATCH_ID_BYTES] >= r->space_count)
             return spoil(r);
     return true;
 }

@@ -13,23 +13,44 @@
 #define INGEST_BATCH_H
 
 #include "ingest/ingest.h"
+#include "ingest/intern.h"
 
 /* Spaces are numbered by one byte; the last number is left unused. */
 #define BATCH_SPACES_MAX 255u
+/* An id in a record: number of its space, pseudonym. */
+#define BATCH_ID_BYTES 17u
 
-uint32_t batch_intern_provider(batch_writer *w, muster_text name,
-                               bool *is_new);
-uint32_t batch_intern_space(batch_writer *w, muster_text name, bool *is_new);
-uint32_t batch_intern_attribute(batch_writer *w, muster_text name,
-                                bool *is_new);
-uint32_t batch_intern_term(batch_writer *w, uint32_t attribute,
-                           muster_text value, bool *is_new);
-/* A fact of the current record to be filled in place, every member. */
-fact *batch_record_slot(batch_writer *w);
-/* Borrowed until the next new attribute. */
-muster_text batch_attribute_name(const batch_writer *w, uint32_t attribute);
-uint32_t batch_space_count(const batch_writer *w);
-uint32_t batch_attribute_count(const batch_writer *w);
-uint32_t batch_record_count(const batch_writer *w);
+struct batch_writer {
+    intern_table providers;
+    intern_table spaces;
+    intern_table attributes;
+    intern_table terms;
+    buffer body; /* encoded records */
+    uint32_t record_count;
+    muster_time base_time;
+    muster_time last_ts;
+    /* The record that is being built. */
+    bool building;
+    uint32_t provider_mark; /* counts of texts before it */
+    uint32_t space_mark;
+    uint32_t attribute_mark;
+    uint32_t term_mark;
+    uint32_t id_count;
+    uint32_t fact_count;
+    uint8_t ids[MUSTER_RECORD_IDS_MAX * BATCH_ID_BYTES];
+    fact *facts;
+    size_t fact_capacity;
+};
+
+/* A fact of the current record to be filled in place, every member; there
+ * are fewer than MUSTER_RECORD_FACTS_MAX yet. */
+static inline fact *batch_record_slot(batch_writer *w)
+{
+    ASSERT(w->building && w->fact_count < MUSTER_RECORD_FACTS_MAX);
+    if (w->fact_count == w->fact_capacity)
+        mem_grow(&w->facts, &w->fact_capacity, (size_t)w->fact_count + 1,
+                 sizeof *w->facts);
+    return &w->facts[w->fact_count++];
+}
 
 #endif

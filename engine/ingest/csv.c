@@ -54,7 +54,10 @@ static const struct {
     column_kind kind;
     bool named;
 } paths[] = {
-#define PATH(text, kind, named) {{text, sizeof(text) - 1}, kind, named}
+#define PATH(text, kind, named)                                                \
+    {                                                                          \
+        {text, sizeof(text) - 1}, kind, named                                  \
+    }
     PATH("ids.", COLUMN_IDS, true),
     PATH("ts", COLUMN_TS, false),
     PATH("provider", COLUMN_PROVIDER, false),
@@ -173,17 +176,28 @@ static size_t find_row_end(char separator, const char *p, size_t end,
 }
 
 typedef struct row_span {
-    size_t len;  /* without the line end */
-    size_t next; /* where the next row starts */
+    size_t len;     /* without the line end */
+    size_t next;    /* where the next row starts */
+    uint64_t lines; /* line ends up to there */
+    bool quotes;    /* there are some */
     bool broken;
 } row_span;
 
-static row_span span_to(const char *newline, muster_text text, bool broken)
+static uint64_t count_lines(muster_text text)
 {
-    row_span s = {text.len, text.len, broken};
+    uint64_t lines = 0;
+    for (size_t i = 0; i < text.len; i++)
+        lines += text.ptr[i] == '\n';
+    return lines;
+}
+
+static row_span span_to(const char *newline, muster_text text)
+{
+    row_span s = {.len = text.len, .next = text.len};
     if (newline != NULL) {
         s.len = (size_t)(newline - text.ptr);
         s.next = s.len + 1;
+        s.lines = 1;
     }
     return s;
 }
@@ -197,21 +211,22 @@ static bool find_row(char separator, muster_text text, bool final,
     const size_t line = newline ? (size_t)(newline - text.ptr) : text.len;
     if (newline == NULL && !final)
         return false;
-    if (memchr(text.ptr, '"', line) == NULL) {
-        *out = span_to(newline, text, false);
+    *out = span_to(newline, text);
+    if (memchr(text.ptr, '"', line) == NULL)
         return true;
-    }
     const size_t end = text.len < RECORD_SPAN ? text.len : RECORD_SPAN;
     bool open = false;
     const size_t at = find_row_end(separator, text.ptr, end, &open);
-    if (at < end)
-        *out = span_to(text.ptr + at, text, false);
-    else if (end < RECORD_SPAN && !final)
+    if (at == end && end < RECORD_SPAN && !final)
         return false;
+    if (at < end)
+        *out = span_to(text.ptr + at, text);
     else if (end < RECORD_SPAN && !open)
-        *out = span_to(NULL, text, false);
+        *out = span_to(NULL, text);
     else
-        *out = span_to(newline, text, true);
+        out->broken = true;
+    out->quotes = true;
+    out->lines = count_lines(text_make(text.ptr, out->next));
     return true;
 }
 
@@ -222,16 +237,16 @@ size_t csv_cut(const csv_header *h, muster_text text)
     while (at < text.len) {
         const char *from = text.ptr + at;
         const char *quote = memchr(from, '"', text.len - at);
-        const size_t plain = quote != NULL ? (size_t)(quote - from)
-                                           : text.len - at;
+        const size_t plain =
+            quote != NULL ? (size_t)(quote - from) : text.len - at;
         const char *newline = memrchr(from, '\n', plain);
         if (newline != NULL)
             at = (size_t)(newline - text.ptr) + 1;
         if (quote == NULL)
             return at;
         row_span row;
-        if (!find_row(separator, text_make(text.ptr + at, text.len - at),
-                      false, &row))
+        if (!find_row(separator, text_make(text.ptr + at, text.len - at), false,
+                      &row))
             return at;
         at += row.next;
     }
@@ -279,19 +294,24 @@ static size_t read_plain(char separator, muster_text row, size_t at,
     return at > 0 ? at : SIZE_MAX; /* an empty cell at the row's start */
 }
 
-/* Splits the row into cells; false when its quotes are wrong. */
-static bool split_row(csv_row *r, char separator, muster_text row)
+static inline muster_text *add_cell(csv_row *r)
+{
+    if (r->cell_count == r->cell_capacity)
+        mem_grow(&r->cells, &r->cell_capacity, r->cell_count + 1,
+                 sizeof *r->cells);
+    return &r->cells[r->cell_count++];
+}
+
+/* Splits a row that has quotes; false when they are wrong. */
+static bool split_quoted(csv_row *r, char separator, muster_text row)
 {
     size_t at = 0;
     bool more = true;
-    r->cell_count = 0;
     buffer_clear(&r->unquoted);
     /* Cells point into it, so it must not move. */
     buffer_reserve(&r->unquoted, row.len);
     while (more) {
-        mem_grow(&r->cells, &r->cell_capacity, r->cell_count + 1,
-                 sizeof *r->cells);
-        muster_text *cell = &r->cells[r->cell_count++];
+        muster_text *cell = add_cell(r);
         const size_t behind = at < row.len && row.ptr[at] == '"'
                                   ? read_quoted(r, separator, row, at, cell)
                                   : read_plain(separator, row, at, cell);
@@ -301,6 +321,23 @@ static bool split_row(csv_row *r, char separator, muster_text row)
         more = at < row.len;
         at++;
     }
+    return true;
+}
+
+/* Splits the row into cells; false when its quotes are wrong. */
+static bool split_row(csv_row *r, char separator, muster_text row, bool quotes)
+{
+    size_t start = 0;
+    r->cell_count = 0;
+    if (quotes)
+        return split_quoted(r, separator, row);
+    for (size_t at = 0; at < row.len; at++) {
+        if (row.ptr[at] == separator) {
+            *add_cell(r) = text_make(row.ptr + start, at - start);
+            start = at + 1;
+        }
+    }
+    *add_cell(r) = text_make(row.ptr + start, row.len - start);
     return true;
 }
 
@@ -352,9 +389,8 @@ static int refuse_column(size_t number, muster_text cell, const char *why,
                      "ids.cookie, ts, set.geo.country, add.interest, "
                      "event.page.view; other shapes take a mapping "
                      "(--map FILE)",
-                     number + 1, shown ? " (" : "",
-                     shown ? (int)cell.len : 0, cell.ptr, shown ? ")" : "",
-                     why);
+                     number + 1, shown ? " (" : "", shown ? (int)cell.len : 0,
+                     cell.ptr, shown ? ")" : "", why);
 }
 
 static bool name_is_fine(column_kind kind, muster_text name)
@@ -418,14 +454,6 @@ static int add_columns(csv_header *h, const csv_row *row, muster_error *err)
     return 0;
 }
 
-static uint64_t count_lines(muster_text text)
-{
-    uint64_t lines = 0;
-    for (size_t i = 0; i < text.len; i++)
-        lines += text.ptr[i] == '\n';
-    return lines;
-}
-
 static muster_text without_return(muster_text row)
 {
     if (row.len > 0 && row.ptr[row.len - 1] == '\r')
@@ -441,12 +469,12 @@ int csv_header_new(csv_header **out, muster_text text, size_t *used,
     row_init(&row);
     csv_header *h = mem_zalloc(sizeof *h);
     int rc = 0;
-    ASSERT(find_row('\0', text, true, &span));
-    const muster_text header =
-        without_return(text_make(text.ptr, span.len));
+    const bool found = find_row('\0', text, true, &span);
+    ASSERT(found);
+    const muster_text header = without_return(text_make(text.ptr, span.len));
     h->separator = separator_of(header);
     if (span.broken || span.len > MUSTER_RECORD_BYTES_MAX ||
-        !split_row(&row, h->separator, header) ||
+        !split_row(&row, h->separator, header, span.quotes) ||
         row.cell_count > COLUMNS_MAX)
         rc = error_set(err, MUSTER_EPARSE, "bad_header",
                        "the header row is malformed or too long; other "
@@ -459,7 +487,7 @@ int csv_header_new(csv_header **out, muster_text text, size_t *used,
         return rc;
     }
     *used = span.next;
-    *lines = count_lines(text_make(text.ptr, span.next));
+    *lines = span.lines;
     *out = h;
     return 0;
 }
@@ -616,7 +644,7 @@ static void read_cells(record_front *f, const csv_header *h, const csv_row *r,
 }
 
 static void read_row(csv_parser *p, record_front *f, const csv_header *h,
-                     muster_text row, bool broken, record_place place)
+                     muster_text row, const row_span *span, record_place place)
 {
     if (row.len > MUSTER_RECORD_BYTES_MAX) {
         record_refuse_at(f, place, INGEST_TOO_LONG,
@@ -624,11 +652,12 @@ static void read_row(csv_parser *p, record_front *f, const csv_header *h,
                          MUSTER_RECORD_BYTES_MAX);
         return;
     }
-    if (broken || !split_row(&p->row, h->separator, row)) {
+    if (span->broken || !split_row(&p->row, h->separator, row, span->quotes)) {
         record_refuse_at(f, place, INGEST_BAD_CSV,
-                         broken ? "a quote is opened and not closed"
-                                : "a quote stands inside a cell that is not "
-                                  "quoted, or text behind the closing quote");
+                         span->broken
+                             ? "a quote is opened and not closed"
+                             : "a quote stands inside a cell that is not "
+                               "quoted, or text behind the closing quote");
         return;
     }
     if (p->row.cell_count != h->column_count) {
@@ -648,13 +677,13 @@ void csv_read(csv_parser *p, record_front *f, const chunk *c,
             text_make(c->data + cursor->at, c->len - cursor->at);
         const record_place place = {cursor->line + 1, c->offset + cursor->at};
         row_span span;
-        ASSERT(find_row(c->header->separator, left, true, &span));
+        const bool found = find_row(c->header->separator, left, true, &span);
+        ASSERT(found && span.next > 0);
         cursor->at += span.next;
-        cursor->line += count_lines(text_make(left.ptr, span.next));
+        cursor->line += span.lines;
         cursor->line += left.ptr[span.next - 1] != '\n';
-        const muster_text row =
-            without_return(text_make(left.ptr, span.len));
+        const muster_text row = without_return(text_make(left.ptr, span.len));
         if (row.len > 0)
-            read_row(p, f, c->header, row, span.broken, place);
+            read_row(p, f, c->header, row, &span, place);
     }
 }

@@ -158,8 +158,7 @@ static int skip_held(cutter *c, bool *ended, muster_error *err)
     const msgpack_state state = msgpack_skip_on(&c->skip, held(c), &used);
     drop_front(c, used);
     *ended = state == MSGPACK_DONE;
-    return state == MSGPACK_BAD ? msgpack_refuse(c->current->offset, err)
-                                : 0;
+    return state == MSGPACK_BAD ? msgpack_refuse(c->current->offset, err) : 0;
 }
 
 /* ---- the start ---- */

@@ -103,8 +103,7 @@ typedef enum msgpack_state {
     MSGPACK_BAD   /* no msgpack at *used */
 } msgpack_state;
 void msgpack_skip_begin(msgpack_skip *s);
-msgpack_state msgpack_skip_on(msgpack_skip *s, muster_text bytes,
-                              size_t *used);
+msgpack_state msgpack_skip_on(msgpack_skip *s, muster_text bytes, size_t *used);
 bool msgpack_is_map(char first);
 /* Bytes up to the last whole map in c, whose ends are noted in c; *bad when
  * behind it no map starts or one is damaged. */

@@ -3,19 +3,25 @@
  * no state: what it emits are encoded batches that the wiring logs and
  * applies.
  *
- *   batch.c     the encoded form of facts: writer and reader
- *   record.c    the shared front of all formats: one record's checks
- *   ndjson.c    one JSON object a line
- *   csv.c       RFC 4180 with a header of paths
- *   msgpack.c   a stream of maps
- *   input.c     plain, gzip, zstd; cutting into chunks at record ends
- *   pipeline.c  chunks to parser threads and back in input order
- *   receipt.c   counters, reasons, first errors; JSON form
+ *   batch.c        the encoded form of facts: writer and reader
+ *   intern.c       texts to numbers within one batch
+ *   record.c       the shared front of all formats: one record's checks
+ *   record_tree.c  a record that comes as nested maps
+ *   ndjson.c       one JSON object a line
+ *   csv.c          RFC 4180 with a header of paths
+ *   msgpack.c      a stream of maps
+ *   input.c        plain, gzip, zstd
+ *   cut.c          input to chunks at record ends; which format it is
+ *   parser.c       a chunk of any format to batches
+ *   pipeline.c     chunks to parser threads and back in input order
+ *   receipt.c      counters, reasons, first errors; JSON form
  *
  * Pure and parallel: a parser sees one chunk and options, never the catalog.
  * The names and values it meets are numbered per batch; only applying gives
  * them their lasting numbers. So kinds are judged when applied: a record that
  * does not fit the catalog is refused there, with the same codes and place.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef INGEST_INGEST_H
 #define INGEST_INGEST_H
@@ -127,7 +133,8 @@ typedef struct ingest_reject {
     char message[200];
 } ingest_reject;
 
-/* What one chunk became. bytes = the encoded batch (byte table in batch.c):
+/* What one chunk became (or a part of it, when it has thousands of rejects
+ * or hundreds of id spaces). bytes = the encoded batch (byte table in batch.c):
  * pseudonyms, texts and facts, nothing that identifies. */
 typedef struct fact_batch {
     buffer bytes;          /* fact_batch_open reads it */
@@ -136,9 +143,12 @@ typedef struct fact_batch {
     ingest_reject *rejects; /* in input order; see `before` */
     uint32_t *reject_before; /* reject i stands before record number [i] */
     size_t reject_count;
-    uint64_t input_end;    /* offset behind the chunk in the input */
-    uint64_t input_bytes;  /* length of the chunk */
-    int fatal;             /* 0, or a code: the input cannot go on */
+    uint64_t input_end;    /* offset behind it in the input; the next batch
+                              starts there */
+    uint64_t input_bytes;  /* of the input that it covers */
+    int fatal;             /* 0, or a code: the input cannot go on. What was
+                              whole before is in the batch; the pipeline
+                              stops by itself behind the sink. */
     muster_error error;    /* when fatal */
 } fact_batch;
 void fact_batch_free(fact_batch *b);
@@ -220,8 +230,11 @@ typedef int (*ingest_sink)(void *payload, fact_batch *take_batch,
  * seen by their magic, concatenated members and frames are read), finish
  * flushes. Memory is bounded: push blocks while parsers are behind.
  * Errors of push and finish: MUSTER_EPARSE ("bad_gzip", "bad_zstd",
- * "truncated_gzip", "expansion", "bad_header", "truncated_msgpack"), or what
- * the sink returned. After an error only ingest_free is allowed. */
+ * "truncated_gzip", "truncated_zstd", "expansion", "unknown_format",
+ * "bad_header", "bad_msgpack", "truncated_msgpack"), or what the sink
+ * returned. Before an error of the input is returned, all records that were
+ * complete have been through the sink. After an error only ingest_free is
+ * allowed. options->key must outlive the pipeline. */
 typedef struct ingest ingest;
 int ingest_open(ingest **out, const ingest_options *options,
                 ingest_sink sink, void *payload, muster_error *err);
@@ -231,7 +244,9 @@ int ingest_finish(ingest *in, muster_error *err);
 void ingest_free(ingest *in); /* stops threads, drops what is in flight */
 
 /* Parses one whole chunk of complete records on the calling thread (tests,
- * bench, fuzzing). For CSV the header must be its first line. */
+ * bench, fuzzing). For CSV the header must be its first line. Errors, with
+ * *out NULL: "unknown_format", "bad_header"; what is wrong with the records
+ * is in the batch, msgpack that breaks off as `fatal`. */
 int ingest_parse_chunk(const ingest_options *options, const char *bytes,
                        size_t len, fact_batch **out, muster_error *err);
 

@@ -110,7 +110,8 @@ static int added(input *in, size_t len, muster_error *err)
         in->bytes_out / MUSTER_EXPANSION_MAX > in->bytes_in)
         return error_set(err, MUSTER_EPARSE, "expansion",
                          "the compressed input grows more than %u times; it "
-                         "is not read further", MUSTER_EXPANSION_MAX);
+                         "is not read further",
+                         MUSTER_EXPANSION_MAX);
     return len > 0 ? cutter_added(in->cutter, len, err) : 0;
 }
 
@@ -257,10 +258,12 @@ int input_finish(input *in, muster_error *err)
     if (in->packing == PACKING_GZIP && !in->ended)
         return error_set(err, MUSTER_EPARSE, "truncated_gzip",
                          "the gzip stream breaks off after byte %llu of the "
-                         "file", (unsigned long long)in->bytes_in);
+                         "file",
+                         (unsigned long long)in->bytes_in);
     if (in->packing == PACKING_ZSTD && !in->ended)
         return error_set(err, MUSTER_EPARSE, "truncated_zstd",
                          "the zstd stream breaks off after byte %llu of the "
-                         "file", (unsigned long long)in->bytes_in);
+                         "file",
+                         (unsigned long long)in->bytes_in);
     return cutter_finish(in->cutter, err);
 }

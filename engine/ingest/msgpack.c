@@ -42,7 +42,8 @@ struct msgpack_parser {
 msgpack_parser *msgpack_parser_new(void)
 {
     msgpack_parser *p = mem_zalloc(sizeof *p);
-    ASSERT(msgpack_zone_init(&p->zone, ZONE_BYTES));
+    const bool made = msgpack_zone_init(&p->zone, ZONE_BYTES);
+    ASSERT(made);
     return p;
 }
 
@@ -58,7 +59,12 @@ void msgpack_parser_free(msgpack_parser *p)
 
 /* First bytes c0 to df: how many bytes of length follow, and what stands
  * behind them: raw bytes, values, or pairs of values. */
-typedef enum skip_unit { UNIT_RAW, UNIT_VALUES, UNIT_PAIRS, UNIT_BAD } skip_unit;
+typedef enum skip_unit {
+    UNIT_RAW,
+    UNIT_VALUES,
+    UNIT_PAIRS,
+    UNIT_BAD
+} skip_unit;
 typedef struct skip_row {
     uint8_t length_bytes;
     uint8_t unit;
@@ -100,8 +106,8 @@ static uint64_t big_endian(const uint8_t *bytes, size_t len)
 
 /* The head of a value that is none of the short ones: bytes behind it in
  * *at, new values in s. False when it is not whole or no msgpack (*bad). */
-static bool skip_long(msgpack_skip *s, const uint8_t *p, size_t len,
-                      size_t *at, bool *bad)
+static bool skip_long(msgpack_skip *s, const uint8_t *p, size_t len, size_t *at,
+                      bool *bad)
 {
     const skip_row *row = &skip_rows[p[*at] - 0xc0];
     *bad = row->unit == UNIT_BAD;
@@ -117,8 +123,7 @@ static bool skip_long(msgpack_skip *s, const uint8_t *p, size_t len,
     return !*bad;
 }
 
-msgpack_state msgpack_skip_on(msgpack_skip *s, muster_text bytes,
-                              size_t *used)
+msgpack_state msgpack_skip_on(msgpack_skip *s, muster_text bytes, size_t *used)
 {
     const uint8_t *p = (const uint8_t *)bytes.ptr;
     const size_t len = bytes.len;
@@ -178,8 +183,7 @@ size_t msgpack_cut(chunk *c, bool *bad)
         if (state != MSGPACK_DONE)
             break;
         cut += len;
-        mem_grow(&c->ends, &c->end_capacity, c->end_count + 1,
-                 sizeof *c->ends);
+        mem_grow(&c->ends, &c->end_capacity, c->end_count + 1, sizeof *c->ends);
         c->ends[c->end_count++] = cut;
     }
     *bad = state == MSGPACK_BAD;
@@ -200,7 +204,8 @@ int msgpack_refuse(uint64_t offset, muster_error *err)
 {
     return refuse_stream("bad_msgpack",
                          "the stream cannot be read on: no whole msgpack map "
-                         "starts", offset, err);
+                         "starts",
+                         offset, err);
 }
 
 int msgpack_truncated(uint64_t offset, muster_error *err)
@@ -221,8 +226,8 @@ static bool ext_seconds(const msgpack_object_ext *ext, int64_t *out)
     if (ext->size == 4)
         *out = (int64_t)big_endian(p, 4);
     else if (ext->size == 8)
-        *out = (int64_t)(big_endian(p, 8) &
-                         (((uint64_t)1 << SECONDS_BITS) - 1));
+        *out =
+            (int64_t)(big_endian(p, 8) & (((uint64_t)1 << SECONDS_BITS) - 1));
     else if (ext->size == 12)
         *out = (int64_t)big_endian(p + 4, 8);
     else
@@ -267,8 +272,7 @@ static tree_value value_msgpack(const tree_node *node)
         v.kind = TREE_NUMBER;
         break;
     case MSGPACK_OBJECT_BOOLEAN:
-        return (tree_value){.kind = TREE_BOOL,
-                            .as.integer = o->via.boolean};
+        return (tree_value){.kind = TREE_BOOL, .as.integer = o->via.boolean};
     case MSGPACK_OBJECT_ARRAY:
         v.kind = TREE_LIST;
         break;
@@ -340,8 +344,8 @@ static int scale_float(double v, bool single, int64_t *out)
     const double allowed = fmin(RELATIVE_ERROR * size, ABSOLUTE_ERROR);
     double found = nearest;
     if (!is_written_from(v, single, found) && fabs(x - nearest) > allowed)
-        found = is_written_from(v, single, nearest + 1) ? nearest + 1
-                                                        : nearest - 1;
+        found =
+            is_written_from(v, single, nearest + 1) ? nearest + 1 : nearest - 1;
     if (fabs(found) >= SCALED_LIMIT ||
         (!is_written_from(v, single, found) && fabs(x - found) > allowed))
         return MUSTER_ELIMIT;

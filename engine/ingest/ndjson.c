@@ -92,8 +92,7 @@ static void read_line(ndjson_parser *p, record_front *f, muster_text line,
                          MUSTER_RECORD_BYTES_MAX);
         return;
     }
-    const json_value *root =
-        json_pool_parse(p->pool, line.ptr, line.len, &err);
+    const json_value *root = json_pool_parse(p->pool, line.ptr, line.len, &err);
     if (root == NULL) {
         refuse_json(f, place, &err);
         return;

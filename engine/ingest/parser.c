@@ -40,17 +40,14 @@ void parser_free(parser *p)
 bool parser_is_full(const record_front *f)
 {
     return f->reject_count >= BATCH_REJECTS_MAX ||
-           batch_space_count(f->writer) >
-               BATCH_SPACES_MAX - MUSTER_RECORD_IDS_MAX;
+           f->writer->spaces.count > BATCH_SPACES_MAX - MUSTER_RECORD_IDS_MAX;
 }
 
-static void refuse_chunk(record_front *f, const chunk *c,
-                         chunk_cursor *cursor)
+static void refuse_chunk(record_front *f, const chunk *c, chunk_cursor *cursor)
 {
     const record_place place = {cursor->line + 1, c->offset};
     ASSERT(c->kind == CHUNK_TOO_LONG);
-    record_refuse_at(f, place, INGEST_TOO_LONG,
-                     "a record has at most %u bytes",
+    record_refuse_at(f, place, INGEST_TOO_LONG, "a record has at most %u bytes",
                      MUSTER_RECORD_BYTES_MAX);
     cursor->line++;
     cursor->at = c->len;

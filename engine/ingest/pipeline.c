@@ -424,8 +424,8 @@ void ingest_free(ingest *in)
 /* ---- one chunk on the calling thread ---- */
 
 /* The chunk over the caller's bytes, past a mark and a header. */
-static int view_chunk(const ingest_options *options, muster_text text,
-                      chunk *c, csv_header **header, muster_error *err)
+static int view_chunk(const ingest_options *options, muster_text text, chunk *c,
+                      csv_header **header, muster_error *err)
 {
     size_t used = 0;
     *c = (chunk){.format = options->format, .end = text.len};

@@ -12,8 +12,8 @@
 const char *ingest_reason_word(ingest_reason r)
 {
     switch (r) {
-#define REASON_WORD(symbol, word, text)                                       \
-    case INGEST_##symbol:                                                     \
+#define REASON_WORD(symbol, word, text)                                        \
+    case INGEST_##symbol:                                                      \
         return word;
         INGEST_REASON_LIST(REASON_WORD)
 #undef REASON_WORD
@@ -27,8 +27,8 @@ const char *ingest_reason_word(ingest_reason r)
 const char *ingest_reason_text(ingest_reason r)
 {
     switch (r) {
-#define REASON_TEXT(symbol, word, text)                                       \
-    case INGEST_##symbol:                                                     \
+#define REASON_TEXT(symbol, word, text)                                        \
+    case INGEST_##symbol:                                                      \
         return text;
         INGEST_REASON_LIST(REASON_TEXT)
 #undef REASON_TEXT
@@ -54,8 +54,7 @@ void receipt_release(ingest_receipt *r)
 
 void receipt_reject(ingest_receipt *r, const ingest_reject *reject)
 {
-    ASSERT(reject->reason > INGEST_OK &&
-           reject->reason < INGEST_REASON_COUNT);
+    ASSERT(reject->reason > INGEST_OK && reject->reason < INGEST_REASON_COUNT);
     r->records++;
     r->rejected++;
     r->reasons[reject->reason]++;
@@ -87,8 +86,7 @@ static void put_reasons(const ingest_receipt *r, json_writer *out)
     json_open_object(out);
     for (int i = INGEST_OK + 1; i < INGEST_REASON_COUNT; i++)
         if (r->reasons[i] > 0)
-            put_uint(out, ingest_reason_word((ingest_reason)i),
-                     r->reasons[i]);
+            put_uint(out, ingest_reason_word((ingest_reason)i), r->reasons[i]);
     json_close(out);
 }
 

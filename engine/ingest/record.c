@@ -28,7 +28,6 @@
 #include "ingest/record.h"
 
 #include <stdio.h>
-#include "ingest/intern.h"
 
 #define FUTURE_SECONDS 86400
 #define SPACE_DIGITS_MAX 12u
@@ -41,8 +40,8 @@ void record_front_init(record_front *f, const ingest_options *options)
     memset(f, 0, sizeof *f);
     f->options = options;
     f->writer = batch_writer_new();
-    f->default_provider = text_of(
-        options->provider != NULL ? options->provider : "default");
+    f->default_provider =
+        text_of(options->provider != NULL ? options->provider : "default");
     f->latest = options->now + FUTURE_SECONDS;
 }
 
@@ -60,7 +59,7 @@ fact_batch *record_front_finish(record_front *f)
 {
     fact_batch *b = mem_zalloc(sizeof *b);
     buffer_init(&b->bytes, BATCH_BYTES_MAX);
-    b->record_count = batch_record_count(f->writer);
+    b->record_count = f->writer->record_count;
     batch_writer_finish(f->writer, &b->bytes);
     b->places = f->places;
     b->rejects = f->rejects;
@@ -88,7 +87,6 @@ void record_begin(record_front *f, record_place place)
     batch_record_begin(f->writer);
     f->place = place;
     f->serial++;
-    f->fact_count = 0;
     f->id_count = 0;
     f->last_attribute = NO_ATTRIBUTE;
     f->ts = f->options->now;
@@ -100,9 +98,9 @@ void record_end(record_front *f)
 {
     bool ignored;
     if (!f->has_provider)
-        f->provider = batch_intern_provider(f->writer, f->default_provider,
-                                            &ignored);
-    const size_t count = batch_record_count(f->writer);
+        f->provider =
+            intern_put(&f->writer->providers, 0, f->default_provider, &ignored);
+    const size_t count = f->writer->record_count;
     batch_record_end(f->writer, f->provider, f->ts, f->ttl_hours);
     mem_grow(&f->places, &f->place_capacity, count + 1, sizeof *f->places);
     f->places[count] = f->place;
@@ -165,7 +163,7 @@ static ingest_reject *add_reject(record_front *f, record_place place,
              sizeof *f->rejects);
     mem_grow(&f->reject_before, &f->before_capacity, f->reject_count + 1,
              sizeof *f->reject_before);
-    f->reject_before[f->reject_count] = batch_record_count(f->writer);
+    f->reject_before[f->reject_count] = f->writer->record_count;
     ingest_reject *r = &f->rejects[f->reject_count++];
     memset(r, 0, sizeof *r);
     r->place = place;
@@ -186,8 +184,8 @@ bool record_refuse(record_front *f, ingest_reason reason,
     return false;
 }
 
-void record_refuse_at(record_front *f, record_place place,
-                      ingest_reason reason, const char *format, ...)
+void record_refuse_at(record_front *f, record_place place, ingest_reason reason,
+                      const char *format, ...)
 {
     ingest_reject *r = add_reject(f, place, reason);
     va_list args;
@@ -202,7 +200,7 @@ bool record_space(record_front *f, const record_where *where, uint32_t *out)
 {
     bool is_new = false;
     if (where->name->len <= MUSTER_NAME_BYTES_MAX)
-        *out = batch_intern_space(f->writer, *where->name, &is_new);
+        *out = intern_put(&f->writer->spaces, 0, *where->name, &is_new);
     if (where->name->len > MUSTER_NAME_BYTES_MAX ||
         (is_new && !record_shows(*where->name)))
         return record_refuse(f, INGEST_BAD_NAME, where,
@@ -211,7 +209,8 @@ bool record_space(record_front *f, const record_where *where, uint32_t *out)
     if (*out >= BATCH_SPACES_MAX)
         return record_refuse(f, INGEST_UNKNOWN_SPACE, where,
                              "more than %u id spaces within one part of the "
-                             "input", BATCH_SPACES_MAX);
+                             "input",
+                             BATCH_SPACES_MAX);
     return true;
 }
 
@@ -278,7 +277,7 @@ bool record_provider(record_front *f, muster_text name)
 {
     bool is_new = false;
     if (name.len <= MUSTER_NAME_BYTES_MAX)
-        f->provider = batch_intern_provider(f->writer, name, &is_new);
+        f->provider = intern_put(&f->writer->providers, 0, name, &is_new);
     if (name.len > MUSTER_NAME_BYTES_MAX ||
         (is_new && !catalog_is_provider_name(name)))
         return record_refuse(f, INGEST_BAD_NAME, &RECORD_AT("provider"),
@@ -304,8 +303,7 @@ static void add_memos(record_front *f, uint32_t attribute)
     mem_grow(&f->memos, &f->memo_capacity, (size_t)attribute + 1,
              sizeof *f->memos);
     while (f->memo_count <= attribute)
-        f->memos[f->memo_count++] =
-            (record_attribute_memo){{0}, NO_ATTRIBUTE};
+        f->memos[f->memo_count++] = (record_attribute_memo){{0}, NO_ATTRIBUTE};
 }
 
 static inline record_attribute_memo *memo_of(record_front *f,
@@ -322,8 +320,8 @@ static bool find_follower(record_front *f, muster_text name, uint32_t *out)
     if (f->last_attribute == NO_ATTRIBUTE)
         return false;
     const uint32_t next = memo_of(f, f->last_attribute)->next;
-    if (next >= batch_attribute_count(f->writer) ||
-        !intern_same(batch_attribute_name(f->writer, next), name))
+    if (next >= f->writer->attributes.count ||
+        !intern_same(intern_text(&f->writer->attributes, next), name))
         return false;
     *out = next;
     return true;
@@ -335,7 +333,7 @@ bool record_attribute(record_front *f, muster_text name,
     if (!find_follower(f, name, out)) {
         bool is_new = false;
         if (name.len <= MUSTER_NAME_BYTES_MAX)
-            *out = batch_intern_attribute(f->writer, name, &is_new);
+            *out = intern_put(&f->writer->attributes, 0, name, &is_new);
         if (name.len > MUSTER_NAME_BYTES_MAX ||
             (is_new && !catalog_is_attribute_name(name)))
             return record_refuse(f, INGEST_BAD_NAME, where,
@@ -393,26 +391,37 @@ static bool check_value(record_front *f, muster_text value,
     return true;
 }
 
-bool record_term(record_front *f, uint32_t attribute, muster_text value,
-                 const record_where *where, uint32_t *out)
+static inline bool put_term(record_front *f, uint32_t attribute,
+                            muster_text value, const record_where *where,
+                            uint32_t *out)
 {
     if (value.len == 0 || value.len > MUSTER_VALUE_BYTES_MAX)
         return record_refuse(f, INGEST_BAD_VALUE, where,
                              "a value has 1 to %u bytes",
                              MUSTER_VALUE_BYTES_MAX);
     bool is_new = false;
-    *out = batch_intern_term(f->writer, attribute, value, &is_new);
+    *out = intern_put(&f->writer->terms, attribute, value, &is_new);
     return !is_new || check_value(f, value, where);
 }
 
-bool record_put(record_front *f, fact_op op, uint32_t attribute,
-                uint32_t term, fact **out)
+bool record_term(record_front *f, uint32_t attribute, muster_text value,
+                 const record_where *where, uint32_t *out)
 {
-    if (f->fact_count == MUSTER_RECORD_FACTS_MAX)
-        return record_refuse(f, INGEST_TOO_MANY, &RECORD_WHOLE,
-                             "a record has at most %u facts",
-                             MUSTER_RECORD_FACTS_MAX);
-    f->fact_count++;
+    return put_term(f, attribute, value, where, out);
+}
+
+static bool refuse_facts(record_front *f)
+{
+    return record_refuse(f, INGEST_TOO_MANY, &RECORD_WHOLE,
+                         "a record has at most %u facts",
+                         MUSTER_RECORD_FACTS_MAX);
+}
+
+bool record_put(record_front *f, fact_op op, uint32_t attribute, uint32_t term,
+                fact **out)
+{
+    if (f->writer->fact_count == MUSTER_RECORD_FACTS_MAX)
+        return refuse_facts(f);
     *out = batch_record_slot(f->writer);
     **out = (fact){.op = op, .attribute = attribute, .term = term};
     return true;
@@ -423,7 +432,7 @@ bool record_put_term(record_front *f, fact_op op, uint32_t attribute,
 {
     uint32_t term = 0;
     fact *ignored = NULL;
-    return record_term(f, attribute, value, where, &term) &&
+    return put_term(f, attribute, value, where, &term) &&
            record_put(f, op, attribute, term, &ignored);
 }
 

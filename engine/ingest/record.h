@@ -46,8 +46,7 @@ typedef struct record_front {
     muster_time latest; /* later times are refused */
     /* The current record. */
     record_place place;
-    uint32_t serial; /* from 1 in each batch */
-    uint32_t fact_count;
+    uint32_t serial;   /* from 1 in each batch */
     uint32_t id_count; /* as given, with repetitions */
     uint32_t last_attribute;
     muster_time ts;
@@ -85,12 +84,11 @@ bool record_refuse(record_front *f, ingest_reason reason,
                    const record_where *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Refuses a record that was never begun. */
-void record_refuse_at(record_front *f, record_place place,
-                      ingest_reason reason, const char *format, ...)
+void record_refuse_at(record_front *f, record_place place, ingest_reason reason,
+                      const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-bool record_space(record_front *f, const record_where *where,
-                  uint32_t *out);
+bool record_space(record_front *f, const record_where *where, uint32_t *out);
 /* where->name is the space. */
 bool record_id(record_front *f, uint32_t space, muster_text id,
                const record_where *where);
@@ -110,8 +108,8 @@ bool record_attribute_once(record_front *f, record_section section,
 bool record_term(record_front *f, uint32_t attribute, muster_text value,
                  const record_where *where, uint32_t *out);
 /* A fact to be filled: op, attribute and term as given, the rest zero. */
-bool record_put(record_front *f, fact_op op, uint32_t attribute,
-                uint32_t term, fact **out);
+bool record_put(record_front *f, fact_op op, uint32_t attribute, uint32_t term,
+                fact **out);
 /* An op of one value: remove, set, text, add. */
 bool record_put_term(record_front *f, fact_op op, uint32_t attribute,
                      muster_text value, const record_where *where);

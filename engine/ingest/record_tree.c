@@ -25,15 +25,24 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "ingest/intern.h"
 #include "ingest/record.h"
 
 #include <stdlib.h>
 
 /* X(word): the members of a record, the frequent ones first. */
-#define MEMBER_LIST(X)                                                        \
-    X(ids) X(events) X(ts) X(provider) X(set) X(add) X(ttl)                   \
-    X(remove) X(clear) X(ip) X(ua) X(consent)
+#define MEMBER_LIST(X)                                                         \
+    X(ids)                                                                     \
+    X(events)                                                                  \
+    X(ts)                                                                      \
+    X(provider)                                                                \
+    X(set)                                                                     \
+    X(add)                                                                     \
+    X(ttl)                                                                     \
+    X(remove)                                                                  \
+    X(clear)                                                                   \
+    X(ip)                                                                      \
+    X(ua)                                                                      \
+    X(consent)
 
 typedef enum member {
 #define MEMBER_ENUM(word) MEMBER_##word,
@@ -43,7 +52,12 @@ typedef enum member {
 } member;
 
 /* X(word): the members of an event. */
-#define EVENT_MEMBER_LIST(X) X(name) X(value) X(count) X(amount) X(ts)
+#define EVENT_MEMBER_LIST(X)                                                   \
+    X(name)                                                                    \
+    X(value)                                                                   \
+    X(count)                                                                   \
+    X(amount)                                                                  \
+    X(ts)
 
 typedef enum event_member {
 #define EVENT_MEMBER_ENUM(word) EVENT_##word,
@@ -85,23 +99,51 @@ static bool refuse_type(record_front *f, const record_where *where,
                         const char *wanted, tree_kind got)
 {
     return record_refuse(f, INGEST_WRONG_TYPE, where,
-                         "%s is expected here, not %s", wanted,
-                         kind_name(got));
+                         "%s is expected here, not %s", wanted, kind_name(got));
 }
 
-/* Number of the known name that `key` is, `count` when it is none. */
-static size_t find_name(const muster_text *names, size_t count,
-                        muster_text key)
+/* Known names have up to 8 bytes: they are compared as words. */
+#define IF_NAME(word, number)                                                  \
+    if (bytes == intern_word(word, sizeof(word) - 1) &&                        \
+        key.len == sizeof(word) - 1)                                           \
+        return number;
+
+/* Number of the member that `key` is, MEMBER_COUNT when it is none. */
+static inline size_t find_member(muster_text key)
 {
-    for (size_t i = 0; i < count; i++)
-        if (intern_same(names[i], key))
-            return i;
-    return count;
+    if (key.len > 8)
+        return MEMBER_COUNT;
+    const uint64_t bytes = intern_word(key.ptr, key.len);
+#define IF_MEMBER(word) IF_NAME(#word, MEMBER_##word)
+    MEMBER_LIST(IF_MEMBER)
+#undef IF_MEMBER
+    return MEMBER_COUNT;
 }
+
+static inline size_t find_event_member(muster_text key)
+{
+    if (key.len > 8)
+        return EVENT_MEMBER_COUNT;
+    const uint64_t bytes = intern_word(key.ptr, key.len);
+#define IF_MEMBER(word) IF_NAME(#word, EVENT_##word)
+    EVENT_MEMBER_LIST(IF_MEMBER)
+#undef IF_MEMBER
+    return EVENT_MEMBER_COUNT;
+}
+
+/* The names of one map and how to find one. */
+typedef struct name_list {
+    const muster_text *names;
+    size_t count;
+    size_t (*find)(muster_text key);
+} name_list;
+
+static const name_list member_list = {member_names, MEMBER_COUNT, find_member};
+static const name_list event_list = {event_names, EVENT_MEMBER_COUNT,
+                                     find_event_member};
 
 /* A TREE_INT or TREE_NUMBER x 10^4: 0 or a code. */
-static int scaled_of(const tree_source *source, tree_value v,
-                     int64_t *out)
+static int scaled_of(const tree_source *source, tree_value v, int64_t *out)
 {
     if (v.kind == TREE_NUMBER)
         return source->scaled(v.as.node, out);
@@ -114,15 +156,14 @@ static int scaled_of(const tree_source *source, tree_value v,
 
 /* The unknown key is shown when it looks like a name. */
 static bool refuse_unknown(record_front *f, record_where where,
-                           const muster_text *names, size_t count,
-                           muster_text key)
+                           const name_list *known, muster_text key)
 {
     const bool shown = record_shows(key);
     const muster_text label = shown ? key : text_of("a member");
     near_name near;
     near_init(&near, key);
-    for (size_t i = 0; i < count && shown; i++)
-        near_offer(&near, names[i]);
+    for (size_t i = 0; i < known->count && shown; i++)
+        near_offer(&near, known->names[i]);
     if (where.section[0] == '\0')
         where.name = &key;
     if (near.best.ptr == NULL)
@@ -142,8 +183,8 @@ static bool refuse_repeated(record_front *f, record_where where,
         where.section = name;
     else
         where.leaf = name;
-    return record_refuse(f, INGEST_DUPLICATE_KEY, &where,
-                         "%s stands twice", name);
+    return record_refuse(f, INGEST_DUPLICATE_KEY, &where, "%s stands twice",
+                         name);
 }
 
 static bool key_is_text(record_front *f, const tree_iter *it,
@@ -157,20 +198,21 @@ static bool key_is_text(record_front *f, const tree_iter *it,
 
 /* Notes the members of a map by number; refuses what is not known and what
  * stands twice. */
-static bool note_members(reading *r, tree_value map,
-                         const record_where *where, const muster_text *names,
-                         size_t count, bool *has, tree_value *values)
+static inline bool note_members(reading *r, tree_value map,
+                                const record_where *where,
+                                const name_list *known, bool *has,
+                                tree_value *values)
 {
-    memset(has, 0, count * sizeof *has);
+    memset(has, 0, known->count * sizeof *has);
     tree_iter it = r->source->walk(map.as.node);
     while (r->source->next(&it)) {
         if (!key_is_text(r->front, &it, where))
             return false;
-        const size_t i = find_name(names, count, it.key);
-        if (i == count)
-            return refuse_unknown(r->front, *where, names, count, it.key);
+        const size_t i = known->find(it.key);
+        if (i == known->count)
+            return refuse_unknown(r->front, *where, known, it.key);
         if (has[i])
-            return refuse_repeated(r->front, *where, names[i].ptr);
+            return refuse_repeated(r->front, *where, known->names[i].ptr);
         has[i] = true;
         values[i] = r->source->value(it.value);
     }
@@ -245,8 +287,8 @@ static bool read_ids(reading *r)
 
 /* ---- ts, provider, ttl, what is dropped ---- */
 
-static bool read_time(reading *r, tree_value v,
-                      const record_where *where, muster_time *out)
+static bool read_time(reading *r, tree_value v, const record_where *where,
+                      muster_time *out)
 {
     if (v.kind == TREE_TEXT)
         return record_time_text(r->front, tree_text(v), where, out);
@@ -276,8 +318,7 @@ static bool read_ttl(reading *r, tree_value v)
 static bool read_provider(reading *r, tree_value v)
 {
     if (v.kind != TREE_TEXT)
-        return refuse_type(r->front, &RECORD_AT("provider"), "a name",
-                           v.kind);
+        return refuse_type(r->front, &RECORD_AT("provider"), "a name", v.kind);
     return record_provider(r->front, tree_text(v));
 }
 
@@ -309,8 +350,7 @@ static bool map_repeats(const tree_source *source, tree_value map)
     return repeats;
 }
 
-static bool tree_repeats(const tree_source *source, tree_value v,
-                         int depth)
+static bool tree_repeats(const tree_source *source, tree_value v, int depth)
 {
     if ((v.kind != TREE_MAP && v.kind != TREE_LIST) || depth > DEPTH_MAX)
         return false;
@@ -337,8 +377,7 @@ static bool check_dropped(reading *r)
         return true;
     const tree_value consent = r->members[MEMBER_consent];
     if (consent.kind != TREE_MAP)
-        return refuse_type(f, &RECORD_AT("consent"), "an object",
-                           consent.kind);
+        return refuse_type(f, &RECORD_AT("consent"), "an object", consent.kind);
     if (tree_repeats(r->source, consent, 0))
         return record_refuse(f, INGEST_DUPLICATE_KEY, &RECORD_AT("consent"),
                              "a key stands twice");
@@ -350,8 +389,8 @@ static bool read_head(reading *r)
     record_front *f = r->front;
     if (!read_ids(r))
         return false;
-    if (r->has[MEMBER_ts] && !read_time(r, r->members[MEMBER_ts],
-                                        &RECORD_AT("ts"), &f->ts))
+    if (r->has[MEMBER_ts] &&
+        !read_time(r, r->members[MEMBER_ts], &RECORD_AT("ts"), &f->ts))
         return false;
     if (r->has[MEMBER_provider] &&
         !read_provider(r, r->members[MEMBER_provider]))
@@ -393,8 +432,7 @@ static bool read_values(reading *r, tree_value list, fact_op op,
         if (value.kind != TREE_TEXT)
             return refuse_type(r->front, where, "a value as a string",
                                value.kind);
-        if (!record_put_term(r->front, op, attribute, tree_text(value),
-                             where))
+        if (!record_put_term(r->front, op, attribute, tree_text(value), where))
             return false;
     }
     return true;
@@ -511,7 +549,8 @@ static bool read_amount(reading *r, tree_value v, fact *event,
         event->amount > MUSTER_AMOUNT_MAX * MUSTER_NUMBER_SCALE)
         return record_refuse(r->front, INGEST_BAD_NUMBER, &where,
                              "an amount is at most %lld and has at most 4 "
-                             "decimals", MUSTER_AMOUNT_MAX);
+                             "decimals",
+                             MUSTER_AMOUNT_MAX);
     if (event->amount < 0)
         return record_refuse(r->front, INGEST_BAD_NUMBER, &where,
                              "an amount is not negative; record refunds as "
@@ -535,8 +574,7 @@ static bool read_event_what(reading *r, const bool *has,
     if (values[EVENT_name].kind != TREE_TEXT)
         return refuse_type(f, &where, "the name of an attribute",
                            values[EVENT_name].kind);
-    if (!record_attribute(f, tree_text(values[EVENT_name]), &where,
-                          &attribute))
+    if (!record_attribute(f, tree_text(values[EVENT_name]), &where, &attribute))
         return false;
     where.leaf = "value";
     if (has[EVENT_value] && values[EVENT_value].kind != TREE_TEXT)
@@ -556,15 +594,13 @@ static bool read_event(reading *r, tree_value v, const record_where *where)
     fact *event = NULL;
     if (v.kind != TREE_MAP)
         return refuse_type(r->front, where, "an event as an object", v.kind);
-    if (!note_members(r, v, where, event_names, EVENT_MEMBER_COUNT, has,
-                      values))
+    if (!note_members(r, v, where, &event_list, has, values))
         return false;
     if (!read_event_what(r, has, values, *where, &event))
         return false;
     event->ts = r->front->ts;
     event->count = 1;
-    if (has[EVENT_count] &&
-        !read_count(r, values[EVENT_count], event, *where))
+    if (has[EVENT_count] && !read_count(r, values[EVENT_count], event, *where))
         return false;
     if (has[EVENT_amount] &&
         !read_amount(r, values[EVENT_amount], event, *where))
@@ -594,8 +630,7 @@ bool record_read_tree(record_front *f, const tree_source *source,
     reading r;
     r.front = f;
     r.source = source;
-    if (!note_members(&r, root, &RECORD_WHOLE, member_names, MEMBER_COUNT,
-                      r.has, r.members))
+    if (!note_members(&r, root, &RECORD_WHOLE, &member_list, r.has, r.members))
         return false;
     if (!read_head(&r))
         return false;
@@ -606,6 +641,5 @@ bool record_read_tree(record_front *f, const tree_source *source,
            read_section(&r, MEMBER_set, SECTION_SET, FACT_SET, read_set_of) &&
            read_section(&r, MEMBER_add, SECTION_ADD, FACT_ADD,
                         read_values_of) &&
-           (!r.has[MEMBER_events] ||
-            read_events(&r, r.members[MEMBER_events]));
+           (!r.has[MEMBER_events] || read_events(&r, r.members[MEMBER_events]));
 }

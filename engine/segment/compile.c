@@ -12,9 +12,18 @@
 
 #include "segment/program.h"
 
+/* A plan node whose leaf was made, so that weighing and compiling share it. */
+typedef struct known_leaf {
+    const plan_node *node; /* NULL: free */
+    uint32_t leaf_number;
+} known_leaf;
+
 typedef struct compiler {
     program *g;
     const plan *plan;
+    const plan_node *root;
+    known_leaf *known; /* open addressing */
+    size_t known_mask;
 } compiler;
 
 static void compile_node(compiler *c, const plan_node *node, uint32_t r,
@@ -34,26 +43,26 @@ static step *put(compiler *c, step_op op, uint32_t r)
 
 /* ---- leaves ---- */
 
-static index_leaf *add_leaf(compiler *c, const leaf_spec *spec)
+static uint32_t add_leaf(compiler *c, const leaf_spec *spec)
 {
     program *g = c->g;
     index_leaf *leaf = index_leaf_new(g->state.index, spec);
     mem_grow(&g->leaves, &g->leaf_capacity, g->leaf_count + 1,
              sizeof *g->leaves);
     g->leaves[g->leaf_count++] = leaf;
-    return leaf;
+    return g->leaf_count - 1;
 }
 
-static void put_leaf(compiler *c, const leaf_spec *spec, uint32_t r)
+static void put_leaf(compiler *c, uint32_t number, uint32_t r)
 {
-    const index_leaf *leaf = add_leaf(c, spec);
+    const index_leaf *leaf = c->g->leaves[number];
     if (index_leaf_weight(leaf) == 0) {
         put(c, STEP_NONE, r);
         return;
     }
     step *s = put(c, STEP_LEAF, r);
     s->leaf = leaf;
-    s->leaf_number = c->g->leaf_count - 1;
+    s->leaf_number = number;
 }
 
 static void put_universe(compiler *c, uint32_t r)
@@ -66,7 +75,7 @@ static void put_universe(compiler *c, uint32_t r)
         .any = true,
         .now_hour = (uint32_t)clock_hour_of(c->g->state.now),
     };
-    put_leaf(c, &spec, r);
+    put_leaf(c, add_leaf(c, &spec), r);
 }
 
 /* [low, high] of a quantity; `scale` for totals, `zero` where none counts. */
@@ -121,6 +130,7 @@ static bool leaf_spec_of(const compiler *c, const plan_node *node,
     switch (node->type) {
     case PLAN_KNOWN:
         spec->any = true;
+        spec->exclusive = node->kind == KIND_ONE_OF;
         if (node->kind != KIND_NUMBER)
             return true;
         spec->type = LEAF_NUMBER;
@@ -128,6 +138,7 @@ static bool leaf_spec_of(const compiler *c, const plan_node *node,
         spec->high = PLAN_NUMBER_MAX;
         return true;
     case PLAN_HELD:
+        spec->exclusive = node->kind == KIND_ONE_OF;
         return true;
     case PLAN_NUMBER:
         spec->type = LEAF_NUMBER;
@@ -143,6 +154,23 @@ static bool leaf_spec_of(const compiler *c, const plan_node *node,
     return plan_window(node, now, &spec->from, &spec->to);
 }
 
+/* The number of a node's leaf, made when first asked for; UINT32_MAX when it
+ * holds nobody whatever the data. */
+static uint32_t leaf_of(compiler *c, const plan_node *node)
+{
+    leaf_spec spec;
+    size_t i = hash_mix((uintptr_t)node) & c->known_mask;
+
+    while (c->known[i].node && c->known[i].node != node)
+        i = (i + 1) & c->known_mask;
+    if (!c->known[i].node) {
+        c->known[i].node = node;
+        c->known[i].leaf_number =
+            leaf_spec_of(c, node, &spec) ? add_leaf(c, &spec) : UINT32_MAX;
+    }
+    return c->known[i].leaf_number;
+}
+
 /* ---- chains ---- */
 
 static bool is_negative(const plan_node *node)
@@ -151,10 +179,9 @@ static bool is_negative(const plan_node *node)
 }
 
 /* Rough cost and size of a node: rows in its planes. */
-static uint64_t weigh(const compiler *c, const plan_node *node)
+static uint64_t weigh(compiler *c, const plan_node *node)
 {
     uint64_t sum = 0;
-    leaf_spec spec;
 
     if (node->type == PLAN_SPLIT)
         return UINT64_MAX;
@@ -163,12 +190,9 @@ static uint64_t weigh(const compiler *c, const plan_node *node)
     if (node->type == PLAN_NONE)
         return 0;
     if (node->child_count == 0) {
-        if (!leaf_spec_of(c, node, &spec))
-            return 0;
-        index_leaf *leaf = index_leaf_new(c->g->state.index, &spec);
-        sum = index_leaf_weight(leaf);
-        index_leaf_free(leaf);
-        return sum;
+        const uint32_t number = leaf_of(c, node);
+        return number == UINT32_MAX ? 0
+                                    : index_leaf_weight(c->g->leaves[number]);
     }
     for (uint32_t i = 0; i < node->child_count; i++) {
         const uint64_t w = weigh(c, node->children[i]);
@@ -195,8 +219,19 @@ static int by_weight(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
-/* Positive children by weight, splits last. */
-static weighed *order_positive(const compiler *c, const plan_node *node,
+/* A union of disjoint planes: its count among others needs no union. */
+static bool is_disjoint(compiler *c, const plan_node *node)
+{
+    if (node->type != PLAN_HELD && node->type != PLAN_KNOWN)
+        return false;
+    const uint32_t number = leaf_of(c, node);
+    return number != UINT32_MAX &&
+           index_leaf_is_disjoint(c->g->leaves[number]);
+}
+
+/* Positive children by weight, splits last; of the two children of a whole
+ * expression a disjoint one goes last, where it is counted. */
+static weighed *order_positive(compiler *c, const plan_node *node,
                                size_t *count)
 {
     weighed *list = mem_array(node->child_count, sizeof *list);
@@ -209,6 +244,12 @@ static weighed *order_positive(const compiler *c, const plan_node *node,
         list[n++] = (weighed){child, weigh(c, child), i};
     }
     qsort(list, n, sizeof *list, by_weight);
+    if (node == c->root && n == 2 && node->child_count == 2 &&
+        is_disjoint(c, list[0].node)) {
+        const weighed first = list[0];
+        list[0] = list[1];
+        list[1] = first;
+    }
     *count = n;
     return list;
 }
@@ -310,8 +351,6 @@ static void compile_quantity(compiler *c, const plan_node *node, uint32_t r,
 static void compile_node(compiler *c, const plan_node *node, uint32_t r,
                          uint32_t tally)
 {
-    leaf_spec spec;
-
     switch (node->type) {
     case PLAN_ALL:
         put_universe(c, r);
@@ -340,10 +379,11 @@ static void compile_node(compiler *c, const plan_node *node, uint32_t r,
     default:
         break;
     }
-    if (leaf_spec_of(c, node, &spec))
-        put_leaf(c, &spec, r);
-    else
+    const uint32_t number = leaf_of(c, node);
+    if (number == UINT32_MAX)
         put(c, STEP_NONE, r);
+    else
+        put_leaf(c, number, r);
 }
 
 /* Takes users away who opted out or were forgotten. */
@@ -357,12 +397,10 @@ static void put_mask(compiler *c, uint32_t attribute)
         .provider_count = 1,
         .any = true,
     };
-    const index_leaf *leaf = add_leaf(c, &spec);
-    if (index_leaf_weight(leaf) == 0)
+    const uint32_t number = add_leaf(c, &spec);
+    if (index_leaf_weight(c->g->leaves[number]) == 0)
         return;
-    step *s = put(c, STEP_LEAF, 1);
-    s->leaf = leaf;
-    s->leaf_number = c->g->leaf_count - 1;
+    put_leaf(c, number, 1);
     put(c, STEP_ANDNOT, 0);
 }
 
@@ -370,12 +408,16 @@ program *program_of_node(const plan *p, const plan_node *node,
                          const program_state *state)
 {
     program *g = mem_zalloc(sizeof *g);
-    compiler c = {g, p};
+    compiler c = {.g = g, .plan = p, .root = node, .known_mask = 15};
 
+    while (c.known_mask < 2 * (size_t)p->node_count)
+        c.known_mask = 2 * c.known_mask + 1;
+    c.known = mem_array(c.known_mask + 1, sizeof *c.known);
     g->state = *state;
     compile_node(&c, node, 0, 0);
     put_mask(&c, INDEX_OPTED_OUT);
     put_mask(&c, INDEX_FORGOTTEN);
+    mem_free(c.known);
     return g;
 }
 

@@ -197,6 +197,40 @@ static void run_steps(const frame *f, uint32_t end, uint32_t block)
     }
 }
 
+/* Count of a block whose last steps are a leaf and `and` or `and not`: the
+ * leaf is counted against register 0 and never made. */
+static uint32_t count_leaf(const frame *f, uint32_t block)
+{
+    const program *g = f->g;
+    const step *last = &g->steps[g->step_count - 1];
+    const step *leaf = last->op == STEP_LEAF ? last : last - 1;
+    const frame_register *r = f->registers;
+    block_ref among = block_full();
+
+    if (leaf != last) {
+        run_steps(f, g->step_count - 2, block);
+        among = r->value;
+    }
+    if (among.type == BLOCK_EMPTY)
+        return 0;
+    const uint32_t n =
+        index_leaf_and_count(leaf->leaf, f->cursors[leaf->leaf_number], block,
+                             among, &r[1].bufs[0]);
+    return last->op == STEP_ANDNOT ? block_count(among) - n : n;
+}
+
+/* Do the last steps read a leaf that need not be made to be counted? */
+static bool ends_in_leaf(const program *g)
+{
+    const step *last = &g->steps[g->step_count - 1];
+    if (last->op == STEP_LEAF)
+        return g->step_count == 1;
+    return g->step_count > 2 && last[-1].op == STEP_LEAF && last[-1].r == 1 &&
+           (last->op == STEP_AND ||
+            (last->op == STEP_ANDNOT &&
+             index_leaf_is_disjoint(last[-1].leaf)));
+}
+
 /* Count of a block: the last step counts instead of writing. */
 static uint32_t count_block(const frame *f, uint32_t block)
 {
@@ -226,10 +260,11 @@ static uint32_t block_total(const program *g)
 uint64_t program_count(const program *g)
 {
     frame *f = frame_new(g);
+    const bool leaf = ends_in_leaf(g);
     uint64_t n = 0;
 
     for (uint32_t block = 0; block < block_total(g); block++)
-        n += count_block(f, block);
+        n += leaf ? count_leaf(f, block) : count_block(f, block);
     frame_free(f);
     return n;
 }

@@ -287,7 +287,7 @@ static void test_engine_replay__every_kind_of_change(void **state)
     for (int generation = 0; generation < 2; generation++) {
         house_reopen(h, MUSTER_OPEN_WRITE);
         expect_reject(h, "{\"ids\":{\"loyalty\":\"l\"},\"set\":{\"q\":1}}\n",
-                      "unknown_provider", "/provider");
+                      "unknown_attribute", "/set/q");
         assert_int_equal(stats(h).segments, 1);
         assert_int_equal(count(h, "segment(\"one\")"), 0);
         assert_int_equal(count(h, "c = \"v1\" from other"), 0);

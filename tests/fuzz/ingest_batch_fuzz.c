@@ -12,8 +12,7 @@ static void copy_record(batch_writer *w, batch_reader *r,
                         const fact_record *record)
 {
     fact f;
-    const uint32_t provider =
-        batch_provider(w, r->providers[record->provider]);
+    const uint32_t provider = batch_provider(w, r->providers[record->provider]);
     batch_record_begin(w);
     for (uint32_t i = 0; i < record->id_count; i++) {
         const uint8_t *id = record->ids + (size_t)i * 17;

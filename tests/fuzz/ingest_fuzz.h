@@ -82,8 +82,7 @@ static inline uint64_t fuzz_record(uint64_t hash, const batch_reader *r,
                                    const fact_record *record)
 {
     ASSERT(record->provider < r->provider_count);
-    ASSERT(record->id_count >= 1 &&
-           record->id_count <= MUSTER_RECORD_IDS_MAX);
+    ASSERT(record->id_count >= 1 && record->id_count <= MUSTER_RECORD_IDS_MAX);
     ASSERT(record->fact_count <= MUSTER_RECORD_FACTS_MAX);
     ASSERT(record->ts >= CLOCK_TIME_MIN && record->ts <= CLOCK_TIME_MAX);
     hash = fuzz_mix_text(hash, r->providers[record->provider]);
@@ -99,8 +98,7 @@ static inline uint64_t fuzz_record(uint64_t hash, const batch_reader *r,
 }
 
 /* Reads all of a batch; false when it is damaged. */
-static inline bool fuzz_read(const uint8_t *bytes, size_t len,
-                             uint64_t *hash)
+static inline bool fuzz_read(const uint8_t *bytes, size_t len, uint64_t *hash)
 {
     batch_reader r;
     fact_record record;

@@ -13,8 +13,8 @@ static muster_pseudonym pseudonym_of(uint8_t fill)
     return p;
 }
 
-static void put(batch_writer *w, fact_op op, uint32_t attribute,
-                uint32_t term, int64_t number)
+static void put(batch_writer *w, fact_op op, uint32_t attribute, uint32_t term,
+                int64_t number)
 {
     const fact f = {
         .op = op,
@@ -136,8 +136,8 @@ static void test_ingest_batch__what_goes_in_comes_out(void **state)
     buffer text;
     finish_sample(&bytes);
     batch_text(&text, &bytes);
-    assert_true(text_starts_with(text_of(buffer_cstr(&text)),
-                                 text_of(sample_text)));
+    assert_true(
+        text_starts_with(text_of(buffer_cstr(&text)), text_of(sample_text)));
     buffer_release(&text);
     buffer_release(&bytes);
 }
@@ -289,8 +289,7 @@ static bool reads_whole(const uint8_t *bytes, size_t len)
         assert_in_range(r.terms[i].len, 1, MUSTER_VALUE_BYTES_MAX);
     while (batch_next_record(&r, &record)) {
         assert_in_range(record.id_count, 1, MUSTER_RECORD_IDS_MAX);
-        assert_true(record.ts >= CLOCK_TIME_MIN &&
-                    record.ts <= CLOCK_TIME_MAX);
+        assert_true(record.ts >= CLOCK_TIME_MIN && record.ts <= CLOCK_TIME_MAX);
         while (batch_next_fact(&r, &f)) {
             assert_true(f.attribute < r.attribute_count);
             assert_true(f.term == FACT_NO_TERM || f.term < r.term_count);
@@ -298,8 +297,7 @@ static bool reads_whole(const uint8_t *bytes, size_t len)
                 continue;
             assert_in_range(f.count, 1, MUSTER_EVENT_COUNT_MAX);
             assert_true(f.ts >= CLOCK_TIME_MIN && f.ts <= CLOCK_TIME_MAX);
-            assert_true(f.amount >= 0 &&
-                        f.amount <= MUSTER_AMOUNT_MAX * 10000);
+            assert_true(f.amount >= 0 && f.amount <= MUSTER_AMOUNT_MAX * 10000);
         }
     }
     const bool ok = batch_ok(&r);

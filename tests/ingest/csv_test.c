@@ -56,8 +56,8 @@ static void test_ingest_csv__a_row_for_a_header_is_not_shown(void **state)
     outcome_release(&o);
 }
 
-#define HEADER                                                                \
-    "ids.cookie,ids.customer,ts,provider,ttl,clear,remove.r,set.s,add.a,"    \
+#define HEADER                                                                 \
+    "ids.cookie,ids.customer,ts,provider,ttl,clear,remove.r,set.s,add.a,"      \
     "event.e,ip,ua\n"
 
 typedef struct refusal {
@@ -92,8 +92,7 @@ static const refusal refusals[] = {
     {"a,,,,,,,,,x\x7f,,", INGEST_BAD_VALUE, "/events/0/value"},
 };
 
-static void test_ingest_csv__each_fault_has_its_reason_and_pointer(
-    void **state)
+static void test_ingest_csv__each_fault_has_its_reason_and_pointer(void **state)
 {
     (void)state;
     const ingest_options options = test_options(INGEST_CSV);
@@ -203,8 +202,8 @@ static void test_ingest_csv__a_late_closing_quote_is_no_quote(void **state)
 }
 
 /* Every row of a file of quotes, whatever the chunks. */
-static void test_ingest_csv__random_quotes_are_cut_as_they_are_read(
-    void **state)
+static void
+test_ingest_csv__random_quotes_are_cut_as_they_are_read(void **state)
 {
     (void)state;
     static const char alphabet[] = "a\",\n\r|b\n\"";

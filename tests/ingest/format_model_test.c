@@ -22,17 +22,46 @@ static uint32_t below(uint32_t bound)
 /* Texts with what formats must quote; none has a control character, the
  * later ones not even | (CSV lists). */
 static const char *const texts[] = {
-    "a|b", "|", "a", "B", "\"", "say \"hi\"", "a,b", "a;b", "\\", "x\\\"y",
-    "M\xc3\xbcnchen", "\xf0\x9f\x98\x80", " lead", "trail ", "'", "true",
-    "17", "-", "null", "a value that is longer than thirty-one bytes, so",
-    "/p/index.html?x=1&y=2", "#", "{}", "[]", "\xe2\x82\xac",
+    "a|b",
+    "|",
+    "a",
+    "B",
+    "\"",
+    "say \"hi\"",
+    "a,b",
+    "a;b",
+    "\\",
+    "x\\\"y",
+    "M\xc3\xbcnchen",
+    "\xf0\x9f\x98\x80",
+    " lead",
+    "trail ",
+    "'",
+    "true",
+    "17",
+    "-",
+    "null",
+    "a value that is longer than thirty-one bytes, so",
+    "/p/index.html?x=1&y=2",
+    "#",
+    "{}",
+    "[]",
+    "\xe2\x82\xac",
 };
 #define TEXT_COUNT (sizeof texts / sizeof texts[0])
 #define BAR_TEXTS 2u
 
 static const char *const names[] = {
-    "a", "b1", "geo.country", "geo.city", "demo.age", "page.view", "cart.add",
-    "x.y.z", "very.long_name.that_goes_on.and_on.and_on.for_a.while", "z_9",
+    "a",
+    "b1",
+    "geo.country",
+    "geo.city",
+    "demo.age",
+    "page.view",
+    "cart.add",
+    "x.y.z",
+    "very.long_name.that_goes_on.and_on.and_on.for_a.while",
+    "z_9",
 };
 #define NAME_COUNT (sizeof names / sizeof names[0])
 
@@ -158,8 +187,8 @@ static void random_model(model *m, bool csv)
     static const char *const ttls[] = {"0", "30d", "12h", "4w"};
     memset(m, 0, sizeof *m);
     do
-        m->id_count = random_lists(m->ids, spaces, SPACE_COUNT,
-                                   SPACE_COUNT - 1, csv);
+        m->id_count =
+            random_lists(m->ids, spaces, SPACE_COUNT, SPACE_COUNT - 1, csv);
     while (m->id_count == 0);
     m->ts = below(3) ? TEST_NOW - below(100000000) : 0;
     m->ts_number = below(2);
@@ -168,8 +197,7 @@ static void random_model(model *m, bool csv)
     m->clear_count = below(3);
     for (uint32_t i = 0; i < m->clear_count; i++)
         m->clear[i] = names[below(NAME_COUNT)];
-    m->remove_count =
-        random_lists(m->remove, names, NAME_COUNT, LIST_MAX, csv);
+    m->remove_count = random_lists(m->remove, names, NAME_COUNT, LIST_MAX, csv);
     m->add_count = random_lists(m->add, names, NAME_COUNT, LIST_MAX, csv);
     random_set(m, csv);
     random_events(m, csv);
@@ -195,8 +223,8 @@ static void expect_list(buffer *out, const char *op, const model_list *list)
 
 static void expect_set(buffer *out, const model_set *s, bool csv)
 {
-    static const char *const ops[] = {
-        "set", "number", "flag", "unflag", "replace", "clear"};
+    static const char *const ops[] = {"set",    "number",  "flag",
+                                      "unflag", "replace", "clear"};
     expect_fact(out, csv ? "text" : ops[s->kind], s->list.name,
                 s->kind == MODEL_TEXT ? s->list.values[0] : NULL);
     if (s->kind == MODEL_NUMBER)
@@ -215,11 +243,11 @@ static void expect_ids(buffer *out, const model *m)
         for (uint32_t j = 0; j < m->ids[i].count; j++) {
             char hex[PSEUDONYM_HEX + 1];
             muster_pseudonym p;
-            assert_int_equal(
-                identity_pseudonymise(
-                    test_key(), text_of(m->ids[i].name),
-                    identity_raw_of(text_of(m->ids[i].values[j])), &p, NULL),
-                0);
+            assert_int_equal(identity_pseudonymise(
+                                 test_key(), text_of(m->ids[i].name),
+                                 identity_raw_of(text_of(m->ids[i].values[j])),
+                                 &p, NULL),
+                             0);
             bool repeated = false;
             for (size_t k = first; k < count; k++)
                 repeated |= strcmp(seen[k], m->ids[i].values[j]) == 0;
@@ -257,8 +285,7 @@ static void expect_record(buffer *out, const model *m, bool csv)
     for (uint32_t i = 0; i < m->event_count; i++) {
         const model_event *e = &m->events[i];
         expect_fact(out, "event", e->name, e->value);
-        buffer_printf(out, " ts=%lld count=%u",
-                      (long long)(e->ts ? e->ts : ts),
+        buffer_printf(out, " ts=%lld count=%u", (long long)(e->ts ? e->ts : ts),
                       e->count ? e->count : 1);
         if (e->amount >= 0)
             buffer_printf(out, " amount=%lld", (long long)e->amount);
@@ -333,8 +360,9 @@ static void write_set(value_writer *w, const model *m)
 
 static void write_event(value_writer *w, const model_event *e)
 {
-    write_open(w, true, 1u + (e->value != NULL) + (e->count != 0) +
-                            (e->amount >= 0) + (e->ts != 0));
+    write_open(w, true,
+               1u + (e->value != NULL) + (e->count != 0) + (e->amount >= 0) +
+                   (e->ts != 0));
     if (e->value) {
         write_str(w, "value");
         write_str(w, e->value);
@@ -503,8 +531,7 @@ static void write_cell(buffer *out, char separator, const char *text)
     buffer_put_u8(out, (uint8_t)separator);
 }
 
-static void put_joined(buffer *out, const char *const *texts_of,
-                       uint32_t count)
+static void put_joined(buffer *out, const char *const *texts_of, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         buffer_printf(out, "%s%s", i > 0 ? "|" : "", texts_of[i]);
@@ -642,8 +669,7 @@ static void test_ingest_formats__csv_says_the_same(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            test_ingest_formats__ndjson_and_msgpack_say_the_same),
+        cmocka_unit_test(test_ingest_formats__ndjson_and_msgpack_say_the_same),
         cmocka_unit_test(test_ingest_formats__csv_says_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,9 +57,9 @@ static inline void put_line(buffer *out, const char *what, muster_text text)
 
 static inline void put_fact(buffer *out, const batch_reader *r, const fact *f)
 {
-    static const char *const names[] = {
-        "?",   "clear",  "remove", "replace", "flag", "unflag",
-        "set", "number", "text",   "add",     "event"};
+    static const char *const names[] = {"?",    "clear",  "remove", "replace",
+                                        "flag", "unflag", "set",    "number",
+                                        "text", "add",    "event"};
     assert_in_range(f->op, FACT_CLEAR, FACT_EVENT);
     assert_true(f->attribute < r->attribute_count);
     buffer_printf(out, "  %s", names[f->op]);
@@ -105,8 +105,7 @@ static inline void put_place(buffer *out, record_place place)
                   (unsigned long long)place.offset);
 }
 
-static inline void put_reject(buffer *out, const ingest_reject *r,
-                              bool places)
+static inline void put_reject(buffer *out, const ingest_reject *r, bool places)
 {
     buffer_printf(out, "reject %s [%s] %s", ingest_reason_word(r->reason),
                   r->pointer, r->message);
@@ -128,8 +127,7 @@ static inline void put_batch(buffer *out, const fact_batch *b, bool places)
     assert_int_equal(batch_open(&r, b->bytes.data, b->bytes.len, &err), 0);
     assert_int_equal(r.record_count, b->record_count);
     for (;; count++) {
-        while (reject < b->reject_count &&
-               b->reject_before[reject] == count)
+        while (reject < b->reject_count && b->reject_before[reject] == count)
             put_reject(out, &b->rejects[reject++], places);
         if (!batch_next_record(&r, &record))
             break;

@@ -140,8 +140,7 @@ static void test_ingest_input__truncated(void **state)
     assert_truncated(put_zstd, "truncated_zstd", 3);
 }
 
-static void assert_bad(const buffer *bytes, const char *word,
-                       uint64_t records)
+static void assert_bad(const buffer *bytes, const char *word, uint64_t records)
 {
     outcome o;
     load_bytes(&o, bytes, 5);
@@ -281,8 +280,14 @@ static const detection detections[] = {
     {INPUT("ts\tids.cookie\n\ta\n"), 1, ""},
     {INPUT("ts;ids.cookie\n;a\n"), 1, ""},
     {INPUT("ids.cookie"), 0, ""},
-    {INPUT("\x81\xa3ids\x81\xa6" "cookie\xa1" "a"), 1, ""},
-    {INPUT("\xde\x00\x01\xa3ids\x81\xa6" "cookie\xa1" "a"), 1, ""},
+    {INPUT("\x81\xa3ids\x81\xa6"
+           "cookie\xa1"
+           "a"),
+     1, ""},
+    {INPUT("\xde\x00\x01\xa3ids\x81\xa6"
+           "cookie\xa1"
+           "a"),
+     1, ""},
     {INPUT("[{\"ids\":{\"cookie\":\"a\"}}]"), 0, "unknown_format"},
     {INPUT("user,country\n1,DE\n"), 0, "unknown_format"},
     {INPUT("hello"), 0, "unknown_format"},

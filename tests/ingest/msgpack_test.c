@@ -8,7 +8,10 @@
 #include "ingest/ingest_support.h"
 
 #define BYTES(text) text, sizeof(text) - 1
-#define IDS "\xa3ids\x81\xa6" "cookie\xa1" "a"
+#define IDS                                                                    \
+    "\xa3ids\x81\xa6"                                                          \
+    "cookie\xa1"                                                               \
+    "a"
 #define SMALL "\x81" IDS
 
 static void assert_facts(const char *bytes, size_t len, const char *facts)
@@ -24,18 +27,30 @@ static void test_ingest_msgpack__every_type_of_set(void **state)
 {
     (void)state;
     assert_facts(BYTES("\x82" IDS "\xa3set\x8c"
-                       "\xa1" "a\xa1v"
-                       "\xa1" "b\xd9\x01v"
-                       "\xa1" "c\x07"
-                       "\xa1" "d\xff"
-                       "\xa1" "e\xce\x00\x01\x00\x00"
-                       "\xa1" "f\xd3\xff\xff\xff\x00\x00\x00\x00\x01"
-                       "\xa1" "g\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00"
-                       "\xa1" "h\xca\x3f\xc0\x00\x00"
-                       "\xa1" "i\xc3"
-                       "\xa1" "j\xc2"
-                       "\xa1" "k\xc0"
-                       "\xa1" "l\xdc\x00\x01\xa1x"),
+                       "\xa1"
+                       "a\xa1v"
+                       "\xa1"
+                       "b\xd9\x01v"
+                       "\xa1"
+                       "c\x07"
+                       "\xa1"
+                       "d\xff"
+                       "\xa1"
+                       "e\xce\x00\x01\x00\x00"
+                       "\xa1"
+                       "f\xd3\xff\xff\xff\x00\x00\x00\x00\x01"
+                       "\xa1"
+                       "g\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00"
+                       "\xa1"
+                       "h\xca\x3f\xc0\x00\x00"
+                       "\xa1"
+                       "i\xc3"
+                       "\xa1"
+                       "j\xc2"
+                       "\xa1"
+                       "k\xc0"
+                       "\xa1"
+                       "l\xdc\x00\x01\xa1x"),
                  "  set attribute=a value=v\n"
                  "  set attribute=b value=v\n"
                  "  number attribute=c number=70000\n"
@@ -59,8 +74,7 @@ static void assert_time(const char *bytes, size_t len, muster_time ts)
     parse_chunk_text(&text, &options, bytes, len);
     snprintf(head, sizeof head, "record provider=default ts=%lld ",
              (long long)ts);
-    assert_true(
-        text_starts_with(text_of(buffer_cstr(&text)), text_of(head)));
+    assert_true(text_starts_with(text_of(buffer_cstr(&text)), text_of(head)));
     buffer_release(&text);
 }
 
@@ -68,8 +82,7 @@ static void test_ingest_msgpack__times(void **state)
 {
     (void)state;
     assert_time(BYTES("\x82" IDS "\xa2ts\xce\x6a\xfd\x2b\x80"), 1794976640);
-    assert_time(BYTES("\x82" IDS "\xa2ts\xd6\xff\x6a\xfd\x2b\x80"),
-                1794976640);
+    assert_time(BYTES("\x82" IDS "\xa2ts\xd6\xff\x6a\xfd\x2b\x80"), 1794976640);
     /* 30 bits of nanoseconds, 34 bits of seconds */
     assert_time(BYTES("\x82" IDS "\xa2ts\xd7\xff\xee\x6b\x27\xfc"
                       "\x6a\xfd\x2b\x80"),
@@ -77,7 +90,8 @@ static void test_ingest_msgpack__times(void **state)
     assert_time(BYTES("\x82" IDS "\xa2ts\xc7\x0c\xff\x3b\x9a\xc9\xff"
                       "\xff\xff\xff\xff\xff\xff\xff\xff"),
                 -1);
-    assert_time(BYTES("\x82" IDS "\xa2ts\xb4" "2026-11-20T10:00:00Z"),
+    assert_time(BYTES("\x82" IDS "\xa2ts\xb4"
+                      "2026-11-20T10:00:00Z"),
                 1795168800);
 }
 
@@ -90,32 +104,46 @@ typedef struct refusal {
 
 static const refusal refusals[] = {
     {BYTES("\x80"), INGEST_NO_IDS, "/ids"},
-    {BYTES("\x81\xa3ids\x81\xa6" "cookie\x07"), INGEST_WRONG_TYPE,
-     "/ids/cookie"},
-    {BYTES("\x81\xa3ids\x81\xa6" "cookie\xc4\x01" "a"), INGEST_WRONG_TYPE,
-     "/ids/cookie"},
-    {BYTES("\x81\xa3ids\x81\x07\xa1" "a"), INGEST_WRONG_TYPE, "/ids"},
+    {BYTES("\x81\xa3ids\x81\xa6"
+           "cookie\x07"),
+     INGEST_WRONG_TYPE, "/ids/cookie"},
+    {BYTES("\x81\xa3ids\x81\xa6"
+           "cookie\xc4\x01"
+           "a"),
+     INGEST_WRONG_TYPE, "/ids/cookie"},
+    {BYTES("\x81\xa3ids\x81\x07\xa1"
+           "a"),
+     INGEST_WRONG_TYPE, "/ids"},
     {BYTES("\x82" IDS "\x07\x07"), INGEST_WRONG_TYPE, ""},
     {BYTES("\x82" IDS "\xc4\x03set\x80"), INGEST_WRONG_TYPE, ""},
     {BYTES("\x82" IDS IDS), INGEST_DUPLICATE_KEY, "/ids"},
-    {BYTES("\x82" IDS "\xa3set\x81\xa1" "a\xc4\x01v"), INGEST_WRONG_TYPE,
-     "/set/a"},
-    {BYTES("\x82" IDS "\xa3set\x81\xa1" "a\x80"), INGEST_WRONG_TYPE,
-     "/set/a"},
-    {BYTES("\x82" IDS "\xa3set\x81\xa1" "a\xd6\xff\x6a\xfd\x2b\x80"),
+    {BYTES("\x82" IDS "\xa3set\x81\xa1"
+           "a\xc4\x01v"),
      INGEST_WRONG_TYPE, "/set/a"},
-    {BYTES("\x82" IDS "\xa3set\x81\xa1" "a\xa1\xff"), INGEST_BAD_UTF8,
-     "/set/a"},
+    {BYTES("\x82" IDS "\xa3set\x81\xa1"
+           "a\x80"),
+     INGEST_WRONG_TYPE, "/set/a"},
+    {BYTES("\x82" IDS "\xa3set\x81\xa1"
+           "a\xd6\xff\x6a\xfd\x2b\x80"),
+     INGEST_WRONG_TYPE, "/set/a"},
+    {BYTES("\x82" IDS "\xa3set\x81\xa1"
+           "a\xa1\xff"),
+     INGEST_BAD_UTF8, "/set/a"},
     {BYTES("\x82" IDS "\xa3set\x81\xa1\xff\xa1v"), INGEST_BAD_NAME, "/set"},
-    {BYTES("\x82" IDS "\xa3set\x82\xa1" "a\x01\xa1" "a\x01"),
+    {BYTES("\x82" IDS "\xa3set\x82\xa1"
+           "a\x01\xa1"
+           "a\x01"),
      INGEST_DUPLICATE_KEY, "/set/a"},
-    {BYTES("\x82" IDS "\xa3set\x81\xa1" "a\xcf\xff\xff\xff\xff\xff\xff\xff"
+    {BYTES("\x82" IDS "\xa3set\x81\xa1"
+           "a\xcf\xff\xff\xff\xff\xff\xff\xff"
            "\xff"),
      INGEST_BAD_NUMBER, "/set/a"},
-    {BYTES("\x82" IDS "\xa3set\x81\xa1" "a\xcb\x7f\xf8\x00\x00\x00\x00\x00"
+    {BYTES("\x82" IDS "\xa3set\x81\xa1"
+           "a\xcb\x7f\xf8\x00\x00\x00\x00\x00"
            "\x00"),
      INGEST_BAD_NUMBER, "/set/a"}, /* not a number */
-    {BYTES("\x82" IDS "\xa3set\x81\xa1" "a\xcb\x7f\xf0\x00\x00\x00\x00\x00"
+    {BYTES("\x82" IDS "\xa3set\x81\xa1"
+           "a\xcb\x7f\xf0\x00\x00\x00\x00\x00"
            "\x00"),
      INGEST_BAD_NUMBER, "/set/a"}, /* infinity */
     {BYTES("\x82" IDS "\xa2ts\xd4\xff\x01"), INGEST_WRONG_TYPE, "/ts"},
@@ -126,18 +154,27 @@ static const refusal refusals[] = {
      INGEST_BAD_TIME, "/ts"},
     {BYTES("\x82" IDS "\xa2ts\xcb\x41\xda\xbf\x4a\xe0\x00\x00\x00"),
      INGEST_BAD_TIME, "/ts"},
-    {BYTES("\x82" IDS "\xa6" "events\x91\x82\xa4name\xa1" "e\xa5" "count"
+    {BYTES("\x82" IDS "\xa6"
+           "events\x91\x82\xa4name\xa1"
+           "e\xa5"
+           "count"
            "\xcb\x40\x00\x00\x00\x00\x00\x00\x00"),
      INGEST_BAD_COUNT, "/events/0/count"},
-    {BYTES("\x82" IDS "\xa6" "events\x91\x82\xa4name\xa1" "e\xa6" "amount"
+    {BYTES("\x82" IDS "\xa6"
+           "events\x91\x82\xa4name\xa1"
+           "e\xa6"
+           "amount"
            "\xcb\xbf\xf0\x00\x00\x00\x00\x00\x00"),
      INGEST_BAD_NUMBER, "/events/0/amount"},
-    {BYTES("\x82" IDS "\xa7" "consent\x82\xa1" "a\x01\xa1" "a\x02"),
+    {BYTES("\x82" IDS "\xa7"
+           "consent\x82\xa1"
+           "a\x01\xa1"
+           "a\x02"),
      INGEST_DUPLICATE_KEY, "/consent"},
 };
 
-static void test_ingest_msgpack__each_fault_has_its_reason_and_pointer(
-    void **state)
+static void
+test_ingest_msgpack__each_fault_has_its_reason_and_pointer(void **state)
 {
     (void)state;
     const ingest_options options = test_options(INGEST_MSGPACK);
@@ -153,7 +190,8 @@ static int64_t scaled_of(double v, bool single)
     const ingest_options options = test_options(INGEST_MSGPACK);
     fact_batch *b = NULL;
     buffer_init(&bytes, 1000);
-    buffer_put(&bytes, BYTES("\x82" IDS "\xa3set\x81\xa1" "a"));
+    buffer_put(&bytes, BYTES("\x82" IDS "\xa3set\x81\xa1"
+                             "a"));
     if (single) {
         const float f = (float)v;
         uint32_t bits;
@@ -165,9 +203,9 @@ static int64_t scaled_of(double v, bool single)
         writer_init(&w, &bytes, WRITE_MSGPACK);
         write_double(&w, v);
     }
-    assert_int_equal(ingest_parse_chunk(&options, (char *)bytes.data,
-                                        bytes.len, &b, NULL),
-                     0);
+    assert_int_equal(
+        ingest_parse_chunk(&options, (char *)bytes.data, bytes.len, &b, NULL),
+        0);
     int64_t number = INT64_MIN;
     batch_reader r;
     fact_record record;
@@ -181,8 +219,8 @@ static int64_t scaled_of(double v, bool single)
     return number;
 }
 
-static void test_ingest_msgpack__floats_are_the_decimals_they_came_from(
-    void **state)
+static void
+test_ingest_msgpack__floats_are_the_decimals_they_came_from(void **state)
 {
     (void)state;
     assert_int_equal(scaled_of(19.9, false), 199000);
@@ -222,8 +260,7 @@ static void test_ingest_msgpack__all_decimals_survive_as_doubles(void **state)
 
 /* ---- how streams end ---- */
 
-static void load_packed(outcome *o, const void *bytes, size_t len,
-                        size_t chunk)
+static void load_packed(outcome *o, const void *bytes, size_t len, size_t chunk)
 {
     ingest_options options = test_options(INGEST_MSGPACK);
     options.chunk_bytes = chunk;
@@ -253,8 +290,9 @@ static void test_ingest_msgpack__garbage_ends_the_input(void **state)
     assert_ends(BYTES("\x07"), "bad_msgpack", 0, 0);
     assert_ends(BYTES(SMALL "\x93\x01\x02\x03"), "bad_msgpack", one, 1);
     assert_ends(BYTES(SMALL SMALL "\xc1" SMALL), "bad_msgpack", 2 * one, 2);
-    assert_ends(BYTES(SMALL "\x81\xa1" "a\xc1" SMALL), "bad_msgpack", one,
-                1);
+    assert_ends(BYTES(SMALL "\x81\xa1"
+                            "a\xc1" SMALL),
+                "bad_msgpack", one, 1);
     assert_ends(BYTES(SMALL "\n" SMALL), "bad_msgpack", one, 1);
     assert_ends(BYTES(SMALL "{\"ids\":{}}"), "bad_msgpack", one, 1);
 }
@@ -262,9 +300,11 @@ static void test_ingest_msgpack__garbage_ends_the_input(void **state)
 static void test_ingest_msgpack__broken_off_at_every_byte(void **state)
 {
     (void)state;
-    static const char bytes[] = SMALL
-        "\x82" IDS "\xa3set\x83\xa1" "a\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00"
-        "\xa1" "b\xd9\x05value\xa1" "c\xdc\x00\x02\xa1x\xa1y";
+    static const char bytes[] = SMALL "\x82" IDS "\xa3set\x83\xa1"
+                                      "a\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00"
+                                      "\xa1"
+                                      "b\xd9\x05value\xa1"
+                                      "c\xdc\x00\x02\xa1x\xa1y";
     const size_t first = sizeof(SMALL) - 1;
     const size_t whole = sizeof bytes - 1;
     for (size_t len = 1; len < whole; len++) {
@@ -285,11 +325,14 @@ static void test_ingest_msgpack__claims_are_not_believed(void **state)
 {
     (void)state;
     assert_ends(BYTES("\xdf\xff\xff\xff\xff"), "truncated_msgpack", 0, 0);
-    assert_ends(BYTES(SMALL "\x81\xa1" "a\xdd\xff\xff\xff\xff\x01"),
+    assert_ends(BYTES(SMALL "\x81\xa1"
+                            "a\xdd\xff\xff\xff\xff\x01"),
                 "truncated_msgpack", sizeof(SMALL) - 1, 1);
-    assert_ends(BYTES("\x81\xa1" "a\xc6\xff\xff\xff\xff"),
+    assert_ends(BYTES("\x81\xa1"
+                      "a\xc6\xff\xff\xff\xff"),
                 "truncated_msgpack", 0, 0);
-    assert_ends(BYTES("\x81\xa1" "a\xc9\xff\xff\xff\xff"),
+    assert_ends(BYTES("\x81\xa1"
+                      "a\xc9\xff\xff\xff\xff"),
                 "truncated_msgpack", 0, 0);
 }
 
@@ -299,7 +342,9 @@ static void test_ingest_msgpack__depth_is_bounded(void **state)
     outcome o;
     buffer bytes;
     buffer_init(&bytes, 1 << 22);
-    buffer_put(&bytes, BYTES("\x82" IDS "\xa7" "consent\x81\xa1" "a"));
+    buffer_put(&bytes, BYTES("\x82" IDS "\xa7"
+                             "consent\x81\xa1"
+                             "a"));
     for (int i = 0; i < 500000; i++)
         buffer_put_u8(&bytes, 0x91);
     buffer_put_u8(&bytes, 1);
@@ -320,7 +365,9 @@ static void test_ingest_msgpack__a_wide_record_is_read_in_time(void **state)
     outcome o;
     buffer bytes;
     buffer_init(&bytes, 1 << 22);
-    buffer_put(&bytes, BYTES("\x82" IDS "\xa7" "consent\x81\xa1" "a"));
+    buffer_put(&bytes, BYTES("\x82" IDS "\xa7"
+                             "consent\x81\xa1"
+                             "a"));
     buffer_put(&bytes, BYTES("\xdd\x00\x0f\x00\x00"));
     for (int i = 0; i < 0xf0000; i++)
         buffer_put_u8(&bytes, 0x90);
@@ -339,8 +386,7 @@ static void test_ingest_msgpack__the_limit_of_a_map_is_exact(void **state)
         buffer bytes;
         buffer_init(&bytes, 4 << 20);
         buffer_put(&bytes, BYTES("\x82" IDS "\xa2ua\xdb"));
-        const size_t fill =
-            MUSTER_RECORD_BYTES_MAX - bytes.len - 4 + over;
+        const size_t fill = MUSTER_RECORD_BYTES_MAX - bytes.len - 4 + over;
         put_big_endian(&bytes, fill, 4);
         for (size_t i = 0; i < fill; i++)
             buffer_put_u8(&bytes, 'x');
@@ -382,8 +428,7 @@ int main(void)
             test_ingest_msgpack__each_fault_has_its_reason_and_pointer),
         cmocka_unit_test(
             test_ingest_msgpack__floats_are_the_decimals_they_came_from),
-        cmocka_unit_test(
-            test_ingest_msgpack__all_decimals_survive_as_doubles),
+        cmocka_unit_test(test_ingest_msgpack__all_decimals_survive_as_doubles),
         cmocka_unit_test(test_ingest_msgpack__garbage_ends_the_input),
         cmocka_unit_test(test_ingest_msgpack__broken_off_at_every_byte),
         cmocka_unit_test(test_ingest_msgpack__claims_are_not_believed),

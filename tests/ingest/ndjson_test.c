@@ -8,8 +8,7 @@
 
 #define A "{\"ids\":{\"cookie\":\"a\"}}"
 
-static void assert_counts(const char *text, uint64_t records,
-                          uint64_t rejects)
+static void assert_counts(const char *text, uint64_t records, uint64_t rejects)
 {
     ingest_options options = test_options(INGEST_NDJSON);
     outcome o;
@@ -42,8 +41,10 @@ static void test_ingest_ndjson__a_bad_line_costs_itself_alone(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "nonsense", "{", "}", "\"", "{\"ids\":", "[" A "]", "\x80", "\x01",
-        "{\"ids\":{\"cookie\":\"\\ud800\"}}", "null", "\xe2\x82",
+        "nonsense", "{",         "}",
+        "\"",       "{\"ids\":", "[" A "]",
+        "\x80",     "\x01",      "{\"ids\":{\"cookie\":\"\\ud800\"}}",
+        "null",     "\xe2\x82",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[256];

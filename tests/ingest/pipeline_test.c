@@ -22,18 +22,17 @@ static const char ndjson[] =
     "{\"ids\":{}}\n"
     "{\"ids\":{\"cookie\":\"d\"},\"add\":{\"m\":[\"p\",\"q\"]}}";
 
-static const char csv[] =
-    "ids.cookie,\"ids.customer\",set.x,add.m,event.e\r\n"
-    "a,,1,,\n"
-    "b,c,\"2,\"\"3\"\"\",\"p|q\",v\r\n"
-    "\n"
-    "\"d\n\n,\",,\"\",,\n"
-    "too,few\n"
-    ",,,,\n"
-    "e,\"\",x\"y,,\n"
-    "f,,\"x\ny\",,\n"
-    "\"g\",,\"x\"y,,\r\n"
-    "h,,last,,";
+static const char csv[] = "ids.cookie,\"ids.customer\",set.x,add.m,event.e\r\n"
+                          "a,,1,,\n"
+                          "b,c,\"2,\"\"3\"\"\",\"p|q\",v\r\n"
+                          "\n"
+                          "\"d\n\n,\",,\"\",,\n"
+                          "too,few\n"
+                          ",,,,\n"
+                          "e,\"\",x\"y,,\n"
+                          "f,,\"x\ny\",,\n"
+                          "\"g\",,\"x\"y,,\r\n"
+                          "h,,last,,";
 
 static void make_msgpack(buffer *out)
 {
@@ -89,8 +88,7 @@ static void assert_cut_anywhere(ingest_format format, const void *bytes,
         assert_string_equal(outcome_text(&cut), outcome_text(&whole));
         assert_int_equal(cut.input_end, len);
         assert_int_equal(cut.bytes.len, pieces.bytes.len);
-        assert_memory_equal(cut.bytes.data, pieces.bytes.data,
-                            cut.bytes.len);
+        assert_memory_equal(cut.bytes.data, pieces.bytes.data, cut.bytes.len);
         assert_string_equal(outcome_text(&cut), outcome_text(&pieces));
         outcome_release(&cut);
         outcome_release(&pieces);
@@ -153,8 +151,7 @@ static void test_ingest_pipeline__places_are_exact(void **state)
 }
 
 /* Lines of a CSV are those an editor counts. */
-static void test_ingest_pipeline__quoted_line_ends_count_as_lines(
-    void **state)
+static void test_ingest_pipeline__quoted_line_ends_count_as_lines(void **state)
 {
     (void)state;
     outcome o;
@@ -316,8 +313,7 @@ typedef struct counter {
     ingest_reject last;
 } counter;
 
-static int count_sink(void *payload, fact_batch *take_batch,
-                      muster_error *err)
+static int count_sink(void *payload, fact_batch *take_batch, muster_error *err)
 {
     counter *c = payload;
     (void)err;
@@ -385,8 +381,7 @@ static void test_ingest_pipeline__a_long_line_takes_no_memory(void **state)
     (void)state;
     assert_long_record(INGEST_NDJSON, "{\"ids\":{\"cookie\":\"a\"}}\n",
                        "{\"ids\":", "\n{\"ids\":{\"cookie\":\"b\"}}\n");
-    assert_long_record(INGEST_CSV, "ids.cookie,set.a\na,b\n", "a,",
-                       "\nb,c\n");
+    assert_long_record(INGEST_CSV, "ids.cookie,set.a\na,b\n", "a,", "\nb,c\n");
 }
 
 static void test_ingest_pipeline__a_long_map_takes_no_memory(void **state)
@@ -396,7 +391,9 @@ static void test_ingest_pipeline__a_long_map_takes_no_memory(void **state)
     ingest_options options = test_options(INGEST_MSGPACK);
     counter c = {0};
     ingest *in = NULL;
-    static const char small[] = "\x81\xa3ids\x81\xa6" "cookie\xa1" "a";
+    static const char small[] = "\x81\xa3ids\x81\xa6"
+                                "cookie\xa1"
+                                "a";
     static const char start[] = "\x81\xa2ua\xdb\x04\x00\x00\x00";
     const size_t peak = peak_bytes();
     assert_int_equal(ingest_open(&in, &options, count_sink, &c, NULL), 0);
@@ -474,8 +471,7 @@ static void test_ingest_pipeline__rejects_take_bounded_memory(void **state)
 }
 
 /* More id spaces than a byte numbers: several batches, no refusal. */
-static void test_ingest_pipeline__many_id_spaces_make_more_batches(
-    void **state)
+static void test_ingest_pipeline__many_id_spaces_make_more_batches(void **state)
 {
     (void)state;
     buffer input;
@@ -502,8 +498,7 @@ int main(void)
         cmocka_unit_test(test_ingest_pipeline__csv_is_cut_anywhere),
         cmocka_unit_test(test_ingest_pipeline__msgpack_is_cut_anywhere),
         cmocka_unit_test(test_ingest_pipeline__places_are_exact),
-        cmocka_unit_test(
-            test_ingest_pipeline__quoted_line_ends_count_as_lines),
+        cmocka_unit_test(test_ingest_pipeline__quoted_line_ends_count_as_lines),
         cmocka_unit_test(test_ingest_pipeline__threads_do_not_show),
         cmocka_unit_test(test_ingest_pipeline__the_sink_can_stop),
         cmocka_unit_test(test_ingest_pipeline__may_be_given_up_at_any_time),

@@ -6,8 +6,8 @@
  */
 #include "ingest/ingest_support.h"
 
-static void test_ingest_receipt__every_reason_has_a_word_of_its_own(
-    void **state)
+static void
+test_ingest_receipt__every_reason_has_a_word_of_its_own(void **state)
 {
     (void)state;
     assert_string_equal(ingest_reason_word(INGEST_OK), "ok");
@@ -16,8 +16,7 @@ static void test_ingest_receipt__every_reason_has_a_word_of_its_own(
         assert_true(catalog_is_attribute_name(text_of(word)));
         assert_true(strlen(ingest_reason_text((ingest_reason)i)) > 10);
         for (int j = 0; j < i; j++)
-            assert_string_not_equal(word,
-                                    ingest_reason_word((ingest_reason)j));
+            assert_string_not_equal(word, ingest_reason_word((ingest_reason)j));
     }
     assert_string_equal(ingest_reason_word(INGEST_PII_SUSPECTED),
                         "pii_suspected");
@@ -70,8 +69,8 @@ static void test_ingest_receipt__unknown_attributes_stand_once(void **state)
     mem_free(r);
 }
 
-static void test_ingest_receipt__json_has_the_shape_of_the_contract(
-    void **state)
+static void
+test_ingest_receipt__json_has_the_shape_of_the_contract(void **state)
 {
     (void)state;
     ingest_receipt *r = mem_alloc(sizeof *r);
@@ -128,15 +127,14 @@ static void test_ingest_receipt__an_empty_one_is_whole(void **state)
     buffer_init(&out, 1 << 20);
     json_begin(&w, &out, true);
     receipt_to_json(r, &w);
-    assert_int_equal(json_parse(&doc, (char *)out.data, out.len, JSON_STRICT,
-                                NULL),
-                     0);
+    assert_int_equal(
+        json_parse(&doc, (char *)out.data, out.len, JSON_STRICT, NULL), 0);
     const json_value *root = json_root(doc);
     static const char *const members[] = {
-        "records", "accepted", "rejected", "reasons", "facts", "users_new",
-        "conflicts", "unknown_attributes", "seconds", "records_per_s",
-        "facts_per_s", "bytes", "load_id", "epoch", "errors",
-        "errors_truncated"};
+        "records", "accepted",      "rejected",    "reasons",
+        "facts",   "users_new",     "conflicts",   "unknown_attributes",
+        "seconds", "records_per_s", "facts_per_s", "bytes",
+        "load_id", "epoch",         "errors",      "errors_truncated"};
     assert_int_equal(json_count(root), sizeof members / sizeof members[0]);
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         assert_non_null(json_get(root, members[i]));

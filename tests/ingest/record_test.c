@@ -30,8 +30,7 @@ static const refusal refusals[] = {
     {"{\"ids\":\"a1\"}", INGEST_WRONG_TYPE, "/ids"},
     {"{\"ids\":{\"cookie\":17}}", INGEST_WRONG_TYPE, "/ids/cookie"},
     {"{\"ids\":{\"cookie\":null}}", INGEST_WRONG_TYPE, "/ids/cookie"},
-    {"{\"ids\":{\"cookie\":[\"a\",17]}}", INGEST_WRONG_TYPE,
-     "/ids/cookie/1"},
+    {"{\"ids\":{\"cookie\":[\"a\",17]}}", INGEST_WRONG_TYPE, "/ids/cookie/1"},
     {"{\"ids\":{\"cookie\":\"\"}}", INGEST_BAD_ID, "/ids/cookie"},
     {"{\"ids\":{\"cookie\":[\"a\",\"\"]}}", INGEST_BAD_ID, "/ids/cookie/1"},
     {"{\"ids\":{\"gaid\":\"a1\"}}", INGEST_BAD_ID, "/ids/gaid"},
@@ -87,18 +86,16 @@ static const refusal refusals[] = {
     {"{" IDS ",\"set\":{\"a..b\":1}}", INGEST_BAD_NAME, "/set/a..b"},
     {"{" IDS ",\"set\":{\"a.\":1}}", INGEST_BAD_NAME, "/set/a."},
     {"{" IDS ",\"set\":{\"\":1}}", INGEST_BAD_NAME, "/set"},
-    {"{" IDS ",\"set\":{\"max@example.com\":true}}", INGEST_BAD_NAME,
-     "/set"},
+    {"{" IDS ",\"set\":{\"max@example.com\":true}}", INGEST_BAD_NAME, "/set"},
     {"{" IDS ",\"set\":{\"a\":\"\"}}", INGEST_BAD_VALUE, "/set/a"},
     {"{" IDS ",\"set\":{\"a\":\"x\\ny\"}}", INGEST_BAD_VALUE, "/set/a"},
     {"{" IDS ",\"set\":{\"a\":\"\\u0000\"}}", INGEST_BAD_VALUE, "/set/a"},
     {"{" IDS ",\"set\":{\"a\":\"\\u0085\"}}", INGEST_BAD_VALUE, "/set/a"},
     {"{" IDS ",\"set\":{\"a\":\"\\u007f\"}}", INGEST_BAD_VALUE, "/set/a"},
-    {"{" IDS ",\"set\":{\"email\":\"max@example.com\"}}",
-     INGEST_PII_SUSPECTED, "/set/email"},
+    {"{" IDS ",\"set\":{\"email\":\"max@example.com\"}}", INGEST_PII_SUSPECTED,
+     "/set/email"},
     {"{" IDS ",\"set\":{\"a\":1099511627776}}", INGEST_BAD_NUMBER, "/set/a"},
-    {"{" IDS ",\"set\":{\"a\":-1099511627776}}", INGEST_BAD_NUMBER,
-     "/set/a"},
+    {"{" IDS ",\"set\":{\"a\":-1099511627776}}", INGEST_BAD_NUMBER, "/set/a"},
     {"{" IDS ",\"set\":{\"a\":1e13}}", INGEST_BAD_NUMBER, "/set/a"},
     {"{" IDS ",\"set\":{\"a\":99999999999999999999}}", INGEST_BAD_NUMBER,
      "/set/a"},
@@ -127,18 +124,18 @@ static const refusal refusals[] = {
      "/events/0/name"},
     {"{" IDS ",\"events\":[{\"name\":\"e\"},{\"name\":\"E\"}]}",
      INGEST_BAD_NAME, "/events/1/name"},
-    {"{" IDS ",\"events\":[{\"name\":\"e\",\"value\":1}]}",
-     INGEST_WRONG_TYPE, "/events/0/value"},
-    {"{" IDS ",\"events\":[{\"name\":\"e\",\"value\":\"\"}]}",
-     INGEST_BAD_VALUE, "/events/0/value"},
+    {"{" IDS ",\"events\":[{\"name\":\"e\",\"value\":1}]}", INGEST_WRONG_TYPE,
+     "/events/0/value"},
+    {"{" IDS ",\"events\":[{\"name\":\"e\",\"value\":\"\"}]}", INGEST_BAD_VALUE,
+     "/events/0/value"},
     {"{" IDS ",\"events\":[{\"name\":\"e\",\"value\":\"a@b.de\"}]}",
      INGEST_PII_SUSPECTED, "/events/0/value"},
     {"{" IDS ",\"events\":[{\"name\":\"e\",\"count\":0}]}", INGEST_BAD_COUNT,
      "/events/0/count"},
-    {"{" IDS ",\"events\":[{\"name\":\"e\",\"count\":-1}]}",
-     INGEST_BAD_COUNT, "/events/0/count"},
-    {"{" IDS ",\"events\":[{\"name\":\"e\",\"count\":1.5}]}",
-     INGEST_BAD_COUNT, "/events/0/count"},
+    {"{" IDS ",\"events\":[{\"name\":\"e\",\"count\":-1}]}", INGEST_BAD_COUNT,
+     "/events/0/count"},
+    {"{" IDS ",\"events\":[{\"name\":\"e\",\"count\":1.5}]}", INGEST_BAD_COUNT,
+     "/events/0/count"},
     {"{" IDS ",\"events\":[{\"name\":\"e\",\"count\":1000000001}]}",
      INGEST_BAD_COUNT, "/events/0/count"},
     {"{" IDS ",\"events\":[{\"name\":\"e\",\"count\":\"1\"}]}",
@@ -153,16 +150,16 @@ static const refusal refusals[] = {
      INGEST_WRONG_TYPE, "/events/0/amount"},
     {"{" IDS ",\"events\":[{\"name\":\"e\",\"ts\":\"x\"}]}", INGEST_BAD_TIME,
      "/events/0/ts"},
-    {"{" IDS ",\"events\":[{\"name\":\"e\",\"ts\":1795348801}]}",
-     INGEST_FUTURE, "/events/0/ts"},
-    {"{" IDS ",\"events\":[{\"name\":\"e\",\"nmae\":1}]}",
-     INGEST_UNKNOWN_FIELD, "/events/0"},
+    {"{" IDS ",\"events\":[{\"name\":\"e\",\"ts\":1795348801}]}", INGEST_FUTURE,
+     "/events/0/ts"},
+    {"{" IDS ",\"events\":[{\"name\":\"e\",\"nmae\":1}]}", INGEST_UNKNOWN_FIELD,
+     "/events/0"},
     {"{" IDS ",\"events\":[{\"name\":\"e\",\"name\":\"e\"}]}",
      INGEST_DUPLICATE_KEY, "/events/0/name"},
 };
 
-static void test_ingest_record__each_fault_has_its_reason_and_pointer(
-    void **state)
+static void
+test_ingest_record__each_fault_has_its_reason_and_pointer(void **state)
 {
     (void)state;
     const ingest_options options = test_options(INGEST_NDJSON);
@@ -185,15 +182,14 @@ static void assert_reads(const char *line, const char *facts)
 static void test_ingest_record__sections_apply_in_their_order(void **state)
 {
     (void)state;
-    assert_reads(
-        "{\"events\":[{\"name\":\"e\"}],\"add\":{\"m\":[\"x\"]},"
-        "\"set\":{\"o\":\"v\"},\"remove\":{\"m\":\"y\"},"
-        "\"clear\":[\"c\"]," IDS "}",
-        "  clear attribute=c\n"
-        "  remove attribute=m value=y\n"
-        "  set attribute=o value=v\n"
-        "  add attribute=m value=x\n"
-        "  event attribute=e ts=1795262400 count=1\n");
+    assert_reads("{\"events\":[{\"name\":\"e\"}],\"add\":{\"m\":[\"x\"]},"
+                 "\"set\":{\"o\":\"v\"},\"remove\":{\"m\":\"y\"},"
+                 "\"clear\":[\"c\"]," IDS "}",
+                 "  clear attribute=c\n"
+                 "  remove attribute=m value=y\n"
+                 "  set attribute=o value=v\n"
+                 "  add attribute=m value=x\n"
+                 "  event attribute=e ts=1795262400 count=1\n");
 }
 
 static void test_ingest_record__set_reads_each_json_type(void **state)
@@ -217,8 +213,8 @@ static void test_ingest_record__set_reads_each_json_type(void **state)
         "  number attribute=big number=10995116277759999\n");
 }
 
-static void test_ingest_record__events_carry_value_count_amount_time(
-    void **state)
+static void
+test_ingest_record__events_carry_value_count_amount_time(void **state)
 {
     (void)state;
     assert_reads(
@@ -262,8 +258,8 @@ static void test_ingest_record__head_has_provider_time_ttl(void **state)
                 "record provider=default ts=1795262400 id=");
 }
 
-static void test_ingest_record__ids_keep_their_order_and_stand_once(
-    void **state)
+static void
+test_ingest_record__ids_keep_their_order_and_stand_once(void **state)
 {
     (void)state;
     const ingest_options options = test_options(INGEST_NDJSON);
@@ -272,8 +268,8 @@ static void test_ingest_record__ids_keep_their_order_and_stand_once(
     fact_batch *b = NULL;
     batch_reader r;
     fact_record record;
-    assert_int_equal(
-        ingest_parse_chunk(&options, line, strlen(line), &b, NULL), 0);
+    assert_int_equal(ingest_parse_chunk(&options, line, strlen(line), &b, NULL),
+                     0);
     assert_int_equal(batch_open(&r, b->bytes.data, b->bytes.len, NULL), 0);
     assert_true(batch_next_record(&r, &record));
     assert_int_equal(record.id_count, 3);
@@ -281,11 +277,10 @@ static void test_ingest_record__ids_keep_their_order_and_stand_once(
     static const char *const ids[] = {"c9", "c10", "a1"};
     for (uint32_t i = 0; i < 3; i++) {
         muster_pseudonym p;
-        assert_int_equal(
-            identity_pseudonymise(test_key(), text_of(spaces[i]),
-                                  identity_raw_of(text_of(ids[i])), &p,
-                                  NULL),
-            0);
+        assert_int_equal(identity_pseudonymise(test_key(), text_of(spaces[i]),
+                                               identity_raw_of(text_of(ids[i])),
+                                               &p, NULL),
+                         0);
         const uint8_t *id = record.ids + i * 17;
         assert_true(text_is(r.spaces[id[0]], spaces[i]));
         assert_memory_equal(id + 1, p.bytes, 16);
@@ -324,17 +319,15 @@ static void test_ingest_record__limits_of_ids_and_facts(void **state)
 
     fact_batch *b = NULL;
     many(&line, "{\"ids\":{\"cookie\":[", "i", "]}}", MUSTER_RECORD_IDS_MAX);
-    assert_int_equal(ingest_parse_chunk(&options, (char *)line.data, line.len,
-                                        &b, NULL),
-                     0);
+    assert_int_equal(
+        ingest_parse_chunk(&options, (char *)line.data, line.len, &b, NULL), 0);
     assert_int_equal(b->record_count, 1);
     buffer_release(&line);
     fact_batch_free(b);
     many(&line, "{" IDS ",\"add\":{\"m\":[", "v", "]}}",
          MUSTER_RECORD_FACTS_MAX);
-    assert_int_equal(ingest_parse_chunk(&options, (char *)line.data, line.len,
-                                        &b, NULL),
-                     0);
+    assert_int_equal(
+        ingest_parse_chunk(&options, (char *)line.data, line.len, &b, NULL), 0);
     assert_int_equal(b->record_count, 1);
     buffer_release(&line);
     fact_batch_free(b);
@@ -355,9 +348,9 @@ static void assert_sized(const char *before, char fill, size_t count,
         assert_refused(&options, line.data, line.len, reason, pointer);
     } else {
         fact_batch *b = NULL;
-        assert_int_equal(ingest_parse_chunk(&options, (char *)line.data,
-                                            line.len, &b, NULL),
-                         0);
+        assert_int_equal(
+            ingest_parse_chunk(&options, (char *)line.data, line.len, &b, NULL),
+            0);
         assert_int_equal(b->record_count, 1);
         fact_batch_free(b);
     }
@@ -369,17 +362,16 @@ static void test_ingest_record__limits_of_texts(void **state)
     (void)state;
     assert_sized("{" IDS ",\"set\":{\"a\":\"", 'x', MUSTER_VALUE_BYTES_MAX,
                  "\"}}", INGEST_OK, "");
-    assert_sized("{" IDS ",\"set\":{\"a\":\"", 'x',
-                 MUSTER_VALUE_BYTES_MAX + 1, "\"}}", INGEST_BAD_VALUE,
-                 "/set/a");
-    assert_sized("{" IDS ",\"set\":{\"", 'x', MUSTER_NAME_BYTES_MAX,
-                 "\":1}}", INGEST_OK, "");
+    assert_sized("{" IDS ",\"set\":{\"a\":\"", 'x', MUSTER_VALUE_BYTES_MAX + 1,
+                 "\"}}", INGEST_BAD_VALUE, "/set/a");
+    assert_sized("{" IDS ",\"set\":{\"", 'x', MUSTER_NAME_BYTES_MAX, "\":1}}",
+                 INGEST_OK, "");
     assert_sized("{" IDS ",\"set\":{\"", 'x', MUSTER_NAME_BYTES_MAX + 1,
                  "\":1}}", INGEST_BAD_NAME, "/set");
     assert_sized("{" IDS ",\"provider\":\"", 'x', MUSTER_NAME_BYTES_MAX + 1,
                  "\"}", INGEST_BAD_NAME, "/provider");
-    assert_sized("{\"ids\":{\"", 'x', MUSTER_NAME_BYTES_MAX + 1,
-                 "\":\"a\"}}", INGEST_BAD_NAME, "/ids");
+    assert_sized("{\"ids\":{\"", 'x', MUSTER_NAME_BYTES_MAX + 1, "\":\"a\"}}",
+                 INGEST_BAD_NAME, "/ids");
     assert_sized("{\"ids\":{\"cookie\":\"", 'x', MUSTER_ID_BYTES_MAX, "\"}}",
                  INGEST_OK, "");
     assert_sized("{\"ids\":{\"cookie\":\"", 'x', MUSTER_ID_BYTES_MAX + 1,
@@ -389,8 +381,7 @@ static void test_ingest_record__limits_of_texts(void **state)
 }
 
 /* A name of 128 bytes fits the pointer only in part; nothing breaks. */
-static void test_ingest_record__long_names_leave_the_pointer_valid(
-    void **state)
+static void test_ingest_record__long_names_leave_the_pointer_valid(void **state)
 {
     (void)state;
     char name[MUSTER_NAME_BYTES_MAX + 1];
@@ -410,8 +401,8 @@ static void test_ingest_record__suggests_the_near_name(void **state)
     const ingest_options options = test_options(INGEST_NDJSON);
     const char *line = "{" IDS ",\"evnets\":[]}";
     fact_batch *b = NULL;
-    assert_int_equal(
-        ingest_parse_chunk(&options, line, strlen(line), &b, NULL), 0);
+    assert_int_equal(ingest_parse_chunk(&options, line, strlen(line), &b, NULL),
+                     0);
     assert_non_null(strstr(b->rejects[0].message, "did you mean events"));
     fact_batch_free(b);
 }
@@ -422,8 +413,8 @@ static void test_ingest_record__says_how_to_record_refunds(void **state)
     const ingest_options options = test_options(INGEST_NDJSON);
     const char *line = "{" IDS ",\"events\":[{\"name\":\"e\",\"amount\":-1}]}";
     fact_batch *b = NULL;
-    assert_int_equal(
-        ingest_parse_chunk(&options, line, strlen(line), &b, NULL), 0);
+    assert_int_equal(ingest_parse_chunk(&options, line, strlen(line), &b, NULL),
+                     0);
     assert_non_null(strstr(b->rejects[0].message, "refunds"));
     fact_batch_free(b);
 }
@@ -448,8 +439,7 @@ static void test_ingest_record__a_refused_record_leaves_nothing(void **state)
         ingest_parse_chunk(&options, lines, strlen(lines), &mixed, NULL), 0);
     assert_int_equal(mixed->reject_count, 2);
     assert_int_equal(mixed->bytes.len, plain->bytes.len);
-    assert_memory_equal(mixed->bytes.data, plain->bytes.data,
-                        plain->bytes.len);
+    assert_memory_equal(mixed->bytes.data, plain->bytes.data, plain->bytes.len);
     fact_batch_free(plain);
     fact_batch_free(mixed);
 }
@@ -504,8 +494,7 @@ static void test_ingest_record__a_raw_id_is_nowhere(void **state)
         assert_int_equal(
             ingest_parse_chunk(&options, line, strlen(line), &b, NULL), 0);
         assert_false(text_contains(
-            text_make((char *)b->bytes.data, b->bytes.len),
-            text_of("secret")));
+            text_make((char *)b->bytes.data, b->bytes.len), text_of("secret")));
         for (size_t j = 0; j < b->reject_count; j++) {
             assert_null(strstr(b->rejects[j].message, "secret"));
             assert_null(strstr(b->rejects[j].pointer, "secret"));
@@ -532,8 +521,7 @@ int main(void)
             test_ingest_record__long_names_leave_the_pointer_valid),
         cmocka_unit_test(test_ingest_record__suggests_the_near_name),
         cmocka_unit_test(test_ingest_record__says_how_to_record_refunds),
-        cmocka_unit_test(
-            test_ingest_record__a_refused_record_leaves_nothing),
+        cmocka_unit_test(test_ingest_record__a_refused_record_leaves_nothing),
         cmocka_unit_test(test_ingest_record__a_raw_id_is_nowhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

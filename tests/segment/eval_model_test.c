@@ -21,7 +21,7 @@
 #define SMALL_EXPRESSIONS 400 /* of one world */
 #define LARGE_EXPRESSIONS 50
 #define DECISIONS_LARGE 256
-#define DECISIONS_SMALL 8
+#define DECISIONS_SMALL 6
 
 static void check_count(question *q)
 {
