@@ -9,7 +9,7 @@
 #include <malloc.h>
 
 #define RUNS_MIN 7
-#define RUNS_MAX 2001
+#define RUNS_MAX 20001
 #define SECONDS 1.0
 #define SECONDS_QUICK 0.05
 

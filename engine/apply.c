@@ -50,17 +50,19 @@ static muster_pseudonym id_at(const fact_record *record, uint32_t i)
 typedef struct user_match {
     uint32_t row; /* of the first known id, or DICTIONARY_NONE */
     bool conflict;
+    bool forgotten; /* one of the ids is a forgotten user's */
     uint32_t unknown;
 } user_match;
 
 static user_match match_user(const muster_engine *e,
                              const fact_record *record)
 {
-    user_match m = {DICTIONARY_NONE, false, 0};
+    user_match m = {DICTIONARY_NONE, false, false, 0};
 
     for (uint32_t i = 0; i < record->id_count; i++) {
         const muster_pseudonym p = id_at(record, i);
         const uint32_t row = dictionary_find(e->ids, &p);
+        m.forgotten |= row != DICTIONARY_NONE && engine_is_forgotten(e, row);
         if (row == DICTIONARY_NONE)
             m.unknown++;
         else if (m.row == DICTIONARY_NONE)
@@ -86,8 +88,6 @@ static uint32_t settle_user(muster_engine *e, const fact_record *record,
             continue;
         }
         row = dictionary_add_user(e->ids, &p);
-        if (row == DICTIONARY_NONE)
-            return row;
         if (receipt)
             receipt->users_new++;
     }
@@ -327,22 +327,23 @@ static ingest_reason apply_record(muster_engine *e, judge *j,
         judge_record(j, record, facts->items, facts->count, reject);
     if (reason != INGEST_OK)
         return reason;
-    if (match.row != DICTIONARY_NONE && engine_is_forgotten(e, match.row)) {
+    if (match.forgotten) {
         reject->pointer[0] = 0;
         snprintf(reject->message, sizeof reject->message, "%s",
                  ingest_reason_text(INGEST_FORGOTTEN));
         return INGEST_FORGOTTEN;
+    }
+    if (match.unknown > 0 && dictionary_full(e->ids)) {
+        snprintf(reject->message, sizeof reject->message,
+                 "no more users or ids fit into this data directory");
+        return INGEST_FULL;
     }
     reason = judge_accept(j, record, facts->items, facts->count, &t.provider,
                           reject, report->receipt);
     if (reason != INGEST_OK)
         return reason;
     t.row = settle_user(e, record, &match, report->receipt);
-    if (t.row == DICTIONARY_NONE) {
-        snprintf(reject->message, sizeof reject->message,
-                 "no more users fit into this data directory");
-        return INGEST_FULL;
-    }
+    ASSERT(t.row != DICTIONARY_NONE);
     for (uint32_t i = 0; i < facts->count; i++)
         add_fact(&t, &facts->items[i]);
     if (t.said)

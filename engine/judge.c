@@ -319,12 +319,6 @@ ingest_reason judge_record(judge *j, const fact_record *record,
 
 /* ---- accepting ---- */
 
-static ingest_reason full(ingest_reject *out, const muster_error *err)
-{
-    snprintf(out->message, sizeof out->message, "%.190s", err->message);
-    return INGEST_FULL;
-}
-
 /* Infers an attribute, or lets an inferred event carry amounts. */
 static ingest_reason infer(judge *j, const fact *f, ingest_reject *out,
                            ingest_receipt *receipt)
@@ -350,7 +344,7 @@ static ingest_reason infer(judge *j, const fact *f, ingest_reject *out,
     def.amount |= f->has_amount;
     if (catalog_attribute_put(j->names, name, &def,
                               &j->attributes[f->attribute], &err) != 0)
-        return full(out, &err);
+        return refuse(j, f, INGEST_FULL, out, "%.190s", err.message);
     return INGEST_OK;
 }
 
@@ -374,8 +368,10 @@ ingest_reason judge_accept(judge *j, const fact_record *record,
     if (!j->providers[record->provider] &&
         catalog_provider_put(j->names, j->batch->providers[record->provider],
                              PARTY_FIRST, CATALOG_TTL_UNSET, false,
-                             &j->providers[record->provider], &err) != 0)
-        return full(out, &err);
+                             &j->providers[record->provider], &err) != 0) {
+        snprintf(out->pointer, sizeof out->pointer, "/provider");
+        return refuse(j, NULL, INGEST_FULL, out, "%.190s", err.message);
+    }
     *provider = j->providers[record->provider];
     j->event = 0;
     for (uint32_t i = 0; i < count; i++) {

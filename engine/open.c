@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* pthread_rwlockattr_setkind_np */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -168,12 +169,28 @@ static int open_key(muster_engine *e, const char *given, muster_error *err)
     return 0;
 }
 
+/* Writers go before readers that come later: questions without a pause
+ * would otherwise keep a feed waiting for ever. So a thread that holds the
+ * lock for reading must not ask for it again. */
+static void lock_init(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attributes;
+
+    pthread_rwlockattr_init(&attributes);
+#ifdef __GLIBC__
+    pthread_rwlockattr_setkind_np(
+        &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    pthread_rwlock_init(lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+}
+
 static muster_engine *engine_new(const muster_engine_options *o)
 {
     muster_engine *e = mem_zalloc(sizeof *e);
 
     e->magic = ENGINE_MAGIC;
-    pthread_rwlock_init(&e->lock, NULL);
+    lock_init(&e->lock);
     sem_init(&e->writing, 0, 1);
     e->mode = o->mode;
     e->fixed_now = o->now;

@@ -222,23 +222,8 @@ static bool array_has(block_ref a, uint32_t row)
     return i < a.n && values[i] == row;
 }
 
-/* Values of an array whose bit is set (flip 0) or not (flip 1). Writes unless
- * out is NULL; out may be the array's own memory. */
-static inline uint32_t array_pick(block_ref a, const word_in *words,
-                                  uint64_t flip, uint16_t *out)
-{
-    const row_in *values = rows_of(a);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < a.n; i++) {
-        const uint32_t v = values[i];
-        if (out)
-            out[n] = (uint16_t)v;
-        n += (uint32_t)((words[v >> 6] >> (v & 63)) ^ flip) & 1;
-    }
-    return n;
-}
-
-/* The same against runs. */
+/* Values of a that are (or are not) in runs. Writes unless out is NULL; out
+ * may be a's memory. */
 static uint32_t array_pick_runs(block_ref a, block_ref b, bool keep,
                                 uint16_t *out)
 {
@@ -282,8 +267,8 @@ static uint32_t array_gallop(block_ref a, block_ref b, bool keep,
 static uint32_t array_and(block_ref a, block_ref b, uint16_t *out)
 {
     if (b.type == BLOCK_BITSET)
-        return out ? array_pick(a, words_of(b), 0, out)
-                   : array_pick(a, words_of(b), 0, NULL);
+        return out ? words_get()->pick(out, rows_of(a), a.n, words_of(b), 0)
+                   : words_get()->pick_count(rows_of(a), a.n, words_of(b));
     if (b.type == BLOCK_RUN)
         return array_pick_runs(a, b, true, out);
     if (a.n > b.n) {
@@ -301,7 +286,7 @@ static uint32_t array_and(block_ref a, block_ref b, uint16_t *out)
 static uint32_t array_andnot(block_ref a, block_ref b, uint16_t *out)
 {
     if (b.type == BLOCK_BITSET)
-        return array_pick(a, words_of(b), 1, out);
+        return words_get()->pick(out, rows_of(a), a.n, words_of(b), 1);
     if (b.type == BLOCK_RUN)
         return array_pick_runs(a, b, false, out);
     if (b.n >= a.n * GALLOP)
@@ -416,11 +401,7 @@ void block_or_into(block_buf *out, block_ref a)
     case BLOCK_ARRAY:
         break;
     }
-    const row_in *values = rows_of(a);
-    for (uint32_t i = 0; i < a.n; i++) {
-        const uint32_t v = values[i];
-        out->words[v >> 6] |= (uint64_t)1 << (v & 63);
-    }
+    words_get()->set_rows(out->words, rows_of(a), a.n);
 }
 
 void block_andnot_into(block_buf *out, block_ref a)

@@ -14,10 +14,12 @@ uint32_t leaf_add_view(index_leaf *leaf, const index_layer *l,
 {
     mem_grow(&leaf->views, &leaf->view_capacity, leaf->view_count + 1,
              sizeof *leaf->views);
-    mem_grow(&leaf->slice_of, &leaf->slice_capacity, leaf->view_count + 1,
-             sizeof *leaf->slice_of);
     leaf->views[leaf->view_count] = layer_view(l, e);
-    leaf->slice_of[leaf->view_count] = e->key.slice;
+    if (leaf->type == LEAF_COUNT || leaf->type == LEAF_TOTAL) {
+        mem_grow(&leaf->slice_of, &leaf->slice_capacity, leaf->view_count + 1,
+                 sizeof *leaf->slice_of);
+        leaf->slice_of[leaf->view_count] = e->key.slice;
+    }
     leaf->weight += e->count;
     return leaf->view_count++;
 }
@@ -167,6 +169,18 @@ static void gather_term(index_leaf *leaf, const index_stack *x,
     leaf->terms[leaf->term_count++] = term;
 }
 
+/* Is the whole leaf the union of all its views? */
+static bool is_flat(const index_leaf *leaf)
+{
+    uint32_t live = 0;
+    for (uint32_t t = 0; t < leaf->term_count; t++) {
+        if (leaf->terms[t].count != 1)
+            return false;
+        live += leaf->folds[leaf->terms[t].first].live.count;
+    }
+    return live == leaf->view_count;
+}
+
 void leaf_gather_held(index_leaf *leaf, const index_stack *x,
                       const leaf_spec *spec)
 {
@@ -188,6 +202,7 @@ void leaf_gather_held(index_leaf *leaf, const index_stack *x,
         }
         mem_free(all.items);
     }
+    leaf->flat = is_flat(leaf);
     leaf->disjoint = spec->exclusive && leaf->term_count == 1 &&
                      leaf->terms[0].count == 1;
 }
@@ -241,8 +256,8 @@ static bool is_one_plane(const index_leaf *leaf)
 
 leaf_cursor *leaf_cursor_new(const index_leaf *leaf)
 {
-    leaf_cursor *c = mem_zalloc(sizeof *c);
-    c->hints = mem_array(leaf->view_count + 1, sizeof *c->hints);
+    leaf_cursor *c =
+        mem_zalloc(sizeof *c + leaf->view_count * sizeof *c->hints);
     if (!is_one_plane(leaf))
         c->bufs = mem_aligned(CURSOR_BUFS * sizeof *c->bufs);
     return c;
@@ -252,7 +267,6 @@ void leaf_cursor_free(leaf_cursor *c)
 {
     if (!c)
         return;
-    mem_free(c->hints);
     mem_free(c->bufs);
     mem_free(c->slices);
     mem_free(c->sums);
@@ -281,40 +295,55 @@ uint64_t *cursor_sums(leaf_cursor *c)
 
 /* ---- unions ---- */
 
-/* The array that stands in `out` as words of `out`. */
-static block_ref array_to_words(block_ref array, block_buf *out)
+/* The union of what was found. */
+static block_ref join(const block_ref *refs, uint32_t n, block_buf *out)
 {
-    uint16_t rows[BLOCK_ARRAY_MAX];
-    memcpy(rows, array.data, array.n * sizeof *rows);
-    array.data = rows;
-    block_expand(array, out);
+    uint32_t widest = 0;
+
+    if (n == 0)
+        return block_empty();
+    if (n == 1)
+        return refs[0];
+    if (n == 2)
+        return block_or(refs[0], refs[1], out);
+    for (uint32_t i = 0; i < n; i++)
+        if (refs[i].type == BLOCK_BITSET)
+            widest = i;
+    block_expand(refs[widest], out);
+    for (uint32_t i = 0; i < n; i++)
+        if (i != widest)
+            block_or_into(out, refs[i]);
     return block_bits(out);
 }
+
+#define JOIN_MAX 64
 
 block_ref span_block(const index_leaf *leaf, leaf_cursor *c, view_span span,
                      uint32_t block, block_buf *out)
 {
-    block_ref one = block_empty();
-    uint32_t found = 0;
+    block_ref refs[JOIN_MAX];
+    uint32_t n = 0;
+    bool written = false; /* a part of the union is already in out */
 
+    if (span.count == 1)
+        return leaf_at(leaf, c, span.first, block);
     for (uint32_t i = 0; i < span.count; i++) {
         const block_ref b = leaf_at(leaf, c, span.first + i, block);
         if (b.type == BLOCK_EMPTY)
             continue;
         if (b.type == BLOCK_FULL)
             return b;
-        found++;
-        if (found == 1) {
-            one = b;
-        } else if (found == 2) {
-            one = block_or(one, b, out);
-        } else {
-            if (one.type == BLOCK_ARRAY)
-                one = array_to_words(one, out);
+        if (written) {
             block_or_into(out, b);
+            continue;
+        }
+        refs[n++] = b;
+        if (n == JOIN_MAX) {
+            join(refs, n, out);
+            written = true;
         }
     }
-    return one;
+    return written ? block_bits(out) : join(refs, n, out);
 }
 
 bool span_has(const index_leaf *leaf, view_span span, uint32_t row)
@@ -364,8 +393,12 @@ static block_ref term_block(const index_leaf *leaf, leaf_cursor *c,
 block_ref leaf_held_block(const index_leaf *leaf, leaf_cursor *c,
                           uint32_t block, block_buf *out)
 {
+    const view_span all = {0, leaf->view_count};
+
     if (leaf->term_count == 0)
         return block_empty();
+    if (leaf->flat)
+        return span_block(leaf, c, all, block, out);
     if (leaf->term_count == 1)
         return term_block(leaf, c, &leaf->terms[0], block, out);
     block_clear(out);
@@ -400,6 +433,8 @@ bool leaf_held_has(const index_leaf *leaf, uint32_t row)
 block_ref index_leaf_block(const index_leaf *leaf, leaf_cursor *c,
                            uint32_t block, block_buf *out)
 {
+    if (leaf->flat && leaf->view_count == 1)
+        return leaf_at(leaf, c, 0, block);
     switch (leaf->type) {
     case LEAF_HELD:
         return leaf_held_block(leaf, c, block, out);

@@ -59,7 +59,7 @@ struct index_leaf {
     int64_t low;
     int64_t high;
     plane_view *views;
-    uint8_t *slice_of; /* slice number of count and amount views */
+    uint8_t *slice_of; /* COUNT, TOTAL: slice number of a view */
     uint32_t view_count;
     size_t view_capacity;
     size_t slice_capacity;
@@ -76,17 +76,18 @@ struct index_leaf {
     uint32_t number_count;
     size_t number_capacity;
     uint64_t weight;
+    bool flat;     /* profile: the union of all views */
     bool disjoint; /* one union of planes that share no row */
 };
 
 #define CURSOR_BUFS 6
 struct leaf_cursor {
-    uint32_t *hints; /* one a view */
     block_buf *bufs; /* CURSOR_BUFS */
     block_buf *slices; /* counters, made when first needed */
     uint32_t slice_count;
     uint64_t *sums;  /* 65,536, all zero between blocks */
     uint16_t *touched;
+    uint32_t hints[]; /* one a view */
 };
 
 static inline block_ref leaf_at(const index_leaf *leaf, leaf_cursor *c,

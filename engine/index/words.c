@@ -67,8 +67,12 @@ static uint64_t sample_arrays(const words_ops *ops, sample *s)
         }
     const uint32_t count =
         ops->intersect_count(rows, n[0], rows + half, n[1]);
-    return count * 65537u + ops->intersect((uint16_t *)s->a, rows, n[0],
+    const uint32_t shared = ops->intersect((uint16_t *)s->a, rows, n[0],
                                            rows + half, n[1]);
+    const uint32_t picked = ops->pick(rows, rows, n[0], s->b, s->b[2] & 1);
+    ops->set_rows(s->b, rows + half, n[1]);
+    return count * 65537u + shared + 7 * (uint64_t)picked +
+           31 * (uint64_t)ops->pick_count(rows, picked, s->b);
 }
 
 /* One operation with three in/out registers; returns a mix of its result. */

@@ -50,6 +50,13 @@ typedef struct words_ops {
                           const row_in *b, uint32_t b_len);
     uint32_t (*intersect_count)(const row_in *a, uint32_t a_len,
                                 const row_in *b, uint32_t b_len);
+    /* Rows of an array whose bit is set (flip 0) or not (flip 1), counted;
+     * pick also writes them to out, which may be the array's memory. */
+    uint32_t (*pick)(uint16_t *out, const row_in *rows, uint32_t n,
+                     const word_in *words, uint64_t flip);
+    uint32_t (*pick_count)(const row_in *rows, uint32_t n,
+                           const word_in *words);
+    void (*set_rows)(word_out *words, const row_in *rows, uint32_t n);
 } words_ops;
 
 extern const words_ops words_portable;

@@ -139,6 +139,13 @@ typedef struct both_arrays {
     uint32_t j;
 } both_arrays;
 
+#if defined(__SSE4_2__)
+static inline __m128i load_eight(const row_in *at)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)at);
+}
+#endif
+
 /* Eight values against eight in one comparison, while both have eight. The
  * comparison takes a 0 for an end, so a leading 0 is dealt with before. */
 static inline uint32_t intersect_eights(both_arrays *x, uint16_t *out)
@@ -152,26 +159,41 @@ static inline uint32_t intersect_eights(both_arrays *x, uint16_t *out)
             out[0] = 0;
         n = 1;
     }
-    x->i = x->a[0] == 0;
-    x->j = x->b[0] == 0;
-    while (x->i + 8 <= x->a_len && x->j + 8 <= x->b_len) {
-        const row_in *a = x->a + x->i;
-        const row_in *b = x->b + x->j;
-        const __m128i va = _mm_loadu_si128((const __m128i *)(const void *)a);
-        const __m128i vb = _mm_loadu_si128((const __m128i *)(const void *)b);
+    uint32_t i = x->a[0] == 0;
+    uint32_t j = x->b[0] == 0;
+    if (i + 8 > x->a_len || j + 8 > x->b_len)
+        goto out;
+    __m128i va = load_eight(x->a + i);
+    __m128i vb = load_eight(x->b + j);
+    for (;;) {
+        const uint32_t a_top = x->a[i + 7];
+        const uint32_t b_top = x->b[j + 7];
         const __m128i mask = _mm_cmpistrm(
             vb, va,
             _SIDD_UWORD_OPS | _SIDD_CMP_EQUAL_ANY | _SIDD_BIT_MASK);
         uint32_t found = (uint32_t)_mm_cvtsi128_si32(mask);
-        const uint32_t a_top = a[7];
-        const uint32_t b_top = b[7];
         if (!out)
             n += (uint32_t)__builtin_popcount(found);
         for (; out && found; found &= found - 1)
-            out[n++] = a[__builtin_ctz(found)];
-        x->i += a_top <= b_top ? 8 : 0;
-        x->j += b_top <= a_top ? 8 : 0;
+            out[n++] = x->a[i + (uint32_t)__builtin_ctz(found)];
+        if (a_top <= b_top) {
+            i += 8;
+            if (i + 8 > x->a_len) {
+                j += b_top <= a_top ? 8 : 0;
+                break;
+            }
+            va = load_eight(x->a + i);
+        }
+        if (b_top <= a_top) {
+            j += 8;
+            if (j + 8 > x->b_len)
+                break;
+            vb = load_eight(x->b + j);
+        }
     }
+out:
+    x->i = i;
+    x->j = j;
 #else
     (void)x;
     (void)out;
@@ -213,9 +235,52 @@ static uint32_t body_intersect_count(const row_in *a, uint32_t a_len,
     return intersect_any(NULL, a, a_len, b, b_len);
 }
 
+static inline uint32_t bit_of(const word_in *words, uint32_t row)
+{
+    return (uint32_t)(words[row >> 6] >> (row & 63)) & 1;
+}
+
+static uint32_t body_pick(uint16_t *out, const row_in *rows, uint32_t n,
+                          const word_in *words, uint64_t flip)
+{
+    const uint32_t other = (uint32_t)flip;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint16_t v = rows[i];
+        out[kept] = v;
+        kept += bit_of(words, v) ^ other;
+    }
+    return kept;
+}
+
+static uint32_t body_pick_count(const row_in *rows, uint32_t n,
+                                const word_in *words)
+{
+    uint32_t a = 0;
+    uint32_t b = 0;
+    uint32_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        a += bit_of(words, rows[i]) + bit_of(words, rows[i + 1]);
+        b += bit_of(words, rows[i + 2]) + bit_of(words, rows[i + 3]);
+    }
+    for (; i < n; i++)
+        a += bit_of(words, rows[i]);
+    return a + b;
+}
+
+static void body_set_rows(word_out *words, const row_in *rows, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t v = rows[i];
+        words[v >> 6] |= (uint64_t)1 << (v & 63);
+    }
+}
+
 const words_ops WORDS_NAME = {
     WORDS_LEVEL,      body_and,       body_andnot,       body_or,
     body_count,       body_and_count, body_andnot_count, body_or_count,
     body_any,         body_half_add,  body_full_add,     body_compare,
     body_intersect,   body_intersect_count,
+    body_pick,        body_pick_count,
+    body_set_rows,
 };

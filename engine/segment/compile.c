@@ -24,6 +24,7 @@ typedef struct compiler {
     const plan_node *root;
     known_leaf *known; /* open addressing */
     size_t known_mask;
+    known_leaf few[16]; /* where `known` stands for a small plan */
 } compiler;
 
 static void compile_node(compiler *c, const plan_node *node, uint32_t r,
@@ -398,8 +399,10 @@ static void put_mask(compiler *c, uint32_t attribute)
         .any = true,
     };
     const uint32_t number = add_leaf(c, &spec);
-    if (index_leaf_weight(c->g->leaves[number]) == 0)
+    if (index_leaf_weight(c->g->leaves[number]) == 0) {
+        index_leaf_free(c->g->leaves[--c->g->leaf_count]);
         return;
+    }
     put_leaf(c, number, 1);
     put(c, STEP_ANDNOT, 0);
 }
@@ -408,16 +411,20 @@ program *program_of_node(const plan *p, const plan_node *node,
                          const program_state *state)
 {
     program *g = mem_zalloc(sizeof *g);
-    compiler c = {.g = g, .plan = p, .root = node, .known_mask = 15};
+    compiler c = {.g = g, .plan = p, .root = node};
 
+    c.known = c.few;
+    c.known_mask = sizeof c.few / sizeof c.few[0] - 1;
     while (c.known_mask < 2 * (size_t)p->node_count)
         c.known_mask = 2 * c.known_mask + 1;
-    c.known = mem_array(c.known_mask + 1, sizeof *c.known);
+    if (c.known_mask >= sizeof c.few / sizeof c.few[0])
+        c.known = mem_array(c.known_mask + 1, sizeof *c.known);
     g->state = *state;
     compile_node(&c, node, 0, 0);
     put_mask(&c, INDEX_OPTED_OUT);
     put_mask(&c, INDEX_FORGOTTEN);
-    mem_free(c.known);
+    if (c.known != c.few)
+        mem_free(c.known);
     return g;
 }
 

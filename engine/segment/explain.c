@@ -19,6 +19,7 @@
 #include "segment/tree.h"
 
 #define EDGES_MAX 20000
+#define WHY_FACTS_MAX 3
 #define DAY 86400
 
 typedef struct edge_list {
@@ -36,6 +37,9 @@ typedef struct explainer {
     void *payload;
     edge_list edges;
     const plan_node *leaf; /* whose facts are being walked */
+    bool holds;            /* does that leaf hold? then only what makes it */
+    uint32_t told;         /* facts named in `why`, and left out */
+    uint32_t untold;
     buffer path;
     buffer text;
     buffer why;
@@ -224,9 +228,16 @@ static void why_profile(void *payload, const index_fact *f)
     const uint32_t now_hour = (uint32_t)clock_hour_of(x->state->now);
     char number[48];
 
-    if (!leaf_has_provider(leaf, f->provider) || x->why.len > 400)
+    if (!leaf_has_provider(leaf, f->provider))
         return;
-    if (x->why.len)
+    if (x->holds && leaf->type == PLAN_HELD && leaf->kind != KIND_FLAG &&
+        !leaf_has_value(leaf, f->value))
+        return;
+    if (x->told == WHY_FACTS_MAX) {
+        x->untold++;
+        return;
+    }
+    if (x->told++)
         buffer_put_str(&x->why, "; ");
     if (leaf->kind == KIND_NUMBER) {
         buffer_put(&x->why, number, text_format_number(number, f->number));
@@ -314,10 +325,12 @@ static void why_of_event(explainer *x)
     put_provider(x, &x->why, w.provider);
 }
 
-static void put_why(explainer *x, const plan_node *node)
+static void put_why(explainer *x, const plan_node *node, bool holds)
 {
     buffer_clear(&x->why);
     x->leaf = node;
+    x->holds = holds;
+    x->told = x->untold = 0;
     if (node->type == PLAN_SPLIT) {
         const uint32_t bucket = identity_split_bucket(
             &node->split, dictionary_primary(x->state->ids, x->row));
@@ -331,8 +344,10 @@ static void put_why(explainer *x, const plan_node *node)
         return;
     }
     facts_of(x, node->attribute, node->kind, why_profile, x);
-    if (x->why.len == 0)
+    if (x->told == 0)
         buffer_put_str(&x->why, "nothing known");
+    if (x->untold)
+        buffer_printf(&x->why, "; and %u more", x->untold);
 }
 
 /* ---- walking the plan ---- */
@@ -351,28 +366,44 @@ static const char *step_name(const plan_node *node)
     }
 }
 
-static void put_text(explainer *x, const plan_node *node, bool synthetic)
+/* The part of a predicate that a child of its node stands for: `a != "x"` is
+ * "a is known" and "not a = "x"", `a has all (..)` is one `=` a value. */
+static void put_part(explainer *x, const plan_node *node, uint32_t number)
 {
-    buffer_clear(&x->text);
-    if (synthetic) {
-        buffer_put_text(&x->text, node->ast->attribute);
-        buffer_put_str(&x->text, node->type == PLAN_KNOWN ||
-                                         node->any_value
-                                     ? " is known"
-                                     : " = one of the values");
-        return;
+    ast_node part = *node->ast;
+
+    if (node->type == PLAN_NOT)
+        buffer_put_str(&x->text, "not ");
+    if (node->type == PLAN_KNOWN || node->any_value) {
+        part.compare = COMPARE_KNOWN;
+        part.value_count = 0;
+    } else if ((part.compare == COMPARE_HAS_ALL ||
+                part.compare == COMPARE_IN) &&
+               number < part.value_count) {
+        part.compare = COMPARE_EQ;
+        part.values += number;
+        part.value_count = 1;
+    } else {
+        part.compare = part.value_count > 1 ? COMPARE_IN : COMPARE_EQ;
     }
-    segment_format(node->ast, &x->text);
+    segment_format(&part, &x->text);
 }
 
+/* `number`: of a child that shares its parent's predicate, else NO_PART. */
+#define NO_PART UINT32_MAX
+
 static void explain_node(explainer *x, const plan_node *node, unsigned depth,
-                         bool synthetic)
+                         uint32_t number)
 {
     const bool holds = holds_at(x, node, x->state->now);
     const size_t path_len = x->path.len;
 
-    put_text(x, node, synthetic);
-    put_why(x, node);
+    buffer_clear(&x->text);
+    if (number == NO_PART)
+        segment_format(node->ast, &x->text);
+    else
+        put_part(x, node, number);
+    put_why(x, node, holds);
     const segment_reason reason = {
         buffer_cstr(&x->path), buffer_cstr(&x->text), depth, holds,
         buffer_cstr(&x->why),  flips_at(x, node, holds),
@@ -380,13 +411,13 @@ static void explain_node(explainer *x, const plan_node *node, unsigned depth,
     x->each(x->payload, &reason);
     for (uint32_t i = 0; i < node->child_count; i++) {
         const plan_node *child = node->children[i];
+        const bool part = node->ast->type == AST_PREDICATE &&
+                          child->ast == node->ast;
         if (node->type == PLAN_NOT)
             buffer_printf(&x->path, "/%s", step_name(node));
         else
             buffer_printf(&x->path, "/%s/%u", step_name(node), i);
-        explain_node(x, child, depth + 1,
-                     node->ast->type == AST_PREDICATE &&
-                         child->ast == node->ast);
+        explain_node(x, child, depth + 1, part ? i : NO_PART);
         x->path.len = path_len;
     }
 }
@@ -406,7 +437,7 @@ void segment_explain(const plan *p, const catalog *names,
     buffer_init(&x.text, 2 * MUSTER_SEGMENT_BYTES_MAX);
     buffer_init(&x.why, 65536);
     all_edges(&x);
-    explain_node(&x, p->root, 0, false);
+    explain_node(&x, p->root, 0, NO_PART);
     buffer_release(&x.path);
     buffer_release(&x.text);
     buffer_release(&x.why);

@@ -2,7 +2,8 @@
  * engine.h - a data directory, opened.
  *
  * Threads: every call on one engine may be made from any thread; questions
- * run side by side, a write waits for the questions before it. One process
+ * run side by side, a write waits for the questions before it. A callback
+ * (`each`, `reject`) must not call the engine that called it. One process
  * writes to a directory at a time; any number may read it.
  *
  * SPDX-License-Identifier: Apache-2.0

@@ -428,13 +428,15 @@ static void test_engine_open__a_failed_commit_leaves_no_trace(void **state)
     assert_int_equal(count(h, "x is known"), 2);
 }
 
-/* The same with so much behind the newest generation that the feed's end
- * would write one. */
+/* The same in the middle of a feed, with so much behind the newest generation
+ * that the feed's end would write one. */
 static void test_engine_open__a_failed_feed_writes_no_generation(void **state)
 {
     house *h = *state;
-    const size_t records = 210000;
-    const char *line = "{\"ids\":{\"cookie\":\"a\"},\"set\":{\"x\":\"1\"}}\n";
+    const size_t records = 120000; /* more than one commit's bytes */
+    const char *line =
+        "{\"ids\":{\"cookie\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\","
+        "\"h\",\"i\",\"j\"]},\"set\":{\"x\":\"1\"}}\n";
     char *text = malloc(records * strlen(line) + 100);
     size_t len = 0;
     muster_feed_options options = MUSTER_FEED_OPTIONS_INIT;
@@ -443,11 +445,11 @@ static void test_engine_open__a_failed_feed_writes_no_generation(void **state)
 
     feed(h, ONE);
     assert_int_equal(sql(h->dir, "ALTER TABLE attribute RENAME TO away"), 0);
-    for (size_t i = 0; i < records; i++, len += strlen(line))
-        memcpy(text + len, line, strlen(line));
     len += (size_t)sprintf(text + len,
                            "{\"ids\":{\"cookie\":\"z\"},\"set\":{\"y\":"
                            "\"9\"}}\n");
+    for (size_t i = 0; i < records; i++, len += strlen(line))
+        memcpy(text + len, line, strlen(line));
     options.format = MUSTER_INPUT_NDJSON;
     assert_int_equal(muster_feed_open(&f, h->engine, &options, &err), 0);
     int rc = muster_feed_push(f, text, len, &err);
