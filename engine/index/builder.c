@@ -24,6 +24,7 @@
 #include "index/builder.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "index/order.h"
 #include "index/sums.h"
@@ -415,6 +416,62 @@ static void emit_state(plane_rows *p, const row_state *s,
     }
 }
 
+/* More sayings of one row than this are folded value by value: the state is
+ * a list that is searched from end to end. */
+#define SAYINGS_MANY 64
+
+static int compare_u64(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a;
+    const uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Are these sayings ones that each concern one value (ADD, REMOVE), but for
+ * CLEARs? *start is behind the last of those; 0 = there is none. */
+static bool is_by_value(const index_builder *b, const uint32_t *order,
+                        size_t n, size_t *start)
+{
+    *start = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t op = b->ops[order[i]].code >> OP_SHIFT;
+        if (op == INDEX_CLEAR)
+            *start = i + 1;
+        else if (op != INDEX_ADD && op != INDEX_REMOVE)
+            return false;
+    }
+    return true;
+}
+
+/* A row of many sayings by value, of which those before `start` are void. */
+static void finish_wide_row(const index_builder *b, const plane_key *group,
+                            const uint32_t *order, size_t n, size_t start,
+                            plane_rows *p, row_state *s)
+{
+    const uint32_t row = b->ops[order[0]].row;
+    const bool hard = start > 0;
+    uint64_t *sorted = mem_array(n + 1, sizeof *sorted);
+    const size_t count = n - start;
+
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = (uint64_t)(b->ops[order[start + i]].code & CODE_MASK)
+                        << 32 | (start + i);
+    qsort(sorted, count, sizeof *sorted, compare_u64);
+    state_reset(s);
+    s->hard = hard;
+    emit_state(p, s, group, row);
+    for (size_t i = 0; i < count;) {
+        const uint64_t value = sorted[i] >> 32;
+        state_reset(s);
+        s->hard = hard;
+        for (; i < count && sorted[i] >> 32 == value; i++)
+            state_apply(s, b, &b->ops[order[(uint32_t)sorted[i]]]);
+        s->hard = false; /* told once, above */
+        emit_state(p, s, group, row);
+    }
+    mem_free(sorted);
+}
+
 static void finish_profile(const index_builder *b, uint32_t group,
                            const uint32_t *order, size_t n, plane_rows *p,
                            row_state *s)
@@ -423,8 +480,18 @@ static void finish_profile(const index_builder *b, uint32_t group,
     size_t i = 0;
     while (i < n) {
         const uint32_t row = b->ops[order[i]].row;
+        size_t end = i + 1;
+        size_t start;
+        while (end < n && b->ops[order[end]].row == row)
+            end++;
+        if (end - i > SAYINGS_MANY &&
+            is_by_value(b, order + i, end - i, &start)) {
+            finish_wide_row(b, key, order + i, end - i, start, p, s);
+            i = end;
+            continue;
+        }
         state_reset(s);
-        while (i < n && b->ops[order[i]].row == row)
+        while (i < end)
             state_apply(s, b, &b->ops[order[i++]]);
         emit_state(p, s, key, row);
     }

@@ -143,19 +143,21 @@ static void test_engine_people__forgotten_for_good(void **state)
     check_forgotten(h);
 }
 
-/* A known id that stands first decides, as always; the forgotten one's id
- * stays where it is. */
-static void test_engine_people__another_user_may_name_a_forgotten_id(
-    void **state)
+/* Wherever the forgotten id stands: nothing that names it is stored. */
+static void test_engine_people__a_forgotten_id_among_others(void **state)
 {
     house *h = *state;
     two_people(h);
     forget(h, "a");
-    const muster_receipt r = feed(
-        h, "{\"ids\":{\"cookie\":[\"b\",\"a\"]},\"set\":{\"x\":\"2\"}}\n");
-    assert_int_equal(r.conflicts, 1);
-    assert_true(has(h, "x = \"2\"", "b"));
-    assert_false(has(h, "x = \"2\"", "a"));
+    expect_reject(h, "{\"ids\":{\"cookie\":[\"b\",\"a\"]},\"set\":{\"x\":"
+                     "\"2\"}}\n",
+                  "forgotten", "");
+    expect_reject(h, "{\"ids\":{\"cookie\":[\"new\",\"b\",\"a2\"]},\"set\":{"
+                     "\"x\":\"2\"}}\n",
+                  "forgotten", "");
+    assert_true(has(h, "x = \"1\"", "b"));
+    assert_int_equal(stats(h).users, 2);
+    assert_int_equal(stats(h).ids, 3);
 }
 
 /* ---- ids ---- */
@@ -254,7 +256,7 @@ int main(void)
         HOUSE_TEST(test_engine_people__later_facts_stay_masked),
         HOUSE_TEST(test_engine_people__undo_of_a_stranger_changes_nothing),
         HOUSE_TEST(test_engine_people__forgotten_for_good),
-        HOUSE_TEST(test_engine_people__another_user_may_name_a_forgotten_id),
+        HOUSE_TEST(test_engine_people__a_forgotten_id_among_others),
         HOUSE_TEST(test_engine_people__errors_never_quote_an_id),
         HOUSE_TEST(test_engine_people__no_file_holds_a_raw_id),
     };

@@ -375,6 +375,48 @@ static void test_index_stack__an_empty_delta_is_dropped(void **state)
     index_free(x);
 }
 
+/* One row of very many sayings is folded value by value; it took a search of
+ * all values for each. */
+static void test_index_stack__a_row_of_very_many_values(void **state)
+{
+    (void)state;
+    static const uint32_t provider = 1;
+    enum { VALUES = 300000 };
+    index_stack *x = index_new(cap_of, NULL);
+    index_builder *b = index_builder_new();
+
+    index_add_profile(b, 17, 1, 7, INDEX_ADD, 5, INDEX_NEVER);
+    index_push(x, index_builder_finish(b), false);
+    for (uint32_t v = 1; v <= VALUES; v++)
+        index_add_profile(b, 17, 1, 7, INDEX_ADD, v, INDEX_NEVER);
+    index_add_profile(b, 17, 1, 7, INDEX_CLEAR, 0, 0);
+    for (uint32_t v = VALUES; v > 0; v--)
+        index_add_profile(b, 17, 1, 7, INDEX_ADD, v, 10 + v % 2);
+    for (uint32_t v = 1; v <= VALUES; v += 3)
+        index_add_profile(b, 17, 1, 7, INDEX_REMOVE, v, 0);
+    for (uint32_t v = 1; v <= VALUES; v += 6)
+        index_add_profile(b, 17, 1, 7, INDEX_ADD, v, 20);
+    index_push(x, index_builder_finish(b), false);
+    for (uint32_t v = 1; v <= 60; v++) {
+        const bool removed = v % 3 == 1 && v % 6 != 1;
+        const uint32_t expiry = v % 6 == 1 ? 20 : 10 + v % 2;
+        for (uint32_t now = 9; now <= 21; now++) {
+            const leaf_spec spec = {.attribute = 17,
+                                    .providers = &provider,
+                                    .provider_count = 1,
+                                    .values = &v,
+                                    .value_count = 1,
+                                    .now_hour = now};
+            index_leaf *leaf = index_leaf_new(x, &spec);
+            assert_int_equal(index_leaf_has(leaf, 7),
+                             !removed && now <= expiry);
+            index_leaf_free(leaf);
+        }
+    }
+    index_builder_free(b);
+    index_free(x);
+}
+
 /* However facts are cut into deltas, the merged base is the same bytes. */
 static void test_index_stack__cuts_leave_no_trace_in_the_base(void **state)
 {
@@ -428,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_index_layer__a_deep_check_names_the_bad_plane),
         cmocka_unit_test(test_index_stack__more_deltas_than_fit_are_merged),
         cmocka_unit_test(test_index_stack__an_empty_delta_is_dropped),
+        cmocka_unit_test(test_index_stack__a_row_of_very_many_values),
         cmocka_unit_test(test_index_stack__cuts_leave_no_trace_in_the_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,20 @@ static void apply(world *w, const operation *o, uint32_t row)
     }
 }
 
+/* Very many sayings of one row to one attribute. */
+static uint32_t say_much(world *w, const operation *first, uint32_t row)
+{
+    uint32_t done = 0;
+    while (done < 150) {
+        const operation o = random_operation(w);
+        if (o.a != first->a || o.provider != first->provider)
+            continue;
+        apply(w, &o, row);
+        done++;
+    }
+    return done;
+}
+
 /* One operation on some rows; now and then each row draws its own. */
 static uint32_t operate(world *w)
 {
@@ -217,6 +231,8 @@ static uint32_t operate(world *w)
     uint32_t share = 100;
     uint32_t done = 0;
 
+    if (rows <= 20 && chance(r, 5))
+        return say_much(w, &o, first);
     if (chance(r, 50)) {
         first = chance(r, 30) ? 0 : first;
         end = chance(r, 30) ? rows : first + 1 + dice(r, rows - first);
