@@ -19,6 +19,12 @@ void *mem_realloc(void *ptr, size_t size) __attribute__((returns_nonnull));
 /* 64-byte aligned; size is rounded up to 64. Free with mem_free. */
 void *mem_aligned(size_t size) __attribute__((malloc, returns_nonnull));
 void mem_free(void *ptr);
+/* Working memory of a question: 64-byte aligned, content undefined. What is
+ * given back is kept by the thread for its next question (a few pieces, 8 MiB
+ * at most, freed when the thread ends), so that a short question pays no
+ * allocation and no page fault. */
+void *mem_scratch(size_t size) __attribute__((malloc, returns_nonnull));
+void mem_scratch_free(void *ptr); /* NULL is fine */
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *ptr, size_t len);
 

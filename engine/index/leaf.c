@@ -256,10 +256,12 @@ static bool is_one_plane(const index_leaf *leaf)
 
 leaf_cursor *leaf_cursor_new(const index_leaf *leaf)
 {
-    leaf_cursor *c =
-        mem_zalloc(sizeof *c + leaf->view_count * sizeof *c->hints);
+    const size_t size = sizeof(leaf_cursor) +
+                        leaf->view_count * sizeof(uint32_t);
+    leaf_cursor *c = mem_scratch(size);
+    memset(c, 0, size);
     if (!is_one_plane(leaf))
-        c->bufs = mem_aligned(CURSOR_BUFS * sizeof *c->bufs);
+        c->bufs = mem_scratch(CURSOR_BUFS * sizeof *c->bufs);
     return c;
 }
 
@@ -267,18 +269,18 @@ void leaf_cursor_free(leaf_cursor *c)
 {
     if (!c)
         return;
-    mem_free(c->bufs);
-    mem_free(c->slices);
+    mem_scratch_free(c->bufs);
+    mem_scratch_free(c->slices);
     mem_free(c->sums);
     mem_free(c->touched);
-    mem_free(c);
+    mem_scratch_free(c);
 }
 
 block_buf *cursor_slices(leaf_cursor *c, uint32_t count)
 {
     if (c->slice_count < count) {
-        mem_free(c->slices);
-        c->slices = mem_aligned(count * sizeof *c->slices);
+        mem_scratch_free(c->slices);
+        c->slices = mem_scratch(count * sizeof *c->slices);
         c->slice_count = count;
     }
     return c->slices;

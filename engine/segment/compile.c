@@ -398,12 +398,9 @@ static void put_mask(compiler *c, uint32_t attribute)
         .provider_count = 1,
         .any = true,
     };
-    const uint32_t number = add_leaf(c, &spec);
-    if (index_leaf_weight(c->g->leaves[number]) == 0) {
-        index_leaf_free(c->g->leaves[--c->g->leaf_count]);
+    if (!index_has_group(c->g->state.index, attribute, provider))
         return;
-    }
-    put_leaf(c, number, 1);
+    put_leaf(c, add_leaf(c, &spec), 1);
     put(c, STEP_ANDNOT, 0);
 }
 

@@ -24,17 +24,21 @@ typedef struct frame {
 
 static frame *frame_new(const program *g)
 {
-    frame *f = mem_zalloc(sizeof *f);
     const size_t tally_bufs = (size_t)g->tally_count * g->tally_bits + 4;
+    const size_t registers = g->register_count * sizeof(frame_register);
+    frame *f = mem_scratch(sizeof *f + registers +
+                           g->leaf_count * sizeof *f->cursors);
 
     f->g = g;
-    f->registers = mem_array(g->register_count, sizeof *f->registers);
-    f->memory = mem_aligned((2 * g->register_count) * sizeof *f->memory);
+    f->registers = (frame_register *)(f + 1);
+    memset(f->registers, 0, registers);
+    f->cursors = (leaf_cursor **)(f->registers + g->register_count);
+    f->memory = mem_scratch((2 * g->register_count) * sizeof *f->memory);
     for (uint32_t i = 0; i < g->register_count; i++)
         f->registers[i].bufs = &f->memory[2 * i];
+    f->tallies = NULL;
     if (g->tally_count)
-        f->tallies = mem_aligned(tally_bufs * sizeof *f->tallies);
-    f->cursors = mem_array(g->leaf_count + 1, sizeof *f->cursors);
+        f->tallies = mem_scratch(tally_bufs * sizeof *f->tallies);
     for (uint32_t i = 0; i < g->leaf_count; i++)
         f->cursors[i] = leaf_cursor_new(g->leaves[i]);
     return f;
@@ -44,11 +48,9 @@ static void frame_free(frame *f)
 {
     for (uint32_t i = 0; i < f->g->leaf_count; i++)
         leaf_cursor_free(f->cursors[i]);
-    mem_free(f->cursors);
-    mem_free(f->registers);
-    mem_free(f->memory);
-    mem_free(f->tallies);
-    mem_free(f);
+    mem_scratch_free(f->memory);
+    mem_scratch_free(f->tallies);
+    mem_scratch_free(f);
 }
 
 /* ---- steps over a block ---- */
