@@ -91,6 +91,15 @@ int engine_bind(muster_engine *e, const scope *viewer, muster_text text,
     return segment_bind(out, tree, &binding, notes, err);
 }
 
+/* Caller holds `binding`. */
+static void drop_program(kept_program *k)
+{
+    if (!k || --k->users > 0)
+        return;
+    program_free(k->g);
+    mem_free(k);
+}
+
 int segment_current(muster_segment *s, const plan **out, muster_error *err)
 {
     muster_engine *e = s->engine;
@@ -102,11 +111,12 @@ int segment_current(muster_segment *s, const plan **out, muster_error *err)
     if (!s->plan || s->catalog_version != names ||
         s->audience_version != audiences) {
         plan *fresh;
-        segment_diagnostics_release(&s->notes);
-        memset(&s->notes, 0, sizeof s->notes);
         rc = engine_bind(e, s->viewer, text_make(s->text, s->text_len),
-                         text_make(NULL, 0), &fresh, &s->notes, err);
+                         text_make(NULL, 0), &fresh,
+                         s->plan ? NULL : &s->notes, err);
         if (rc == 0) {
+            drop_program(s->kept);
+            s->kept = NULL;
             segment_plan_free(s->plan);
             s->plan = fresh;
             s->catalog_version = names;
@@ -116,6 +126,34 @@ int segment_current(muster_segment *s, const plan **out, muster_error *err)
     *out = s->plan;
     pthread_mutex_unlock(&s->binding);
     return rc;
+}
+
+kept_program *segment_take_program(muster_segment *s, const plan *bound,
+                                   const program_state *state)
+{
+    const uint64_t version = index_version(state->index);
+    const muster_hour hour = clock_hour_of(state->now);
+
+    pthread_mutex_lock(&s->binding);
+    kept_program *k = s->kept;
+    if (!k || k->index_version != version || k->hour != hour ||
+        k->rows != state->rows) {
+        drop_program(k);
+        k = mem_alloc(sizeof *k);
+        *k = (kept_program){program_new(bound, state), 1, version,
+                            state->rows, hour};
+        s->kept = k;
+    }
+    k->users++;
+    pthread_mutex_unlock(&s->binding);
+    return k;
+}
+
+void segment_give_program(muster_segment *s, kept_program *k)
+{
+    pthread_mutex_lock(&s->binding);
+    drop_program(k);
+    pthread_mutex_unlock(&s->binding);
 }
 
 static int copy_scope(scope **out, const muster_scope *from,
@@ -163,6 +201,7 @@ void muster_segment_free(muster_segment *segment)
 {
     if (!segment)
         return;
+    drop_program(segment->kept);
     segment_plan_free(segment->plan);
     segment_diagnostics_release(&segment->notes);
     scope_free(segment->viewer);
@@ -246,10 +285,10 @@ int muster_segment_count(muster_segment *segment, bool clauses,
     const program_state state = engine_state(e);
     arena_init(&a->memory);
     const uint64_t start = clock_monotonic_ns();
-    program *g = program_new(bound, &state);
-    a->public.count = program_count(g);
+    kept_program *k = segment_take_program(segment, bound, &state);
+    a->public.count = program_count(k->g);
     a->public.elapsed_ns = clock_monotonic_ns() - start;
-    program_free(g);
+    segment_give_program(segment, k);
     a->public.universe = segment_universe_count(bound, &state);
     a->public.share = a->public.universe ? (double)a->public.count /
                                                (double)a->public.universe
@@ -304,9 +343,9 @@ int muster_segment_users(muster_segment *segment, muster_user_fn each,
     int rc = segment_current(segment, &bound, err);
     if (rc == 0) {
         const program_state state = engine_state(e);
-        program *g = program_new(bound, &state);
-        rc = program_each(g, tell_user, &walk);
-        program_free(g);
+        kept_program *k = segment_take_program(segment, bound, &state);
+        rc = program_each(k->g, tell_user, &walk);
+        segment_give_program(segment, k);
     }
     engine_unlock(e);
     return rc;
@@ -329,9 +368,9 @@ int muster_segment_has(muster_segment *segment, const muster_id *user,
         const uint32_t row = dictionary_find(e->ids, &p);
         if (row != DICTIONARY_NONE) {
             const program_state state = engine_state(e);
-            program *g = program_new(bound, &state);
-            *out = program_has(g, row);
-            program_free(g);
+            kept_program *k = segment_take_program(segment, bound, &state);
+            *out = program_has(k->g, row);
+            segment_give_program(segment, k);
         }
     }
     engine_unlock(e);

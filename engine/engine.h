@@ -207,11 +207,25 @@ struct muster_segment {
     plan *plan;
     uint64_t catalog_version;
     uint64_t audience_version;
-    segment_diagnostics notes;
-    pthread_mutex_t binding;
+    segment_diagnostics notes; /* of the first binding */
+    struct kept_program *kept;
+    pthread_mutex_t binding; /* guards plan and kept */
 };
 /* The segment's plan for the current catalog; binds anew when it changed.
  * Caller holds the engine's lock. */
 int segment_current(muster_segment *s, const plan **out, muster_error *err);
+
+/* A program is kept with its segment and serves every question about the same
+ * planes in the same hour. Whoever takes one gives it back. */
+typedef struct kept_program {
+    program *g;
+    uint32_t users; /* takers, and the segment itself */
+    uint64_t index_version;
+    uint32_t rows;
+    muster_hour hour;
+} kept_program;
+kept_program *segment_take_program(muster_segment *s, const plan *bound,
+                                   const program_state *state);
+void segment_give_program(muster_segment *s, kept_program *k);
 
 #endif

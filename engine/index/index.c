@@ -31,6 +31,7 @@ void index_free(index_stack *x)
 
 void index_push(index_stack *x, index_layer *take_layer, bool base)
 {
+    x->version++;
     if (base) {
         ASSERT(x->count == 1 && x->layers[0]->count == 0);
         index_layer_free(x->layers[0]);
@@ -55,7 +56,13 @@ const index_layer *index_compact(index_stack *x)
         index_layer_free(x->layers[i]);
     x->layers[0] = base;
     x->count = 1;
+    x->version++;
     return base;
+}
+
+uint64_t index_version(const index_stack *x)
+{
+    return x->version;
 }
 
 size_t index_delta_count(const index_stack *x)

@@ -125,6 +125,8 @@ void index_push(index_stack *x, index_layer *take_layer, bool base);
 /* One base of everything: rows only in their latest expiry, delta-only roles
  * gone. Returned borrowed. */
 const index_layer *index_compact(index_stack *x);
+/* Grows whenever what the stack answers may change. */
+uint64_t index_version(const index_stack *x);
 size_t index_delta_count(const index_stack *x);
 uint64_t index_plane_bytes(const index_stack *x);
 size_t index_plane_count(const index_stack *x);

@@ -11,7 +11,7 @@
 
 #include "base/base.h"
 
-static const words_ops *chosen;
+const words_ops *words_chosen;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 bool words_has(const char *name)
@@ -131,14 +131,11 @@ static void choose(void)
         if (words_has(level->name) && words_self_test(level))
             best = level;
     }
-    __atomic_store_n(&chosen, best, __ATOMIC_RELEASE);
+    __atomic_store_n(&words_chosen, best, __ATOMIC_RELEASE);
 }
 
-const words_ops *words_get(void)
+const words_ops *words_choose(void)
 {
-    const words_ops *ops = __atomic_load_n(&chosen, __ATOMIC_ACQUIRE);
-    if (ops)
-        return ops;
     pthread_once(&once, choose);
-    return chosen;
+    return words_chosen;
 }

@@ -63,8 +63,14 @@ extern const words_ops words_portable;
 extern const words_ops words_avx2;
 extern const words_ops words_avx512;
 
-/* The chosen level; cheap after the first call. Any thread. */
-const words_ops *words_get(void);
+/* The chosen level; one load after the first call. Any thread. */
+extern const words_ops *words_chosen;
+const words_ops *words_choose(void);
+static inline const words_ops *words_get(void)
+{
+    const words_ops *ops = __atomic_load_n(&words_chosen, __ATOMIC_ACQUIRE);
+    return ops ? ops : words_choose();
+}
 /* Does the processor have the level ("portable", "avx2", "avx512")? */
 bool words_has(const char *name);
 /* Runs each operation of `ops` on fixed patterns against portable C. */

@@ -8,6 +8,7 @@
  *   record.c       the shared front of all formats: one record's checks
  *   record_tree.c  a record that comes as nested maps
  *   ndjson.c       one JSON object a line
+ *   scan.c         the fast way for plain lines of JSON
  *   csv.c          RFC 4180 with a header of paths
  *   msgpack.c      a stream of maps
  *   input.c        plain, gzip, zstd

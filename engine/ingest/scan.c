@@ -288,9 +288,8 @@ static bool next_on_tape(tree_iter *it)
         v++;
     }
     it->value = node_of(v);
-    it->cursor = v->kind == TREE_MAP || v->kind == TREE_LIST
-                     ? v->as.node
-                     : node_of(v + 1);
+    it->cursor = v->kind == TREE_MAP || v->kind == TREE_LIST ? v->as.node
+                                                             : node_of(v + 1);
     return true;
 }
 
