@@ -9,6 +9,7 @@
  *   record_tree.c  a record that comes as nested maps
  *   ndjson.c       one JSON object a line
  *   scan.c         the fast way for plain lines of JSON
+ *   tape.c         nested values as the fast ways lay them down
  *   csv.c          RFC 4180 with a header of paths
  *   msgpack.c      a stream of maps
  *   input.c        plain, gzip, zstd

@@ -18,7 +18,7 @@
 #include "ingest/scan.h"
 
 struct ndjson_parser {
-    scan_tape tape;
+    tape tape;
     json_pool *pool;
 };
 
@@ -33,7 +33,7 @@ void ndjson_parser_free(ndjson_parser *p)
 {
     if (p == NULL)
         return;
-    scan_release(&p->tape);
+    tape_release(&p->tape);
     json_pool_free(p->pool);
     mem_free(p);
 }

@@ -1,19 +1,14 @@
 /*
  * scan.c - the fast way for lines as programs write them: one pass over the
- * bytes to an array of 16-byte nodes in document order, texts left where
- * they are.
+ * bytes to a tape, texts left where they are.
  *
  * It takes a part of JSON and refuses the rest without saying why: strings
  * without escapes, of valid UTF-8 and without control characters; numbers
- * without exponent, integers up to 18 digits; up to SCAN_DEPTH_MAX levels;
+ * without exponent, integers up to 18 digits; up to TAPE_DEPTH_MAX levels;
  * one object. What is refused goes to the JSON reader, which knows all of
  * JSON and says what is wrong. So nothing here decides what is valid: what
  * is taken, the JSON reader takes too and reads the same (tests/ingest/
  * scan_test.c and a fuzz target compare them).
- *
- * On the tape a map or list is followed by its content, of a map key and
- * value in turn; its own node holds the number of members and where the
- * content ends.
  *
  * Cost: about a third of building and walking a document of the JSON reader.
  * Strings are looked at 16 bytes at a time where the processor can.
@@ -26,14 +21,7 @@
 #include <emmintrin.h>
 #endif
 
-#define SCAN_DEPTH_MAX 16u
 #define SCAN_DIGITS_MAX 18 /* cannot pass int64_t */
-
-void scan_release(scan_tape *t)
-{
-    mem_free(t->nodes);
-    memset(t, 0, sizeof *t);
-}
 
 /* The functions below take where they stand and the line's end, and return
  * where they came to, NULL when the line is no plain one. */
@@ -198,7 +186,7 @@ static inline void open_node(tree_value *node, char bracket)
 static inline const char *scan_map(const char *p, const char *end,
                                    tree_value *next)
 {
-    tree_value *open[SCAN_DEPTH_MAX];
+    tree_value *open[TAPE_DEPTH_MAX];
     size_t depth = 1;
     tree_value *top = open[0] = next++;
     open_node(top, '{');
@@ -210,7 +198,7 @@ static inline const char *scan_map(const char *p, const char *end,
             return NULL;
         top->len++;
         if (p < end && (*p == '{' || *p == '[')) {
-            if (depth == SCAN_DEPTH_MAX)
+            if (depth == TAPE_DEPTH_MAX)
                 return NULL;
             top = open[depth++] = next++;
             open_node(top, *p);
@@ -222,7 +210,7 @@ static inline const char *scan_map(const char *p, const char *end,
         }
         p = skip_blank(p, end);
         while (p < end && *p == closer_of(top)) {
-            top->as.node = (const tree_node *)(const void *)next;
+            top->as.node = tape_node(next);
             p = skip_blank(p + 1, end);
             if (--depth == 0)
                 return p;
@@ -234,81 +222,32 @@ static inline const char *scan_map(const char *p, const char *end,
     }
 }
 
-bool scan_line(scan_tape *t, muster_text line, tree_value *out)
+bool scan_line(tape *t, muster_text line, tree_value *out)
 {
     const char *const end = line.ptr + line.len;
     if (line.len > SCAN_BYTES_MAX)
         return false;
     /* A node takes two bytes of text, one that is still open one. */
-    if (line.len / 2 + SCAN_DEPTH_MAX + 2 > t->capacity)
-        mem_grow(&t->nodes, &t->capacity, line.len / 2 + SCAN_DEPTH_MAX + 2,
-                 sizeof *t->nodes);
+    tape_reserve(t, line.len / 2 + TAPE_DEPTH_MAX + 2);
     const char *p = skip_blank(line.ptr, end);
     if (p == end || *p != '{')
         return false;
     p = scan_map(p, end, t->nodes);
     *out = (tree_value){
         .kind = TREE_MAP,
-        .as.node = (const tree_node *)(const void *)t->nodes,
+        .as.node = tape_node(t->nodes),
     };
     return p == end;
 }
 
-/* ---- the tape as a tree ---- */
-
-static inline const tree_value *on_tape(const tree_node *node)
+static int scaled_text(const tree_node *node, int64_t *out)
 {
-    return (const tree_value *)(const void *)node;
-}
-
-static inline const tree_node *node_of(const tree_value *v)
-{
-    return (const tree_node *)(const void *)v;
-}
-
-static tree_iter walk_tape(const tree_node *node)
-{
-    const tree_value *v = on_tape(node);
-    return (tree_iter){
-        .cursor = node_of(v + 1),
-        .left = v->len,
-        .object = v->kind == TREE_MAP,
-    };
-}
-
-static bool next_on_tape(tree_iter *it)
-{
-    if (it->left == 0)
-        return false;
-    it->left--;
-    const tree_value *v = on_tape(it->cursor);
-    if (it->object) {
-        it->key.ptr = v->as.ptr;
-        it->key.len = v->len;
-        v++;
-    }
-    it->value = node_of(v);
-    it->cursor = v->kind == TREE_MAP || v->kind == TREE_LIST ? v->as.node
-                                                             : node_of(v + 1);
-    return true;
-}
-
-static tree_value value_on_tape(const tree_node *node)
-{
-    tree_value v = *on_tape(node);
-    if (v.kind == TREE_MAP || v.kind == TREE_LIST || v.kind == TREE_NUMBER)
-        v.as.node = node;
-    return v;
-}
-
-static int scaled_on_tape(const tree_node *node, int64_t *out)
-{
-    return text_parse_number(tree_text(*on_tape(node)), out);
+    return text_parse_number(tree_text(*tape_at(node)), out);
 }
 
 const tree_source scan_source = {
-    walk_tape,
-    next_on_tape,
-    value_on_tape,
-    scaled_on_tape,
+    tape_walk,
+    tape_next,
+    tape_value,
+    scaled_text,
 };

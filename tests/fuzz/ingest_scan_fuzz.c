@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static scan_tape tape;
+    static tape t;
     if (size > 0)
-        ASSERT(scan_compare(&tape, text_make((const char *)data, size)) >= 0);
+        ASSERT(scan_compare(&t, text_make((const char *)data, size)) >= 0);
     return 0;
 }

@@ -52,11 +52,11 @@ static inline bool scan_same(tree_value v, const json_value *j)
 }
 
 /* 0: not taken; 1: taken, and the JSON reader reads the same; -1: not. */
-static inline int scan_compare(scan_tape *tape, muster_text line)
+static inline int scan_compare(tape *t, muster_text line)
 {
     tree_value root;
     json_doc *doc = NULL;
-    if (!scan_line(tape, line, &root))
+    if (!scan_line(t, line, &root))
         return 0;
     if (json_parse(&doc, line.ptr, line.len, JSON_STRICT, NULL) != 0)
         return -1;

@@ -11,14 +11,14 @@
  * behind it. */
 static int compare(const char *bytes, size_t len)
 {
-    scan_tape tape = {0};
+    tape t = {0};
     char *copy = mem_alloc(len + 1);
     char *exact = realloc(copy, len > 0 ? len : 1);
     assert_non_null(exact);
     memcpy(exact, bytes, len);
-    const int result = scan_compare(&tape, text_make(exact, len));
+    const int result = scan_compare(&t, text_make(exact, len));
     mem_free(exact);
-    scan_release(&tape);
+    tape_release(&t);
     return result;
 }
 
