@@ -29,7 +29,7 @@
 
 #include <stdio.h>
 
-#define DAY_SECONDS 86400
+#define FUTURE_SECONDS 86400
 #define SPACE_DIGITS_MAX 12u
 #define NO_ATTRIBUTE UINT32_MAX
 #define BATCH_BYTES_MAX ((size_t)3 << 30)
@@ -42,7 +42,7 @@ void record_front_init(record_front *f, const ingest_options *options)
     f->writer = batch_writer_new();
     f->default_provider =
         text_of(options->provider != NULL ? options->provider : "default");
-    f->latest = options->now + DAY_SECONDS;
+    f->latest = options->now + FUTURE_SECONDS;
 }
 
 void record_front_release(record_front *f)
@@ -243,8 +243,8 @@ bool record_has_ids(record_front *f)
 
 /* ---- time, provider, ttl ---- */
 
-static inline bool check_future(record_front *f, muster_time ts,
-                                const record_where *where)
+static bool check_future(record_front *f, muster_time ts,
+                         const record_where *where)
 {
     if (ts <= f->latest)
         return true;
@@ -252,47 +252,10 @@ static inline bool check_future(record_front *f, muster_time ts,
                          "the time is more than 24 hours after now");
 }
 
-/* Two digits at t.ptr[at]; 100 or more when they are none. */
-static inline unsigned two_digits(muster_text t, size_t at)
-{
-    const unsigned high = (unsigned char)t.ptr[at] - (unsigned)'0';
-    const unsigned low = (unsigned char)t.ptr[at + 1] - (unsigned)'0';
-    return high > 9 || low > 9 ? 100 : high * 10 + low;
-}
-
-/* "2026-11-20T10:00:00Z" with the date of the time before: most inputs are
- * in the order of time. Anything else is clock's to read. */
-static inline bool read_same_date(const record_front *f, muster_text t,
-                                  muster_time *out)
-{
-    if (t.len != 20 || memcmp(t.ptr, f->date, sizeof f->date) != 0 ||
-        t.ptr[10] != 'T' || t.ptr[13] != ':' || t.ptr[16] != ':' ||
-        t.ptr[19] != 'Z')
-        return false;
-    const unsigned hour = two_digits(t, 11);
-    const unsigned minute = two_digits(t, 14);
-    const unsigned second = two_digits(t, 17);
-    *out = f->midnight + hour * 3600 + minute * 60 + second;
-    return hour < 24 && minute < 60 && second < 60;
-}
-
-/* A leap second is read as the next day's first. */
-static void note_date(record_front *f, muster_text t, muster_time ts)
-{
-    if (t.len != 20 || t.ptr[19] != 'Z' || two_digits(t, 17) > 59)
-        return;
-    memcpy(f->date, t.ptr, sizeof f->date);
-    f->midnight = (muster_time)clock_day_of(ts) * DAY_SECONDS;
-}
-
 bool record_time_text(record_front *f, muster_text text,
                       const record_where *where, muster_time *out)
 {
-    if (read_same_date(f, text, out))
-        return check_future(f, *out, where);
-    if (clock_parse_time(text, out))
-        note_date(f, text, *out);
-    else
+    if (!clock_parse_time(text, out))
         return record_refuse(f, INGEST_BAD_TIME, where,
                              "a time is RFC 3339, like "
                              "2026-11-20T10:00:00Z, from 1900 to 2199");

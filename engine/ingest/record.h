@@ -43,9 +43,7 @@ typedef struct record_front {
     const ingest_options *options;
     batch_writer *writer;
     muster_text default_provider;
-    muster_time latest;   /* later times are refused */
-    char date[10];        /* of the last time read, "2026-11-20"; "" = none */
-    muster_time midnight; /* that date's */
+    muster_time latest; /* later times are refused */
     /* The current record. */
     record_place place;
     uint32_t serial;   /* from 1 in each batch */

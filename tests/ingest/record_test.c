@@ -513,7 +513,6 @@ int main(void)
         cmocka_unit_test(
             test_ingest_record__events_carry_value_count_amount_time),
         cmocka_unit_test(test_ingest_record__head_has_provider_time_ttl),
-        cmocka_unit_test(test_ingest_record__times_of_one_day_are_read_alike),
         cmocka_unit_test(
             test_ingest_record__ids_keep_their_order_and_stand_once),
         cmocka_unit_test(test_ingest_record__limits_of_ids_and_facts),
