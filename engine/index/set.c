@@ -114,32 +114,6 @@ bool set_intersects(const set *a, const set *b)
     return roaring_bitmap_intersect(a, b);
 }
 
-uint64_t set_and_count(const set *a, const set *b)
-{
-    return roaring_bitmap_and_cardinality(a, b);
-}
-
-typedef struct walk {
-    int (*each)(void *payload, uint32_t row);
-    void *payload;
-    int rc;
-} walk;
-
-static bool walk_row(uint32_t row, void *payload)
-{
-    walk *w = payload;
-    w->rc = w->each(w->payload, row);
-    return w->rc == 0;
-}
-
-int set_each(const set *s, int (*each)(void *payload, uint32_t row),
-             void *payload)
-{
-    walk w = {each, payload, 0};
-    roaring_iterate(s, walk_row, &w);
-    return w.rc;
-}
-
 void set_shrink(set *s)
 {
     roaring_bitmap_run_optimize(s);

@@ -38,10 +38,6 @@ void set_andnot(set *a, const set *b); /* a &= ~b */
 void set_xor(set *a, const set *b);    /* a ^= b */
 set *set_and_new(const set *a, const set *b);
 bool set_intersects(const set *a, const set *b);
-uint64_t set_and_count(const set *a, const set *b);
-/* Calls each row in order; a non-zero return ends the walk. */
-int set_each(const set *s, int (*each)(void *payload, uint32_t row),
-             void *payload);
 
 /* Portable bytes: size, then writing exactly that many. set_shrink first
  * (run-length forms where smaller). */
