@@ -10,6 +10,7 @@
 #   is TEXT                out is this text
 #   json FILTER TEXT       jq FILTER of out is this text
 #   silent                 err is empty
+#   await COMMAND...       tries a command until it succeeds, for a minute
 #   finish                 ends the test
 #
 # A test stands in an empty directory. Every id of its data has zqxraw in it, and
@@ -88,6 +89,14 @@ json() {
 
 silent() {
     [ ! -s err ] || fail "stderr is not empty"
+}
+
+await() {
+    local start=$SECONDS
+    until "$@"; do
+        [ $((SECONDS - start)) -lt 60 ] || return 1
+        sleep 0.02
+    done
 }
 
 skip() {
