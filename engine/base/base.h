@@ -10,6 +10,7 @@
  *   hash.h     XXH3
  *   json.h     JSON reader and writer (yyjson)
  *   thread.h   bounded queue, threads
+ *   point.h    named places that a test can stop a program at
  *
  * base knows nothing of users, facts or planes.
  *
@@ -26,6 +27,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "base/point.h"
 #include "base/thread.h"
 
 #endif

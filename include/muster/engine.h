@@ -34,10 +34,41 @@ typedef struct muster_engine_options {
     muster_time now;       /* 0: the wall clock; else a fixed clock, for
                               repeatable reports, demonstrations and tests */
     unsigned threads;      /* parsers and evaluation; 0: all processors */
+    uint64_t memory_bytes; /* budget of what lies in memory above the newest
+                              generation: from half of it on a generation is
+                              written, beyond it facts are refused ("memory");
+                              0: a quarter of the machine's memory */
+    uint64_t log_bytes;    /* budget of the log: a generation is written when
+                              the log behind the newest is longer than half;
+                              0: 4 GiB */
 } muster_engine_options;
 #define MUSTER_ENGINE_OPTIONS_INIT                                            \
     { sizeof(muster_engine_options), "./muster-data", NULL, MUSTER_OPEN_READ, \
-      0, 0 }
+      0, 0, 0, 0 }
+
+/* When a write may return. */
+typedef enum muster_ack {
+    MUSTER_ACK_DURABLE = 0, /* it is on disk, and visible within moments */
+    MUSTER_ACK_APPLIED = 1  /* and the next question of any thread sees it */
+} muster_ack;
+
+/* To compare two states, whatever numbers rows have in them: the sum, each
+ * half modulo 2^64, of the XXH3-128 of every live fact (primary pseudonym,
+ * attribute, provider, value text, bucket, count, amount, number), and of
+ * every user, id, opt-out, attribute, provider, id space and version of a
+ * segment. The bytes that are hashed stand in engine/state_hash.c. */
+typedef struct muster_state_hash {
+    uint64_t low;
+    uint64_t high;
+} muster_state_hash;
+
+/* Progress of long work. `step` is called now and then, on the thread of the
+ * call; a non-zero return stops the work with MUSTER_ECANCELLED. */
+typedef struct muster_task {
+    int (*step)(void *payload, const char *what, uint64_t done,
+                uint64_t total);
+    void *payload;
+} muster_task;
 
 /* Opens: newest valid generation + replay of the newer log.
  * MUSTER_ENOTFOUND (no data directory), MUSTER_EBUSY (another writer),
@@ -71,10 +102,26 @@ typedef struct muster_engine_stats {
     uint64_t dictionary_bytes;
     uint64_t disk_bytes;      /* of the data directory */
     uint64_t deltas;          /* closed deltas above the base */
+    uint64_t memory_bytes;    /* above the newest generation ... */
+    uint64_t memory_budget;   /* ... and its budget */
+    uint64_t log_batches;
+    uint64_t log_bytes;       /* of changes not yet pruned ... */
+    uint64_t log_budget;      /* ... and their budget */
+    uint64_t generation;      /* number of the newest; 0 when none */
+    muster_epoch generation_epoch;
+    muster_time tick;         /* the state's own clock, a full hour; 0: none */
     muster_epoch epoch;
 } muster_engine_stats;
 MUSTER_API void muster_engine_stats_get(muster_engine *engine,
                                         muster_engine_stats *out);
+
+/* The hash of the newest epoch, which *epoch (may be NULL) names. Reads every
+ * plane once: about a second for 20 million facts. */
+MUSTER_API int muster_engine_state_hash(muster_engine *engine,
+                                        const muster_task *task,
+                                        muster_state_hash *out,
+                                        muster_epoch *epoch,
+                                        muster_error *err);
 
 #ifdef __cplusplus
 }

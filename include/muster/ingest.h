@@ -53,13 +53,20 @@ typedef struct muster_feed_options {
     void (*reject)(void *payload, const muster_reject *reject);
     void (*progress)(void *payload, const muster_progress *progress);
     void *payload;
+    muster_ack ack;
 } muster_feed_options;
 #define MUSTER_FEED_OPTIONS_INIT                                             \
     { sizeof(muster_feed_options), MUSTER_INPUT_AUTO, NULL, NULL, UINT64_MAX, \
-      false, NULL, NULL, NULL }
+      false, NULL, NULL, NULL, MUSTER_ACK_DURABLE }
 
-/* The engine must be open for writing (or reading, when dry_run). One feed
- * at a time per engine (MUSTER_EBUSY). */
+/* The engine must be open for writing (or reading, when dry_run).
+ *
+ * A load id that was fed before continues behind the last record that was
+ * committed then: push the same input from its beginning; what was read is
+ * passed over and counts nothing twice, and the receipt is that of the whole
+ * input. An input whose beginning is another is refused (MUSTER_ECONFLICT
+ * "other_input"), and two feeds of one id at a time are (MUSTER_EBUSY
+ * "feeding"). The newest 100,000 load ids are remembered. */
 MUSTER_API int muster_feed_open(muster_feed **out, muster_engine *engine,
                                 const muster_feed_options *options,
                                 muster_error *err);
@@ -79,6 +86,9 @@ typedef struct muster_receipt {
     uint64_t users_new, conflicts, bytes;
     double seconds;
     muster_epoch epoch;
+    uint64_t resumed; /* bytes of (decompressed) input passed over because
+                         they had been committed before */
+    bool repeated;    /* all of it had: nothing was done */
 } muster_receipt;
 MUSTER_API void muster_feed_receipt(const muster_feed *feed,
                                     muster_receipt *out);
@@ -88,6 +98,22 @@ MUSTER_API const char *muster_feed_receipt_json(muster_feed *feed);
 /* NULL is fine. Stops a feed that was not finished; what it had already
  * acknowledged stays. */
 MUSTER_API void muster_feed_free(muster_feed *feed);
+
+/* A small input that is there whole, as a request brings it: parsed on the
+ * calling thread, committed together with those of other threads (one flush
+ * of the disk for all that wait), and acknowledged as options->ack says. Any
+ * number of threads. options->load_id is an idempotency key: a second call
+ * with it does nothing and gives the first one's receipt. `receipt` may be
+ * NULL; *receipt_json (may be NULL) is freed with muster_free. Refused at
+ * once: MUSTER_ELIMIT "long_body" (use a feed), "memory"; MUSTER_EIO
+ * "disk_full", "write_failed". What is returned with an error was not
+ * acknowledged: it may or may not be there later, whole. */
+#define MUSTER_INGEST_BYTES_MAX ((size_t)16 << 20)
+MUSTER_API int muster_ingest(muster_engine *engine,
+                             const muster_feed_options *options,
+                             const void *bytes, size_t len,
+                             muster_receipt *receipt, char **receipt_json,
+                             muster_error *err);
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,7 @@
 
 #include <muster/audience.h>
 #include <muster/catalog.h>
+#include <muster/doctor.h>
 #include <muster/engine.h>
 #include <muster/error.h>
 #include <muster/ingest.h>
@@ -24,6 +25,7 @@
 #include <muster/reach.h>
 #include <muster/scope.h>
 #include <muster/segment.h>
+#include <muster/snapshot.h>
 #include <muster/types.h>
 
 #endif
