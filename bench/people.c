@@ -61,9 +61,10 @@ world *people_open(uint64_t users, uint64_t seed)
     remove(input);
     ASSERT(receipt.accepted == made.records);
     bench_must(muster_engine_checkpoint(w->engine, &err), "checkpoint", &err);
-    w->names = w->engine->names;
-    w->index = w->engine->index;
-    w->rows = dictionary_rows(w->engine->ids);
+    const epoch *at = w->engine->gate.current; /* nothing is written now */
+    w->names = (catalog *)at->names; /* only read */
+    w->index = (index_stack *)at->index;
+    w->rows = dictionary_rows(at->ids);
     w->now = BENCH_NOW;
     bench_must(scope_new(&w->viewer, text_of("bench"), PURPOSE_ANALYSIS,
                          text_of(""), &err), "scope", &err);

@@ -15,29 +15,27 @@
 
 /* ---- users ---- */
 
-bool engine_is_forgotten(const muster_engine *e, uint32_t row)
+bool working_is_forgotten(const working *w, uint32_t row)
 {
-    return row < e->forgotten_rows && (e->forgotten[row >> 3] >> (row & 7)) & 1;
+    return row < w->forgotten_rows && (w->forgotten[row >> 3] >> (row & 7)) & 1;
 }
 
-void engine_set_forgotten(muster_engine *e, uint32_t row)
+void working_set_forgotten(working *w, uint32_t row)
 {
-    if (row >= e->forgotten_rows) {
-        const size_t old = e->forgotten_rows / 8;
+    if (row >= w->forgotten_rows) {
+        const size_t old = w->forgotten_rows / 8;
         const size_t bytes = ((size_t)row / 65536 + 1) * 8192;
-        e->forgotten = mem_realloc(e->forgotten, bytes);
-        memset(e->forgotten + old, 0, bytes - old);
-        e->forgotten_rows = bytes * 8;
+        w->forgotten = mem_realloc(w->forgotten, bytes);
+        memset(w->forgotten + old, 0, bytes - old);
+        w->forgotten_rows = bytes * 8;
     }
-    e->forgotten[row >> 3] |= (uint8_t)(1u << (row & 7));
+    w->forgotten[row >> 3] |= (uint8_t)(1u << (row & 7));
 }
 
-uint32_t apply_user_row(muster_engine *e, const muster_pseudonym *p,
-                        bool *fresh)
+uint32_t apply_user_row(working *w, const muster_pseudonym *p)
 {
-    const uint32_t row = dictionary_find(e->ids, p);
-    *fresh = row == DICTIONARY_NONE;
-    return *fresh ? dictionary_add_user(e->ids, p) : row;
+    const uint32_t row = dictionary_find(w->ids, p);
+    return row == DICTIONARY_NONE ? dictionary_add_user(w->ids, p) : row;
 }
 
 static muster_pseudonym id_at(const fact_record *record, uint32_t i)
@@ -54,15 +52,15 @@ typedef struct user_match {
     uint32_t unknown;
 } user_match;
 
-static user_match match_user(const muster_engine *e,
+static user_match match_user(const working *w,
                              const fact_record *record)
 {
     user_match m = {DICTIONARY_NONE, false, false, 0};
 
     for (uint32_t i = 0; i < record->id_count; i++) {
         const muster_pseudonym p = id_at(record, i);
-        const uint32_t row = dictionary_find(e->ids, &p);
-        m.forgotten |= row != DICTIONARY_NONE && engine_is_forgotten(e, row);
+        const uint32_t row = dictionary_find(w->ids, &p);
+        m.forgotten |= row != DICTIONARY_NONE && working_is_forgotten(w, row);
         if (row == DICTIONARY_NONE)
             m.unknown++;
         else if (m.row == DICTIONARY_NONE)
@@ -74,20 +72,20 @@ static user_match match_user(const muster_engine *e,
 }
 
 /* Gives the record its row and lets its unknown ids join. */
-static uint32_t settle_user(muster_engine *e, const fact_record *record,
+static uint32_t settle_user(working *w, const fact_record *record,
                             const user_match *m, ingest_receipt *receipt)
 {
     uint32_t row = m->row;
 
     for (uint32_t i = 0; m->unknown > 0 && i < record->id_count; i++) {
         const muster_pseudonym p = id_at(record, i);
-        if (dictionary_find(e->ids, &p) != DICTIONARY_NONE)
+        if (dictionary_find(w->ids, &p) != DICTIONARY_NONE)
             continue;
         if (row != DICTIONARY_NONE) {
-            dictionary_add_id(e->ids, &p, row);
+            dictionary_add_id(w->ids, &p, row);
             continue;
         }
-        row = dictionary_add_user(e->ids, &p);
+        row = dictionary_add_user(w->ids, &p);
         if (receipt)
             receipt->users_new++;
     }
@@ -99,7 +97,7 @@ static uint32_t settle_user(muster_engine *e, const fact_record *record,
 /* ---- facts ---- */
 
 typedef struct fact_target {
-    muster_engine *e;
+    working *w;
     judge *judge;
     const fact_record *record;
     const catalog_provider *provider;
@@ -143,7 +141,7 @@ static void add_value(fact_target *t, const catalog_attribute *a,
                       index_op op, uint32_t value)
 {
     const uint32_t expiry = profile_expiry(t, a);
-    index_add_profile(t->e->building, a->id, t->provider->id, t->row, op,
+    index_add_profile(t->w->building, a->id, t->provider->id, t->row, op,
                       value, expiry);
     note_said(t, expiry);
 }
@@ -152,7 +150,7 @@ static void add_number(fact_target *t, const catalog_attribute *a,
                        int64_t number)
 {
     const uint32_t expiry = profile_expiry(t, a);
-    index_add_number(t->e->building, a->id, t->provider->id, t->row, number,
+    index_add_number(t->w->building, a->id, t->provider->id, t->row, number,
                      expiry);
     note_said(t, expiry);
 }
@@ -169,7 +167,7 @@ static void add_event(fact_target *t, const catalog_attribute *a,
                                ? INDEX_NO_VALUE
                                : judge_value(t->judge, f->term, true);
 
-    index_add_event(t->e->building, a->id, t->provider->id, a->cap, value,
+    index_add_event(t->w->building, a->id, t->provider->id, a->cap, value,
                     bucket, t->row, f->count,
                     f->has_amount ? f->amount : 0);
     note_said(t, last_day * DAY_HOURS + DAY_HOURS - 1);
@@ -177,7 +175,7 @@ static void add_event(fact_target *t, const catalog_attribute *a,
 
 static void clear_attribute(fact_target *t, const catalog_attribute *a)
 {
-    index_add_profile(t->e->building, a->id, t->provider->id, t->row,
+    index_add_profile(t->w->building, a->id, t->provider->id, t->row,
                       INDEX_CLEAR, INDEX_NO_VALUE, 0);
 }
 
@@ -243,7 +241,7 @@ static void remove_value(fact_target *t, const catalog_attribute *a,
 {
     const uint32_t value = judge_value(t->judge, f->term, false);
     if (value != CATALOG_NONE)
-        index_add_profile(t->e->building, a->id, t->provider->id, t->row,
+        index_add_profile(t->w->building, a->id, t->provider->id, t->row,
                           INDEX_REMOVE, value, 0);
 }
 
@@ -309,19 +307,17 @@ static void refuse(apply_report *report, uint32_t number, ingest_reject *r)
 {
     if (report->places)
         r->place = report->places[number];
-    if (report->receipt)
-        receipt_reject(report->receipt, r);
     if (report->reject)
         report->reject(report->payload, r);
 }
 
-static ingest_reason apply_record(muster_engine *e, judge *j,
+static ingest_reason apply_record(working *w, judge *j,
                                   const fact_record *record,
                                   const fact_buffer *facts,
                                   apply_report *report, ingest_reject *reject)
 {
-    const user_match match = match_user(e, record);
-    fact_target t = {e, j, record, NULL, 0, 0, false, report->receipt};
+    const user_match match = match_user(w, record);
+    fact_target t = {w, j, record, NULL, 0, 0, false, report->receipt};
 
     ingest_reason reason =
         judge_record(j, record, facts->items, facts->count, reject);
@@ -333,7 +329,7 @@ static ingest_reason apply_record(muster_engine *e, judge *j,
                  ingest_reason_text(INGEST_FORGOTTEN));
         return INGEST_FORGOTTEN;
     }
-    if (match.unknown > 0 && dictionary_full(e->ids)) {
+    if (match.unknown > 0 && dictionary_full(w->ids)) {
         snprintf(reject->message, sizeof reject->message,
                  "no more users or ids fit into this data directory");
         return INGEST_FULL;
@@ -342,17 +338,17 @@ static ingest_reason apply_record(muster_engine *e, judge *j,
                           reject, report->receipt);
     if (reason != INGEST_OK)
         return reason;
-    t.row = settle_user(e, record, &match, report->receipt);
+    t.row = settle_user(w, record, &match, report->receipt);
     ASSERT(t.row != DICTIONARY_NONE);
     for (uint32_t i = 0; i < facts->count; i++)
         add_fact(&t, &facts->items[i]);
     if (t.said)
-        index_add_seen(e->building, t.provider->id, t.row, t.seen_until);
-    e->facts_behind += facts->count + 1;
+        index_add_seen(w->building, t.provider->id, t.row, t.seen_until);
+    w->facts_behind += facts->count + 1;
     return INGEST_OK;
 }
 
-int apply_facts(muster_engine *e, muster_time now, const uint8_t *bytes,
+int apply_facts(working *w, muster_time now, const uint8_t *bytes,
                 size_t len, apply_report *report, muster_error *err)
 {
     batch_reader batch;
@@ -363,14 +359,14 @@ int apply_facts(muster_engine *e, muster_time now, const uint8_t *bytes,
     int rc = batch_open(&batch, bytes, len, err);
     if (rc != 0)
         return rc;
-    judge *j = judge_new(e->names, now, &batch);
+    judge *j = judge_new(w->names, now, &batch);
     while (batch_next_record(&batch, &record)) {
         ingest_reject reject = {0};
         read_facts(&batch, &record, &facts);
         if (!batch_ok(&batch))
             break;
         reject.reason =
-            apply_record(e, j, &record, &facts, report, &reject);
+            apply_record(w, j, &record, &facts, report, &reject);
         if (reject.reason != INGEST_OK) {
             refuse(report, number, &reject);
         } else if (report->receipt) {
@@ -386,11 +382,4 @@ int apply_facts(muster_engine *e, muster_time now, const uint8_t *bytes,
     mem_free(facts.items);
     batch_close(&batch);
     return rc;
-}
-
-void apply_flush(muster_engine *e)
-{
-    if (index_builder_facts(e->building) == 0)
-        return;
-    index_push(e->index, index_builder_finish(e->building), false);
 }

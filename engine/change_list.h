@@ -16,7 +16,8 @@
     X(SEGMENT_SAVE, 4, "segment save")                                       \
     X(SEGMENT_REMOVE, 5, "segment remove")                                   \
     X(OPTOUT, 6, "opt-out")                                                  \
-    X(FORGET, 7, "forget")
+    X(FORGET, 7, "forget")                                                   \
+    X(TICK, 8, "tick")
 
 typedef enum change_kind {
 #define CHANGE_ENUM(symbol, number, name) CHANGE_##symbol = number,

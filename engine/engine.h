@@ -2,38 +2,51 @@
  * engine.h - the wiring: what an open engine is made of. Private to
  * engine/ (the files beside this one).
  *
- *   open.c       options, opening, recovery, closing
- *   change.c     the change list: bodies, commit (log, then apply)
- *   apply.c      one batch of facts to rows and planes
- *   judge.c      does a record fit the catalog? what becomes of its facts
- *   mirror.c     catalog and segments as readable SQLite tables
- *   snapshot.c   the whole state to a generation and back
- *   feed.c       muster_feed: input to batches to changes
- *   ask.c        muster_segment: compile, count, users, has, explain
- *   saved.c      muster_audience: saved segments, lookup
- *   names.c      muster_catalog and muster_attributes, providers
- *   people.c     muster_privacy: opt-out, forget
- *   numbers.c    muster_reach: overlap, breakdown
+ *   open.c        options, opening, closing, statistics
+ *   state.c       the working state: made from disk, replayed, thrown away
+ *   epoch.c       immutable states: pinned by readers, published, retired
+ *   writer.c      the one writer: a queue of changes, committed in groups
+ *   keeper.c      the background: generations, merges, checkpoints
+ *   change.c      the change list: bodies and what they do
+ *   apply.c       one batch of facts to rows and planes
+ *   judge.c       does a record fit the catalog? what becomes of its facts
+ *   mirror.c      catalog and segments as readable SQLite tables
+ *   generation.c  the whole state to a generation and back
+ *   catalog_bytes.c  the catalog's encoded form in a generation
+ *   flight.c      a parsed batch on its way through the writer and back
+ *   feed.c        muster_feed: input to batches to changes
+ *   load.c        how far an input is: load ids, idempotency keys
+ *   body.c        muster_ingest: small inputs of many threads
+ *   ask.c         muster_segment: count, users, has, explain
+ *   compiled.c    muster_segment: compile, plans and programs kept
+ *   saved.c       muster_audience: saved segments, lookup
+ *   names.c       muster_catalog and muster_attributes, providers
+ *   people.c      muster_privacy: opt-out, forget
+ *   numbers.c     muster_reach: overlap, breakdown
  *
- * One order. A change is encoded, logged and committed, then applied; replay
- * applies the same bytes in the same order and gives the same state. The
- * state is: catalog, saved segments, dictionary, planes, forgotten rows. The
- * SQLite tables of catalog and segments are copies for people; recovery reads
- * the newest generation and the log behind it.
+ * One order. A change is encoded, logged and committed, and applied by the
+ * writer thread; replay applies the same bytes in the same order and gives
+ * the same state. The state is: catalog, saved segments, dictionary, planes,
+ * forgotten rows, the clock. The SQLite tables of catalog and segments are
+ * copies for people; recovery reads the newest generation and the log behind
+ * it.
  *
- * Locks. `lock` guards the state: questions hold it for reading, apply for
- * writing. `writing` is held by whoever commits; it is taken first.
+ * Working state and epochs. The writer thread alone reads and changes the
+ * working state (struct working). After a commit it publishes what readers
+ * may see as an epoch: counted, immutable snapshots of its parts. Readers pin
+ * the newest epoch and take no lock. A commit that fails leaves the working
+ * state ahead of the disk: it is thrown away and made anew from the disk
+ * before the next change; readers go on with the last epoch meanwhile.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
-#include <semaphore.h>
-
 #include <muster/muster.h>
 #include "audience/audience.h"
 #include "base/base.h"
+#include "base/point.h"
 #include "catalog/catalog.h"
 #include "change_list.h"
 #include "identity/identity.h"
@@ -45,82 +58,247 @@
 
 #define ENGINE_MAGIC 0x4d757374u
 
-/* Facts gathered before they become a delta: bounds the builder's memory to
- * about 32 bytes each. */
+/* Facts gathered before they become a delta, when nobody waits for them:
+ * bounds the builder's memory to about 32 bytes each. */
 #define ENGINE_DELTA_FACTS 4000000u
-/* Facts that a start may replay before a feed's end writes a generation. */
+/* Facts that a start may replay before a feed's end asks for a generation. */
 #define ENGINE_REPLAY_FACTS 200000u
 
-struct muster_engine {
-    uint32_t magic;
-    pthread_rwlock_t lock;
-    sem_t writing; /* a semaphore: a feed begins and ends a commit on two
-                      threads */
-    muster_open_mode mode;
-    muster_time fixed_now; /* 0 = wall clock */
-    unsigned threads;
-    char *data_dir;
+/* ---- epochs ---- */
 
-    storage *store;
-    generation *base; /* mapped; behind dictionary and base planes */
-    identity_key *key;
+/* A mapped generation, under base planes and dictionaries. */
+typedef struct shared_base {
+    generation *file;
+    uint32_t users; /* atomic */
+} shared_base;
+shared_base *base_share(generation *take_file);
+shared_base *base_retain(shared_base *b); /* NULL is fine */
+void base_release(shared_base *b);        /* NULL is fine */
 
+typedef struct epoch {
+    muster_epoch seq;
+    muster_hour tick;
+    const catalog *names;
+    const audience_store *audiences;
+    const dictionary *ids;
+    const index_stack *index;
+    shared_base *base;
+    const dictionary *owner; /* whose snapshot ids is */
+    uint32_t holders;        /* atomic: kept beyond a call */
+    struct epoch *next;      /* retired */
+} epoch;
+
+/* How many calls may read at one moment; more wait for one to end. */
+#define EPOCH_SLOTS 256u
+typedef struct epoch_slot {
+    _Alignas(64) const epoch *at; /* atomic */
+} epoch_slot;
+typedef struct epoch_gate {
+    epoch_slot slots[EPOCH_SLOTS];
+    epoch *current; /* atomic */
+    epoch *retired; /* writer's thread */
+} epoch_gate;
+
+typedef struct epoch_pin {
+    const epoch *at;
+    uint32_t slot;
+} epoch_pin;
+
+/* The newest epoch, which stays until unpinned. Any thread, no lock. */
+const epoch *epoch_pin_newest(muster_engine *e, epoch_pin *pin);
+void epoch_unpin(muster_engine *e, epoch_pin *pin);
+/* Keeps a pinned epoch beyond the pin. */
+void epoch_hold(const epoch *at);
+void epoch_let_go(const epoch *at);
+/* Writer's thread: the working state becomes the newest epoch. */
+void epoch_publish(muster_engine *e);
+/* Writer's thread: gives back what no reader has any more. */
+void epoch_reap(muster_engine *e);
+bool epoch_has_retired(const muster_engine *e);
+/* When no thread uses the engine any more. */
+void epoch_close(muster_engine *e);
+
+/* ---- the working state ---- */
+
+typedef struct working {
     catalog *names;
     audience_store *audiences;
     dictionary *ids;
-    index_stack *index;
+    index_stack *index; /* view of the closed layers */
     index_builder *building;
     uint8_t *forgotten; /* one bit a row */
     size_t forgotten_rows;
-
-    uint64_t seq;           /* last applied change = epoch; atomic */
+    shared_base *base;      /* NULL before the first generation */
+    uint64_t seq;           /* last applied change */
+    muster_hour tick;       /* the state's own clock; 0: none yet */
     uint64_t facts_behind;  /* applied since the newest generation */
-    bool broken;            /* a commit failed: reopen before writing;
-                               atomic */
-    bool feeding;
+    uint64_t bytes_behind;  /* of the log since it */
+    int64_t generation;     /* number of the newest; 0 none */
+    uint64_t generation_seq;
+} working;
+
+/* An empty state; state_free is fine with it. */
+void state_init(working *w);
+void state_free(working *w);
+/* Newest valid generation, then every newer batch of the log. A reader stops
+ * when its memory budget is used up. `w` is initialised. */
+int state_recover(muster_engine *e, working *w, muster_error *err);
+/* Fills w->forgotten from the planes. */
+void working_find_forgotten(working *w);
+/* Facts gathered become the newest delta of w->index. */
+void state_flush(working *w);
+/* Layers [first, first + count) of w->index become one delta. */
+void state_merge(working *w, size_t first, size_t count);
+size_t state_memory(const working *w); /* above the generation */
+/* What merges need to know; `rules` must outlive the limits. */
+typedef struct state_rules {
+    const catalog *names;
+    muster_hour tick;
+} state_rules;
+/* `drop`: what had ended at the tick goes. */
+index_limits rules_limits(state_rules *rules, bool drop);
+
+/* ---- the engine ---- */
+
+struct writer;
+struct keeper;
+struct mirror;
+
+struct muster_engine {
+    uint32_t magic;
+    muster_open_mode mode;
+    muster_time fixed_now; /* 0 = wall clock */
+    unsigned threads;
+    uint64_t memory_budget;
+    uint64_t log_budget;
+    char *data_dir;
+
+    storage *store; /* writer's thread, once it runs */
+    identity_key *key; /* NULL: opened for checking only */
+    muster_error damage; /* of a generation that was passed over */
+    working state;  /* writer's thread, once it runs */
     struct mirror *mirror; /* NULL when reading */
+    epoch_gate gate;
+    struct writer *writer; /* NULL when reading */
+    struct keeper *keeper;
+
+    /* shown; atomic */
+    uint64_t shown_memory;
+    uint64_t shown_log_behind;
+    uint64_t shown_generation;
+    uint64_t shown_generation_seq;
+
+    pthread_mutex_t lists; /* guards both */
+    struct muster_segment *segments; /* compiled ones */
+    struct open_load *loads;         /* load ids being fed */
 };
 
-/* The key's file and the checks that every public call makes. */
 static inline void engine_check(const muster_engine *e)
 {
     ASSERT(e != NULL && e->magic == ENGINE_MAGIC);
 }
-void engine_lock_read(muster_engine *e);
-void engine_lock_write(muster_engine *e);
-void engine_unlock(muster_engine *e);
-void engine_write_begin(muster_engine *e);
-void engine_write_end(muster_engine *e);
-/* Refuses when the engine is not open for writing or broken. */
+/* As muster_engine_open; `keyless`: for checking and copying, without the key
+ * (then nothing that names an id may be asked). */
+int engine_open(muster_engine **out, const muster_engine_options *options,
+                bool keyless, muster_error *err);
+/* Refuses when the engine is not open for writing. */
 int engine_check_writable(const muster_engine *e, muster_error *err);
-uint32_t engine_cap(void *payload, uint32_t attribute);
+/* The time a question about this epoch is asked at: never before its tick,
+ * unless the clock is fixed. */
+muster_time engine_now_at(const muster_engine *e, const epoch *at);
 
 /* ---- changes ---- */
 
-/* What applying a batch of facts did; all counters are added to. */
+/* What applying a batch of facts did; counters are added to. */
 typedef struct apply_report {
-    ingest_receipt *receipt;
-    /* refused records, in order; may be NULL */
+    ingest_receipt *receipt; /* of what is accepted; may be NULL */
+    /* refused records, in order, for the caller to count; may be NULL */
     void (*reject)(void *payload, const ingest_reject *reject);
     void *payload;
     const record_place *places; /* of the batch's records; NULL in replay */
 } apply_report;
 
-/* A commit is a transaction of one or more changes: each is logged and
- * applied to what nobody sees yet, then all are made durable, then
- * apply_flush makes them visible. The caller holds `writing`, not `lock`.
- * A failure leaves the engine broken: it answers, and takes no more. */
-int commit_begin(muster_engine *e, muster_error *err);
-int commit_change(muster_engine *e, change_kind kind, const buffer *body,
-                  const char *load_id, uint64_t position,
-                  apply_report *report, muster_error *err);
-int commit_end(muster_engine *e, muster_error *err);
-/* The three for one change, and apply_flush. */
-int engine_commit(muster_engine *e, change_kind kind, const buffer *body,
-                  muster_error *err);
-/* Applies without logging: recovery. */
-int engine_replay(muster_engine *e, const storage_batch *batch,
-                  muster_error *err);
+/*
+ * One thing for the writer to do. `act` (may be NULL) runs first, inside the
+ * transaction, with the state of now: it may refuse, read or write the store,
+ * and fill `body`. A change is logged and applied when `kind` is not 0 and
+ * the body not empty. `done` is called on the writer's thread when all is
+ * over, with rc and error set; it may free the request.
+ */
+typedef struct change_request change_request;
+struct change_request {
+    change_kind kind; /* 0: act only */
+    buffer *body;
+    int (*act)(muster_engine *e, change_request *r, muster_error *err);
+    /* inside the transaction, after applying; may be NULL */
+    int (*logged)(muster_engine *e, change_request *r, muster_error *err);
+    /* behind the commit and its publication, before `done`; may be NULL */
+    void (*after)(muster_engine *e, change_request *r);
+    void (*done)(change_request *r);
+    void *payload;
+    const char *load_id;
+    uint64_t position;
+    apply_report *report;
+    bool lazy;      /* nobody waits to see it: may become visible later */
+    bool with_next; /* commits with the next one or not at all; only the
+                       first of such a chain may have an `act` */
+    muster_ack ack;
+    int rc; /* > 0: what `act` returned: nothing was to be done */
+    muster_error error;
+    muster_epoch seq; /* of the change, or the newest when there is none */
+    void *waiter;     /* writer_do's */
+    change_request *next;
+};
+
+/* Hands over a chain of requests (by `next`); they run in this order, before
+ * those handed over later. */
+void writer_post(muster_engine *e, change_request *first);
+/* Hands over a chain and waits for it (the last one's `done` is used). The
+ * last one's rc. */
+int writer_do(muster_engine *e, change_request *r, muster_error *err);
+void writer_start(muster_engine *e);
+/* Everything handed over is done first. */
+void writer_stop(muster_engine *e);
+
+/* Refuses facts when memory or log are over their budgets; a feed
+ * (`patient`) waits for the generation that makes room. */
+int keeper_admit(muster_engine *e, bool patient, muster_error *err);
+void keeper_start(muster_engine *e);
+/* Generations that were asked for are written first. Then, with the writer
+ * stopped as well, free. */
+void keeper_stop(muster_engine *e);
+void keeper_free(muster_engine *e);
+/* Writer's thread: shows what the state holds now. */
+void keeper_show(muster_engine *e);
+uint64_t engine_shown(const uint64_t *shown);
+/* Asks for a generation of what is there now. */
+void keeper_ask(muster_engine *e);
+/* And waits for it. */
+int keeper_generation(muster_engine *e, muster_error *err);
+/* Writer's thread, after a commit: is it time for a generation? */
+void keeper_look(muster_engine *e);
+/* Writer's thread: layers that a generation being written has; no merge may
+ * reach over the last of them. 0 when none. */
+size_t keeper_sealed_layers(muster_engine *e);
+/* Writer's thread: the working state was made anew; what is being made of the
+ * former one is dropped. */
+void keeper_forget(muster_engine *e);
+/* What may be large is freed by the keeper: it gives back each part that is
+ * not NULL. When there is no keeper, at once. */
+typedef struct trash {
+    const index_stack *view;
+    const dictionary *snapshot;
+    dictionary *ids;
+    shared_base *base; /* last: the others may lie in it */
+    struct trash *next;
+} trash;
+void keeper_discard(muster_engine *e, const trash *parts);
+
+/* Applies a change to a working state; `notes` (NULL in replay) takes what
+ * the readable tables have to say of it. */
+int change_apply(working *w, struct mirror *notes, uint32_t kind,
+                 const uint8_t *bytes, size_t len, apply_report *report,
+                 muster_error *err);
 
 /* Bodies. */
 void change_facts(buffer *out, muster_time now, const buffer *batch);
@@ -129,16 +307,14 @@ void change_provider(buffer *out, muster_text name, uint32_t party,
 void change_segment(buffer *out, muster_text key,
                     const audience_version *version);
 void change_user(buffer *out, const muster_pseudonym *user, bool undo);
+void change_tick(buffer *out, muster_hour hour);
 
 /* apply.c: facts of one batch, judged at `now`. */
-int apply_facts(muster_engine *e, muster_time now, const uint8_t *bytes,
+int apply_facts(working *w, muster_time now, const uint8_t *bytes,
                 size_t len, apply_report *report, muster_error *err);
-/* Everything gathered becomes visible. */
-void apply_flush(muster_engine *e);
-uint32_t apply_user_row(muster_engine *e, const muster_pseudonym *p,
-                        bool *fresh);
-bool engine_is_forgotten(const muster_engine *e, uint32_t row);
-void engine_set_forgotten(muster_engine *e, uint32_t row);
+uint32_t apply_user_row(working *w, const muster_pseudonym *p);
+bool working_is_forgotten(const working *w, uint32_t row);
+void working_set_forgotten(working *w, uint32_t row);
 
 /* ---- judging records ---- */
 
@@ -167,19 +343,54 @@ muster_text judge_term_text(const judge *j, uint32_t term);
 bool judge_number(const catalog_attribute *a, muster_text text,
                   int64_t *out);
 
-/* ---- mirror and snapshot ---- */
+/* ---- mirror ---- */
 
 void mirror_attach(muster_engine *e); /* catalog rows as they change */
 int mirror_flush(muster_engine *e, muster_error *err); /* in the open
     transaction: what the watcher gathered */
-void mirror_audience(muster_engine *e, const audience *a);
+void mirror_audience(struct mirror *notes, const audience *a);
 void mirror_free(muster_engine *e);
 
-/* Compacts the index and writes a generation. Caller holds both locks. */
-int snapshot_write(muster_engine *e, muster_error *err);
-/* Fills the empty state from the newest valid generation (if any). */
-int snapshot_read(muster_engine *e, muster_error *err);
-catalog *snapshot_copy_catalog(const catalog *names);
+/* ---- generations ---- */
+
+/* Writes an epoch as the sections of a generation, its layers merged to one
+ * base. Any thread; the epoch is held. */
+int generation_fill(generation_writer *w, const epoch *at, muster_error *err);
+/* Fills a state that is empty from a generation, which it shares. */
+int generation_load(working *w, shared_base *base, muster_error *err);
+/* The planes of a generation, as a layer that keeps it mapped. */
+int generation_layer(shared_base *base, index_layer **out, muster_error *err);
+/* The dictionary of a generation, whose users keep it mapped. */
+int generation_dictionary(const shared_base *base, dictionary **out,
+                          muster_error *err);
+
+#define CATALOG_BYTES_MAX ((size_t)8 << 30)
+void catalog_encode(const catalog *c, buffer *out);
+int catalog_decode(catalog *c, const void *bytes, size_t len,
+                   muster_error *err);
+
+/* ---- loads ---- */
+
+/* How far an input with a load id is. */
+typedef struct load_state {
+    char id[64];
+    bool found;
+    bool ended;
+    uint64_t position;
+    uint64_t line;
+    uint64_t head_hash;
+    uint64_t head_len;
+    ingest_receipt receipt; /* of everything up to position */
+} load_state;
+void load_state_init(load_state *l);
+void load_state_release(load_state *l);
+/* Writer's thread, in a transaction. */
+int load_read(muster_engine *e, load_state *l, muster_error *err);
+int load_write(muster_engine *e, const load_state *l, muster_error *err);
+/* One feed of an id at a time: MUSTER_EBUSY "feeding". */
+int load_claim(muster_engine *e, const char *id, muster_error *err);
+void load_unclaim(muster_engine *e, const char *id);
+int feed_check_options(const muster_feed_options *o, muster_error *err);
 
 /* ---- questions ---- */
 
@@ -188,44 +399,47 @@ struct muster_scope {
 };
 
 /* Pseudonym of a user as a question names it. */
-int engine_pseudonym(const muster_engine *e, const muster_id *user,
-                     muster_pseudonym *out, muster_error *err);
-program_state engine_state(const muster_engine *e);
+int engine_pseudonym(const muster_engine *e, const catalog *names,
+                     const muster_id *user, muster_pseudonym *out,
+                     muster_error *err);
+program_state epoch_state(const muster_engine *e, const epoch *at);
 /* MUSTER_ENOTFOUND "unknown_attribute" with the nearest name. */
-int engine_find_attribute(const muster_engine *e, const char *name,
-               const catalog_attribute **out, muster_error *err);
-/* Binds an expression in the current state. Caller holds the lock. */
-int engine_bind(muster_engine *e, const scope *viewer, muster_text text,
-                muster_text self, plan **out, segment_diagnostics *notes,
-                muster_error *err);
+int find_attribute(const catalog *names, const char *name,
+                   const catalog_attribute **out, muster_error *err);
+/* Binds an expression in an epoch. */
+int engine_bind(const muster_engine *e, const epoch *at, const scope *viewer,
+                muster_text text, muster_text self, plan **out,
+                segment_diagnostics *notes, muster_error *err);
+/* The working state as something to bind in; writer's thread. */
+epoch working_epoch(const muster_engine *e);
+
+/* A plan and the program made of it, for one epoch and hour; shared by the
+ * calls that ask the same segment at the same time. */
+typedef struct kept_plan {
+    const epoch *at; /* held */
+    plan *plan;
+    program *g;
+    muster_hour hour;
+    uint32_t users; /* takers, and the segment itself */
+} kept_plan;
 
 struct muster_segment {
     muster_engine *engine;
     scope *viewer;
     char *text;
     size_t text_len;
-    plan *plan;
-    uint64_t catalog_version;
-    uint64_t audience_version;
+    pthread_mutex_t binding;   /* guards the next three, between askers */
     segment_diagnostics notes; /* of the first binding */
-    struct kept_program *kept;
-    pthread_mutex_t binding; /* guards plan and kept */
+    bool compiled;
+    kept_plan *kept;
+    struct muster_segment *next; /* of the engine's list */
+    struct muster_segment *former;
 };
-/* The segment's plan for the current catalog; binds anew when it changed.
- * Caller holds the engine's lock. */
-int segment_current(muster_segment *s, const plan **out, muster_error *err);
-
-/* A program is kept with its segment and serves every question about the same
- * planes in the same hour. Whoever takes one gives it back. */
-typedef struct kept_program {
-    program *g;
-    uint32_t users; /* takers, and the segment itself */
-    uint64_t index_version;
-    uint32_t rows;
-    muster_hour hour;
-} kept_program;
-kept_program *segment_take_program(muster_segment *s, const plan *bound,
-                                   const program_state *state);
-void segment_give_program(muster_segment *s, kept_program *k);
+/* The segment's plan for a pinned epoch; whoever takes one gives it back. */
+int kept_take(muster_segment *s, const epoch *at, kept_plan **out,
+                 muster_error *err);
+void kept_give(muster_segment *s, kept_plan *k);
+/* Lets go of what idle segments keep of epochs other than the newest. */
+void segments_refresh(muster_engine *e);
 
 #endif

@@ -2,22 +2,23 @@
  * feed.c - muster_feed: input to batches to changes.
  *
  * The pipeline hands parsed batches over on one thread, in input order. Each
- * is logged and applied; several share one commit, so that an fsync is paid
- * per FEED_COMMIT_BYTES, not per batch. Facts become visible when their commit
- * is durable and enough of them make a delta, and all at the end.
+ * is posted to the writer without waiting for it, as long as not too much is
+ * on its way; what comes back tells its refused records and counts. Nobody
+ * waits to see a feed's facts before its end, so the writer may gather them
+ * for large deltas.
  *
  * A dry run judges against a copy of the catalog and counts new users in a
  * scratch dictionary; nothing of the engine changes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "flight.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "engine.h"
-
-#define FEED_COMMIT_BYTES ((size_t)16 << 20)
 #define FEED_MAGIC 0x66656564u
+/* Encoded bytes that may be on their way to the writer. */
+#define FEED_BYTES ((size_t)32 << 20)
 
 struct muster_feed {
     uint32_t magic;
@@ -26,39 +27,107 @@ struct muster_feed {
     char *provider;
     muster_time now;
     ingest *input;
-    ingest_receipt receipt;
+    ingest_receipt receipt; /* of what came back */
+    load_state load;        /* writer's thread: of what is committed */
+    int lost;               /* writer's thread: why a batch was not */
+    muster_error loss;
+    uint64_t resumed; /* decompressed bytes passed over */
+    uint64_t known;   /* records of former runs */
     uint64_t started_ns;
     uint64_t pushed;
-    buffer body;
-    size_t uncommitted;
-    bool in_commit;
-    bool wrote;
+    bool claimed;
     bool finished;
-    int failed;
+    int ended; /* caller's thread: why no more is taken */
+    muster_error ending;
+    int failed; /* sink's thread, then the caller's */
     muster_error failure;
-    muster_engine *scratch; /* dry run */
+
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t back;
+    size_t away; /* bytes on their way */
+    flight *landed;
+    flight **landed_end;
+
+    working *scratch; /* dry run */
     buffer scratch_ids;
     buffer receipt_json;
 };
 
-/* ---- refused records ---- */
+/* ---- on the writer's thread ---- */
 
-static void tell_reject(void *payload, const ingest_reject *r)
+/* Behind a batch that was lost no later one may be committed: the load would
+ * be said to be further than it is. */
+static int act_follow(muster_engine *e, change_request *r, muster_error *err)
 {
-    muster_feed *f = payload;
+    const flight *f = r->payload;
+    const muster_feed *feed = f->owner;
 
-    if (!f->options.reject)
-        return;
-    const muster_reject public = {r->place.line, r->place.offset, r->pointer,
-                                  ingest_reason_word(r->reason), r->message};
-    f->options.reject(f->options.payload, &public);
+    (void)e;
+    if (feed->lost == 0)
+        return 0;
+    if (err)
+        *err = feed->loss;
+    return feed->lost;
 }
 
-static uint64_t facts_so_far(const ingest_receipt *r)
+/* How far the input is, in the transaction of the batch. */
+static int note_position(muster_engine *e, change_request *r,
+                         muster_error *err)
 {
-    return r->facts_flag + r->facts_one_of + r->facts_many_of +
-           r->facts_number + r->facts_event + r->facts_unset;
+    flight *f = r->payload;
+    muster_feed *feed = f->owner;
+    load_state *l = &feed->load;
+
+    flight_count(f);
+    receipt_add(&l->receipt, &f->receipt);
+    l->position = f->batch->input_end;
+    l->line = f->batch->input_line;
+    l->head_hash = f->head_hash;
+    l->head_len = f->head_len;
+    return load_write(e, l, err);
 }
+
+static void land(change_request *r)
+{
+    flight *f = r->payload;
+    muster_feed *feed = f->owner;
+
+    if (r->rc != 0 && feed->lost == 0) {
+        feed->lost = r->rc;
+        feed->loss = r->error;
+    }
+    pthread_mutex_lock(&feed->lock);
+    *feed->landed_end = f;
+    feed->landed_end = &f->next;
+    feed->away -= f->body.len + 1;
+    pthread_cond_signal(&feed->back);
+    pthread_mutex_unlock(&feed->lock);
+}
+
+static int act_read_load(muster_engine *e, change_request *r,
+                         muster_error *err)
+{
+    return load_read(e, r->payload, err);
+}
+
+static int act_end_load(muster_engine *e, change_request *r,
+                        muster_error *err)
+{
+    load_state *l = r->payload;
+    l->ended = true;
+    return load_write(e, l, err);
+}
+
+/* A feed's end asks for a generation when the log behind the newest one has
+ * grown. */
+static void ask_generation(muster_engine *e, change_request *r)
+{
+    (void)r;
+    if (e->state.facts_behind >= ENGINE_REPLAY_FACTS)
+        keeper_ask(e);
+}
+
+/* ---- on the feed's thread ---- */
 
 static void tell_progress(muster_feed *f)
 {
@@ -66,122 +135,139 @@ static void tell_progress(muster_feed *f)
         return;
     const muster_progress p = {
         __atomic_load_n(&f->pushed, __ATOMIC_RELAXED), f->receipt.records,
-        facts_so_far(&f->receipt), f->receipt.rejected};
+        receipt_facts(&f->receipt), f->receipt.rejected};
     f->options.progress(f->options.payload, &p);
 }
 
-/* ---- batches ---- */
-
-static int end_commit(muster_feed *f, muster_error *err)
+static int fail(muster_feed *f, int rc, const muster_error *err)
 {
-    muster_engine *e = f->engine;
-
-    if (!f->in_commit)
-        return 0;
-    f->in_commit = false;
-    f->uncommitted = 0;
-    const int rc = commit_end(e, err);
-    if (rc == 0 && index_builder_facts(e->building) >= ENGINE_DELTA_FACTS) {
-        engine_lock_write(e);
-        apply_flush(e);
-        engine_unlock(e);
+    if (f->failed == 0) {
+        f->failed = rc;
+        f->failure = *err;
     }
-    engine_write_end(e);
     return rc;
 }
 
-static int log_batch(muster_feed *f, const fact_batch *batch,
-                     apply_report *report, muster_error *err)
+/* What one batch became. */
+static void settle(muster_feed *f, flight *one)
 {
-    int rc = 0;
-    if (!f->in_commit) {
-        engine_write_begin(f->engine);
-        rc = commit_begin(f->engine, err);
+    if (one->request.rc != 0) {
+        fail(f, one->request.rc, &one->request.error);
+    } else {
+        receipt_add(&f->receipt, &one->receipt);
+        flight_tell(one, f->options.reject, f->options.payload);
+        if (one->request.seq > f->receipt.epoch)
+            f->receipt.epoch = one->request.seq;
     }
-    if (rc != 0) {
-        engine_write_end(f->engine);
-        return rc;
+    flight_free(one);
+}
+
+/* Settles what came back; waits until at most `away` bytes are on their
+ * way. */
+static void collect(muster_feed *f, size_t away)
+{
+    flight *list;
+
+    do {
+        pthread_mutex_lock(&f->lock);
+        while (!f->landed && f->away > away)
+            pthread_cond_wait(&f->back, &f->lock);
+        list = f->landed;
+        f->landed = NULL;
+        f->landed_end = &f->landed;
+        const bool more = f->away > away;
+        pthread_mutex_unlock(&f->lock);
+        const bool any = list != NULL;
+        while (list) {
+            flight *one = list;
+            list = one->next;
+            settle(f, one);
+        }
+        if (any)
+            tell_progress(f);
+        if (!more)
+            return;
+    } while (true);
+}
+
+static int check_errors(muster_feed *f, muster_error *err)
+{
+    if (f->failed != 0) {
+        *err = f->failure;
+        return f->failed;
     }
-    f->in_commit = true;
-    buffer_clear(&f->body);
-    change_facts(&f->body, f->now, &batch->bytes);
-    rc = commit_change(f->engine, CHANGE_FACTS, &f->body, f->receipt.load_id,
-                       batch->input_end, report, err);
-    f->wrote = true;
-    f->uncommitted += f->body.len;
-    if (rc != 0) {
-        f->in_commit = false;
-        engine_write_end(f->engine);
-        return rc;
-    }
-    return f->uncommitted >= FEED_COMMIT_BYTES ? end_commit(f, err) : 0;
+    if (f->receipt.rejected <= f->options.max_errors)
+        return 0;
+    return error_set(err, MUSTER_ECANCELLED, "max_errors",
+                     "stopped after %llu rejected records (--max-errors "
+                     "%llu)", (unsigned long long)f->receipt.rejected,
+                     (unsigned long long)f->options.max_errors);
 }
 
 /* A dry run's batch: nobody asks for the facts, so they are let go. */
-static int judge_batch(muster_feed *f, const fact_batch *batch,
-                       apply_report *report, muster_error *err)
+static int judge_batch(muster_feed *f, flight *one, muster_error *err)
 {
-    const int rc = apply_facts(f->scratch, f->now, batch->bytes.data,
-                               batch->bytes.len, report, err);
-    index_layer_free(index_builder_finish(f->scratch->building));
+    int rc = 0;
+    if (one->batch->record_count > 0)
+        rc = apply_facts(f->scratch, f->now, one->batch->bytes.data,
+                         one->batch->bytes.len, &one->report, err);
+    index_layer_release(index_builder_finish(f->scratch->building));
+    if (rc == 0)
+        flight_count(one);
+    one->request.rc = rc;
+    if (rc != 0)
+        one->request.error = *err;
+    settle(f, one);
+    tell_progress(f);
     return rc;
 }
 
-/* Rejects of parsing stand between records: tells those before `record`. */
-typedef struct reject_merge {
-    muster_feed *feed;
-    const fact_batch *batch;
-    size_t next;
-    uint32_t at; /* no record before this one will be refused */
-} reject_merge;
-
-static void tell_parse_rejects(reject_merge *m, uint32_t before)
+static void post(muster_feed *f, flight *one)
 {
-    while (m->next < m->batch->reject_count &&
-           m->batch->reject_before[m->next] <= before) {
-        const ingest_reject *r = &m->batch->rejects[m->next++];
-        receipt_reject(&m->feed->receipt, r);
-        tell_reject(m->feed, r);
-    }
-}
-
-static void merge_reject(void *payload, const ingest_reject *r)
-{
-    reject_merge *m = payload;
-
-    while (m->at < m->batch->record_count &&
-           m->batch->places[m->at].offset < r->place.offset)
-        m->at++;
-    tell_parse_rejects(m, m->at);
-    tell_reject(m->feed, r);
+    ingest_head(f->input, &one->head_hash, &one->head_len);
+    one->request.load_id = f->load.id;
+    one->request.lazy = true;
+    one->request.act = act_follow;
+    one->request.logged = note_position;
+    one->request.done = land;
+    pthread_mutex_lock(&f->lock);
+    f->away += one->body.len + 1;
+    pthread_mutex_unlock(&f->lock);
+    writer_post(f->engine, &one->request);
 }
 
 static int take_batch(void *payload, fact_batch *take, muster_error *err)
 {
     muster_feed *f = payload;
-    reject_merge merge = {f, take, 0, 0};
-    apply_report report = {&f->receipt, merge_reject, &merge, take->places};
-    int rc = 0;
+    muster_error own;
 
-    if (take->record_count > 0 && f->scratch)
-        rc = judge_batch(f, take, &report, err);
-    else if (take->record_count > 0)
-        rc = log_batch(f, take, &report, err);
-    if (rc == 0)
-        tell_parse_rejects(&merge, UINT32_MAX);
-    fact_batch_free(take);
-    tell_progress(f);
-    if (rc == 0 && f->receipt.rejected > f->options.max_errors)
-        rc = error_set(err, MUSTER_ECANCELLED, "max_errors",
-                       "stopped after %llu rejected records (--max-errors "
-                       "%llu)", (unsigned long long)f->receipt.rejected,
-                       (unsigned long long)f->options.max_errors);
+    error_clear(&own);
+    flight *one = flight_new(take, f->now, f);
+    if (f->scratch) {
+        (void)judge_batch(f, one, &own);
+    } else {
+        collect(f, FEED_BYTES);
+        const int rc = keeper_admit(f->engine, true, &own);
+        if (rc != 0) {
+            flight_free(one);
+            fail(f, rc, &own);
+        } else if (f->failed != 0) {
+            flight_free(one);
+        } else {
+            post(f, one);
+        }
+        if (f->options.max_errors != UINT64_MAX)
+            collect(f, 0); /* so that it stops where it should */
+    }
+    const int rc = check_errors(f, &own);
+    if (rc != 0 && err)
+        *err = own;
     return rc;
 }
 
 /* ---- opening ---- */
 
-static int check_options(const muster_feed_options *o, muster_error *err)
+int feed_check_options(const muster_feed_options *o, muster_error *err)
 {
     if (!o || o->size != sizeof *o || o->format > MUSTER_INPUT_MSGPACK)
         return error_set(err, MUSTER_EINVAL, "bad_options",
@@ -202,36 +288,23 @@ static int copy_piece(void *payload, const void *bytes, size_t len)
     return 0;
 }
 
-/* A copy of what judging needs, without store. */
-static muster_engine *scratch_engine(muster_engine *e, buffer *ids)
+/* A copy of what judging needs. */
+static working *scratch_state(muster_engine *e, buffer *ids)
 {
-    muster_engine *s = mem_zalloc(sizeof *s);
+    working *s = mem_zalloc(sizeof *s);
+    epoch_pin pin;
 
-    s->magic = ENGINE_MAGIC;
-    engine_lock_read(e);
-    s->names = snapshot_copy_catalog(e->names);
-    (void)dictionary_encode(e->ids, copy_piece, ids);
-    if (e->forgotten_rows) {
-        s->forgotten = mem_alloc(e->forgotten_rows / 8);
-        memcpy(s->forgotten, e->forgotten, e->forgotten_rows / 8);
-        s->forgotten_rows = e->forgotten_rows;
-    }
-    engine_unlock(e);
+    const epoch *at = epoch_pin_newest(e, &pin);
+    s->names = catalog_copy(at->names);
+    (void)dictionary_encode(at->ids, copy_piece, ids);
     const int rc = dictionary_open(&s->ids, ids->data, ids->len, NULL);
     ASSERT(rc == 0);
+    s->index = index_view_retain((index_stack *)at->index);
+    working_find_forgotten(s);
+    epoch_unpin(e, &pin);
     s->building = index_builder_new();
+    s->audiences = audience_store_new();
     return s;
-}
-
-static void scratch_free(muster_engine *s)
-{
-    if (!s)
-        return;
-    catalog_free(s->names);
-    dictionary_free(s->ids);
-    index_builder_free(s->building);
-    mem_free(s->forgotten);
-    mem_free(s);
 }
 
 static void make_load_id(muster_feed *f)
@@ -239,38 +312,60 @@ static void make_load_id(muster_feed *f)
     char date[32];
 
     if (f->options.load_id) {
-        snprintf(f->receipt.load_id, sizeof f->receipt.load_id, "%s",
+        snprintf(f->load.id, sizeof f->load.id, "%s",
                  f->options.load_id);
         return;
     }
     clock_format_time(date, clock_now());
-    snprintf(f->receipt.load_id, sizeof f->receipt.load_id, "load-%s-%08llx",
+    snprintf(f->load.id, sizeof f->load.id, "load-%s-%08llx",
              date, (unsigned long long)(clock_monotonic_ns() & 0xffffffffu));
 }
 
-int muster_feed_open(muster_feed **out, muster_engine *engine,
-                     const muster_feed_options *options, muster_error *err)
+/* What is known of the load id, and the receipt it goes on from. */
+static int begin_load(muster_feed *f, muster_error *err)
+{
+    change_request r = {
+        .act = act_read_load, .payload = &f->load, .lazy = true};
+
+    int rc = load_claim(f->engine, f->load.id, err);
+    if (rc != 0)
+        return rc;
+    f->claimed = true;
+    if (!f->options.load_id)
+        return 0;
+    rc = writer_do(f->engine, &r, err);
+    if (rc != 0 || !f->load.found)
+        return rc;
+    f->resumed = f->load.position;
+    f->load.ended = false;
+    f->known = f->load.receipt.records;
+    receipt_add(&f->receipt, &f->load.receipt);
+    return 0;
+}
+
+static int open_input(muster_feed *f, muster_error *err)
 {
     static const ingest_format formats[] = {INGEST_AUTO, INGEST_NDJSON,
                                             INGEST_CSV, INGEST_MSGPACK};
+    const ingest_options input = {
+        .format = formats[f->options.format],
+        .provider = f->provider,
+        .key = f->engine->key,
+        .now = f->now,
+        .threads = f->engine->threads,
+        .resume_at = f->load.position,
+        .resume_line = f->load.line,
+        .head_hash = f->load.head_hash,
+        .head_len = f->load.head_len,
+    };
+    return ingest_open(&f->input, &input, take_batch, f, err);
+}
 
-    error_clear(err);
-    *out = NULL;
-    engine_check(engine);
-    int rc = check_options(options, err);
-    if (rc == 0 && !options->dry_run)
-        rc = engine_check_writable(engine, err);
-    if (rc != 0)
-        return rc;
-    engine_lock_write(engine);
-    const bool busy = engine->feeding;
-    engine->feeding = true;
-    engine_unlock(engine);
-    if (busy)
-        return error_set(err, MUSTER_EBUSY, "feeding",
-                         "another feed of this engine is not finished");
-
+static muster_feed *feed_new(muster_engine *engine,
+                             const muster_feed_options *options)
+{
     muster_feed *f = mem_zalloc(sizeof *f);
+
     f->magic = FEED_MAGIC;
     f->engine = engine;
     f->options = *options;
@@ -278,16 +373,35 @@ int muster_feed_open(muster_feed **out, muster_engine *engine,
                                                : "default");
     f->now = muster_engine_now(engine);
     f->started_ns = clock_monotonic_ns();
+    f->landed_end = &f->landed;
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->back, NULL);
     receipt_init(&f->receipt);
+    load_state_init(&f->load);
     make_load_id(f);
-    buffer_init(&f->body, (size_t)1 << 31);
     buffer_init(&f->receipt_json, (size_t)16 << 20);
     buffer_init(&f->scratch_ids, SIZE_MAX / 2);
+    return f;
+}
+
+int muster_feed_open(muster_feed **out, muster_engine *engine,
+                     const muster_feed_options *options, muster_error *err)
+{
+    error_clear(err);
+    *out = NULL;
+    engine_check(engine);
+    int rc = feed_check_options(options, err);
+    if (rc == 0 && !options->dry_run)
+        rc = engine_check_writable(engine, err);
+    if (rc != 0)
+        return rc;
+    muster_feed *f = feed_new(engine, options);
     if (options->dry_run)
-        f->scratch = scratch_engine(engine, &f->scratch_ids);
-    const ingest_options input = {formats[options->format], f->provider,
-                                  engine->key, f->now, engine->threads, 0};
-    rc = ingest_open(&f->input, &input, take_batch, f, err);
+        f->scratch = scratch_state(engine, &f->scratch_ids);
+    else
+        rc = begin_load(f, err);
+    if (rc == 0)
+        rc = open_input(f, err);
     if (rc != 0) {
         muster_feed_free(f);
         return rc;
@@ -298,14 +412,6 @@ int muster_feed_open(muster_feed **out, muster_engine *engine,
 
 /* ---- feeding ---- */
 
-static int fail(muster_feed *f, int rc, const muster_error *err)
-{
-    f->failed = rc;
-    if (err)
-        f->failure = *err;
-    return rc;
-}
-
 int muster_feed_push(muster_feed *feed, const void *bytes, size_t len,
                      muster_error *err)
 {
@@ -313,10 +419,10 @@ int muster_feed_push(muster_feed *feed, const void *bytes, size_t len,
 
     ASSERT(feed && feed->magic == FEED_MAGIC && !feed->finished);
     error_clear(err);
-    if (feed->failed) {
+    if (feed->ended) {
         if (err)
-            *err = feed->failure;
-        return feed->failed;
+            *err = feed->ending;
+        return feed->ended;
     }
     __atomic_add_fetch(&feed->pushed, len, __ATOMIC_RELAXED);
     const int rc = ingest_push(feed->input, bytes, len, &own);
@@ -324,58 +430,64 @@ int muster_feed_push(muster_feed *feed, const void *bytes, size_t len,
         return 0;
     if (err)
         *err = own;
-    return fail(feed, rc, &own);
+    feed->ended = rc;
+    feed->ending = own;
+    return rc;
 }
 
-/* Everything applied becomes durable and visible; a generation when the log
- * behind the newest one has grown. */
-static int settle(muster_feed *f, muster_error *err)
+/* What was accepted becomes visible; a load that went well is marked so. */
+static int end_load(muster_feed *f, bool well, muster_error *err)
 {
-    muster_engine *e = f->engine;
+    change_request r = {.act = well ? act_end_load : NULL,
+                        .after = ask_generation,
+                        .payload = &f->load,
+                        .ack = MUSTER_ACK_APPLIED};
 
-    int rc = end_commit(f, err);
-    if (rc != 0)
-        return rc;
-    engine_write_begin(e);
-    /* after a failed commit the state holds what the log does not */
-    if (engine_check_writable(e, NULL) == 0) {
-        engine_lock_write(e);
-        apply_flush(e);
-        if (e->facts_behind >= ENGINE_REPLAY_FACTS)
-            rc = snapshot_write(e, err);
-        engine_unlock(e);
-    }
-    engine_write_end(e);
+    const int rc = writer_do(f->engine, &r, err);
+    if (r.seq > f->receipt.epoch)
+        f->receipt.epoch = r.seq;
     return rc;
+}
+
+static void fill_receipt(muster_feed *f)
+{
+    ingest_receipt *r = &f->receipt;
+
+    snprintf(r->load_id, sizeof r->load_id, "%s", f->load.id);
+    r->seconds = (double)(clock_monotonic_ns() - f->started_ns) / 1e9;
+    r->bytes = f->pushed;
+    r->resumed = f->resumed;
+    r->repeated = f->load.found && r->records == f->known;
+    if (f->scratch)
+        r->epoch = muster_engine_epoch(f->engine);
 }
 
 int muster_feed_finish(muster_feed *feed, muster_error *err)
 {
-    muster_error own;
-    int rc = feed->failed;
+    muster_error own = feed->ending;
+    int rc = feed->ended;
 
     ASSERT(feed->magic == FEED_MAGIC && !feed->finished);
     error_clear(err);
-    error_clear(&own);
     if (rc == 0)
         rc = ingest_finish(feed->input, &own);
-    else
-        own = feed->failure;
     ingest_free(feed->input);
     feed->input = NULL;
     feed->finished = true;
-    if (!feed->scratch && feed->wrote) {
+    collect(feed, 0);
+    if (rc == 0 && feed->failed != 0) {
+        rc = feed->failed;
+        own = feed->failure;
+    }
+    if (!feed->scratch) {
         muster_error late;
-        const int settled = settle(feed, &late);
-        if (settled != 0) {
-            rc = settled;
+        const int ended = end_load(feed, rc == 0, &late);
+        if (ended != 0) {
+            rc = ended;
             own = late;
         }
     }
-    feed->receipt.seconds =
-        (double)(clock_monotonic_ns() - feed->started_ns) / 1e9;
-    feed->receipt.bytes = feed->pushed;
-    feed->receipt.epoch = muster_engine_epoch(feed->engine);
+    fill_receipt(feed);
     tell_progress(feed);
     if (err && rc != 0)
         *err = own;
@@ -384,18 +496,7 @@ int muster_feed_finish(muster_feed *feed, muster_error *err)
 
 void muster_feed_receipt(const muster_feed *feed, muster_receipt *out)
 {
-    const ingest_receipt *r = &feed->receipt;
-
-    memset(out, 0, sizeof *out);
-    out->records = r->records;
-    out->accepted = r->accepted;
-    out->rejected = r->rejected;
-    out->facts = facts_so_far(r);
-    out->users_new = r->users_new;
-    out->conflicts = r->conflicts;
-    out->bytes = r->bytes;
-    out->seconds = r->seconds;
-    out->epoch = r->epoch;
+    receipt_public(&feed->receipt, out);
 }
 
 const char *muster_feed_receipt_json(muster_feed *feed)
@@ -415,16 +516,20 @@ void muster_feed_free(muster_feed *feed)
         return;
     ASSERT(feed->magic == FEED_MAGIC);
     ingest_free(feed->input);
-    if (!feed->finished && feed->wrote)
-        (void)settle(feed, NULL);
-    engine_lock_write(feed->engine);
-    feed->engine->feeding = false;
-    engine_unlock(feed->engine);
-    scratch_free(feed->scratch);
+    collect(feed, 0);
+    if (!feed->finished && !feed->scratch && feed->claimed)
+        (void)end_load(feed, false, NULL);
+    if (feed->claimed)
+        load_unclaim(feed->engine, feed->load.id);
+    if (feed->scratch)
+        state_free(feed->scratch);
+    mem_free(feed->scratch);
+    load_state_release(&feed->load);
     receipt_release(&feed->receipt);
-    buffer_release(&feed->body);
     buffer_release(&feed->receipt_json);
     buffer_release(&feed->scratch_ids);
+    pthread_mutex_destroy(&feed->lock);
+    pthread_cond_destroy(&feed->back);
     mem_free(feed->provider);
     feed->magic = 0;
     mem_free(feed);

@@ -64,7 +64,7 @@ void mirror_attach(muster_engine *e)
     e->mirror = mem_zalloc(sizeof *e->mirror);
     const catalog_watcher watcher = {e->mirror, on_attribute, on_value,
                                      on_provider, on_space, on_mode};
-    catalog_watch(e->names, &watcher);
+    catalog_watch(e->state.names, &watcher);
 }
 
 void mirror_free(muster_engine *e)
@@ -76,10 +76,10 @@ void mirror_free(muster_engine *e)
     e->mirror = NULL;
 }
 
-void mirror_audience(muster_engine *e, const audience *a)
+void mirror_audience(struct mirror *notes, const audience *a)
 {
-    if (e->mirror)
-        take(e->mirror, NOTE_AUDIENCE, a->id, 0);
+    if (notes)
+        take(notes, NOTE_AUDIENCE, a->id, 0);
 }
 
 /* ---- writing ---- */
@@ -91,7 +91,7 @@ static storage_value ttl_value(uint32_t hours)
 
 static int write_attribute(muster_engine *e, uint32_t id, muster_error *err)
 {
-    const catalog_attribute *a = catalog_attribute_get(e->names, id);
+    const catalog_attribute *a = catalog_attribute_get(e->state.names, id);
     const storage_value args[] = {
         storage_int(a->id),
         storage_text(text_of(a->name)),
@@ -118,7 +118,7 @@ static int write_value(muster_engine *e, uint32_t attribute, uint32_t value,
     const storage_value args[] = {
         storage_int(attribute),
         storage_int(value),
-        storage_text(catalog_value_text(e->names, attribute, value)),
+        storage_text(catalog_value_text(e->state.names, attribute, value)),
     };
     return storage_run(e->store,
                        "INSERT OR REPLACE INTO value(attribute, id, text)"
@@ -128,7 +128,7 @@ static int write_value(muster_engine *e, uint32_t attribute, uint32_t value,
 
 static int write_provider(muster_engine *e, uint32_t id, muster_error *err)
 {
-    const catalog_provider *p = catalog_provider_get(e->names, id);
+    const catalog_provider *p = catalog_provider_get(e->state.names, id);
     const storage_value args[] = {
         storage_int(p->id),
         storage_text(text_of(p->name)),
@@ -144,7 +144,7 @@ static int write_provider(muster_engine *e, uint32_t id, muster_error *err)
 
 static int write_space(muster_engine *e, uint32_t id, muster_error *err)
 {
-    const catalog_space *s = catalog_space_get(e->names, id);
+    const catalog_space *s = catalog_space_get(e->state.names, id);
     const storage_value args[] = {
         storage_int(s->id),
         storage_text(text_of(s->name)),
@@ -168,9 +168,9 @@ static int write_mode(muster_engine *e, bool strict, muster_error *err)
 
 static const audience *audience_of(const muster_engine *e, uint32_t id)
 {
-    for (size_t i = 0; i < audience_count(e->audiences); i++)
-        if (audience_at(e->audiences, i)->id == id)
-            return audience_at(e->audiences, i);
+    for (size_t i = 0; i < audience_count(e->state.audiences); i++)
+        if (audience_at(e->state.audiences, i)->id == id)
+            return audience_at(e->state.audiences, i);
     return NULL;
 }
 

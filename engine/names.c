@@ -8,17 +8,17 @@
 #include "engine.h"
 #include "reach/reach.h"
 
-int engine_find_attribute(const muster_engine *e, const char *name,
-               const catalog_attribute **out, muster_error *err)
+int find_attribute(const catalog *names, const char *name,
+                   const catalog_attribute **out, muster_error *err)
 {
     near_name near;
 
-    *out = catalog_attribute_find(e->names, text_of(name));
+    *out = catalog_attribute_find(names, text_of(name));
     if (*out)
         return 0;
     near_init(&near, text_of(name));
-    for (size_t i = 0; i < catalog_attribute_count(e->names); i++)
-        near_offer(&near, text_of(catalog_attribute_at(e->names, i)->name));
+    for (size_t i = 0; i < catalog_attribute_count(names); i++)
+        near_offer(&near, text_of(catalog_attribute_at(names, i)->name));
     error_set(err, MUSTER_ENOTFOUND, "unknown_attribute",
               "there is no attribute \"%.128s\"", name);
     if (near.best.ptr && err)
@@ -36,7 +36,7 @@ static const char *ttl_text(char *out, uint32_t hours)
     return out;
 }
 
-static int tell_attribute(const muster_engine *e, const catalog_attribute *a,
+static int tell_attribute(const catalog *names, const catalog_attribute *a,
                           muster_attribute_fn each, void *payload)
 {
     char ttl[32];
@@ -49,7 +49,7 @@ static int tell_attribute(const muster_engine *e, const catalog_attribute *a,
         a->unit,
         ttl_text(ttl, a->ttl_hours),
         a->retention_days,
-        catalog_value_count(e->names, a->id),
+        catalog_value_count(names, a->id),
         a->declared,
     };
     return each(payload, &row);
@@ -65,18 +65,19 @@ static int by_name(const void *a, const void *b)
 int muster_attributes_each(muster_engine *engine, muster_attribute_fn each,
                            void *payload)
 {
+    epoch_pin pin;
     int rc = 0;
 
-    engine_lock_read(engine);
-    const size_t n = catalog_attribute_count(engine->names);
+    const catalog *names = epoch_pin_newest(engine, &pin)->names;
+    const size_t n = catalog_attribute_count(names);
     const catalog_attribute **list = mem_array(n + 1, sizeof *list);
     for (size_t i = 0; i < n; i++)
-        list[i] = catalog_attribute_at(engine->names, i);
+        list[i] = catalog_attribute_at(names, i);
     qsort(list, n, sizeof *list, by_name);
     for (size_t i = 0; i < n && rc == 0; i++)
-        rc = tell_attribute(engine, list[i], each, payload);
+        rc = tell_attribute(names, list[i], each, payload);
     mem_free(list);
-    engine_unlock(engine);
+    epoch_unpin(engine, &pin);
     return rc;
 }
 
@@ -85,13 +86,14 @@ int muster_attribute_find(muster_engine *engine, const char *name,
                           muster_error *err)
 {
     const catalog_attribute *a;
+    epoch_pin pin;
 
     error_clear(err);
-    engine_lock_read(engine);
-    int rc = engine_find_attribute(engine, name, &a, err);
+    const catalog *names = epoch_pin_newest(engine, &pin)->names;
+    int rc = find_attribute(names, name, &a, err);
     if (rc == 0)
-        rc = tell_attribute(engine, a, each, payload);
-    engine_unlock(engine);
+        rc = tell_attribute(names, a, each, payload);
+    epoch_unpin(engine, &pin);
     return rc;
 }
 
@@ -102,15 +104,15 @@ static int compare_texts(const void *a, const void *b)
     return text_compare(*(const muster_text *)a, *(const muster_text *)b);
 }
 
-static int values_by_text(const muster_engine *e, const catalog_attribute *a,
+static int values_by_text(const catalog *names, const catalog_attribute *a,
                           size_t limit, muster_value_fn each, void *payload)
 {
-    const uint32_t n = catalog_value_count(e->names, a->id);
+    const uint32_t n = catalog_value_count(names, a->id);
     muster_text *list = mem_array((size_t)n + 1, sizeof *list);
     int rc = 0;
 
     for (uint32_t v = 1; v <= n; v++)
-        list[v - 1] = catalog_value_text(e->names, a->id, v);
+        list[v - 1] = catalog_value_text(names, a->id, v);
     qsort(list, n, sizeof *list, compare_texts);
     for (uint32_t i = 0; i < n && rc == 0 && (!limit || i < limit); i++)
         rc = each(payload, list[i], 0);
@@ -118,23 +120,24 @@ static int values_by_text(const muster_engine *e, const catalog_attribute *a,
     return rc;
 }
 
-static int values_by_count(muster_engine *e, const muster_scope *viewer,
+static int values_by_count(const muster_engine *e, const epoch *at,
+                           const muster_scope *viewer,
                            const catalog_attribute *a, size_t limit,
                            muster_value_fn each, void *payload,
                            muster_error *err)
 {
-    const program_state state = engine_state(e);
+    const program_state state = epoch_state(e, at);
     plan *all;
     reach_row *rows;
     size_t n;
     uint64_t total;
 
-    int rc = engine_bind(e, viewer->inner, text_of("all"),
+    int rc = engine_bind(e, at, viewer->inner, text_of("all"),
                          text_make(NULL, 0), &all, NULL, err);
     if (rc != 0)
         return rc;
     program *g = program_new(all, &state);
-    reach_breakdown(g, &state, e->names, viewer->inner, a, &rows, &n, &total);
+    reach_breakdown(g, &state, at->names, viewer->inner, a, &rows, &n, &total);
     program_free(g);
     segment_plan_free(all);
     for (size_t i = 0; i < n && rc == 0 && (!limit || i < limit); i++) {
@@ -143,7 +146,7 @@ static int values_by_count(muster_engine *e, const muster_scope *viewer,
         rc = each(payload,
                   a->kind == KIND_FLAG
                       ? text_of("true")
-                      : catalog_value_text(e->names, a->id, rows[i].value),
+                      : catalog_value_text(at->names, a->id, rows[i].value),
                   rows[i].count);
     }
     mem_free(rows);
@@ -156,15 +159,18 @@ int muster_values_each(muster_engine *engine, const muster_scope *viewer,
 {
     const catalog_attribute *a;
 
+    epoch_pin pin;
+
     ASSERT(viewer != NULL);
     error_clear(err);
-    engine_lock_read(engine);
-    int rc = engine_find_attribute(engine, attribute, &a, err);
+    const epoch *at = epoch_pin_newest(engine, &pin);
+    int rc = find_attribute(at->names, attribute, &a, err);
     if (rc == 0 && (!counts || a->kind == KIND_NUMBER))
-        rc = values_by_text(engine, a, limit, each, payload);
+        rc = values_by_text(at->names, a, limit, each, payload);
     else if (rc == 0)
-        rc = values_by_count(engine, viewer, a, limit, each, payload, err);
-    engine_unlock(engine);
+        rc = values_by_count(engine, at, viewer, a, limit, each, payload,
+                             err);
+    epoch_unpin(engine, &pin);
     return rc;
 }
 
@@ -173,31 +179,46 @@ int muster_values_each(muster_engine *engine, const muster_scope *viewer,
 int muster_providers_each(muster_engine *engine, muster_provider_fn each,
                           void *payload)
 {
+    epoch_pin pin;
     int rc = 0;
 
-    engine_lock_read(engine);
-    for (uint32_t i = 0;
-         i < catalog_provider_count(engine->names) && rc == 0; i++) {
-        const catalog_provider *p = catalog_provider_get(engine->names, i);
+    const catalog *names = epoch_pin_newest(engine, &pin)->names;
+    for (uint32_t i = 0; i < catalog_provider_count(names) && rc == 0; i++) {
+        const catalog_provider *p = catalog_provider_get(names, i);
         char ttl[32];
         const muster_provider row = {p->name, catalog_party_name(p->party),
                                      ttl_text(ttl, p->ttl_hours),
                                      p->declared};
         rc = each(payload, &row);
     }
-    engine_unlock(engine);
+    epoch_unpin(engine, &pin);
     return rc;
 }
 
-/* Commits a change that was tried on a copy of the catalog before. */
-static int commit_names(muster_engine *e, change_kind kind,
-                        const buffer *body, catalog *tried, int rc,
+typedef struct provider_set {
+    muster_text name;
+    catalog_party party;
+    uint32_t ttl_hours;
+} provider_set;
+
+/* Both are tried on a copy of the catalog, so that what is logged applies. */
+static int try_provider(muster_engine *e, change_request *r,
                         muster_error *err)
 {
+    const provider_set *p = r->payload;
+    catalog *tried = catalog_copy(e->state.names);
+    const int rc = catalog_provider_put(tried, p->name, p->party,
+                                        p->ttl_hours, true, NULL, err);
     catalog_free(tried);
-    if (rc == 0)
-        rc = engine_commit(e, kind, body, err);
-    engine_write_end(e);
+    return rc;
+}
+
+static int try_file(muster_engine *e, change_request *r, muster_error *err)
+{
+    catalog *tried = catalog_copy(e->state.names);
+    const int rc = catalog_file_apply(tried, (const char *)r->body->data,
+                                      r->body->len, err);
+    catalog_free(tried);
     return rc;
 }
 
@@ -205,27 +226,27 @@ int muster_provider_set(muster_engine *engine, const char *name,
                         const char *party, const char *ttl,
                         muster_error *err)
 {
-    uint32_t hours = CATALOG_TTL_UNSET;
-    const catalog_party p = catalog_party_parse(text_of(party));
+    provider_set p = {text_of(name), catalog_party_parse(text_of(party)),
+                      CATALOG_TTL_UNSET};
+    buffer body;
 
     error_clear(err);
     int rc = engine_check_writable(engine, err);
     if (rc != 0)
         return rc;
-    if (p == 0)
+    if (p.party == 0)
         return error_set(err, MUSTER_EINVAL, "bad_party",
                          "the party is first, second or third");
-    if (ttl && !text_parse_duration(text_of(ttl), &hours))
+    if (ttl && !text_parse_duration(text_of(ttl), &p.ttl_hours))
         return error_set(err, MUSTER_EINVAL, "bad_ttl",
                          "a ttl is written like 30d, 12h or 0 (never)");
-    buffer body;
     buffer_init(&body, 4096);
-    change_provider(&body, text_of(name), p, hours);
-    engine_write_begin(engine);
-    catalog *tried = snapshot_copy_catalog(engine->names);
-    rc = catalog_provider_put(tried, text_of(name), p, hours, true, NULL,
-                              err);
-    rc = commit_names(engine, CHANGE_PROVIDER, &body, tried, rc, err);
+    change_provider(&body, p.name, p.party, p.ttl_hours);
+    change_request r = {.kind = CHANGE_PROVIDER,
+                        .body = &body,
+                        .act = try_provider,
+                        .payload = &p};
+    rc = writer_do(engine, &r, err);
     buffer_release(&body);
     return rc;
 }
@@ -244,10 +265,9 @@ int muster_catalog_apply(muster_engine *engine, const char *text, size_t len,
                          "the catalog file is longer than 16 MiB");
     buffer_init(&body, (size_t)17 << 20);
     buffer_put(&body, text, len);
-    engine_write_begin(engine);
-    catalog *tried = snapshot_copy_catalog(engine->names);
-    rc = catalog_file_apply(tried, text, len, err);
-    rc = commit_names(engine, CHANGE_CATALOG, &body, tried, rc, err);
+    change_request r = {
+        .kind = CHANGE_CATALOG, .body = &body, .act = try_file};
+    rc = writer_do(engine, &r, err);
     buffer_release(&body);
     return rc;
 }

@@ -24,32 +24,33 @@ int muster_reach_overlap(muster_segment *const *segments, size_t n,
                          "an overlap takes 2 to %u segments",
                          MUSTER_OVERLAP_MAX);
     muster_engine *e = segments[0]->engine;
+    kept_plan **kept = mem_array(n, sizeof *kept);
     program **programs = mem_array(n, sizeof *programs);
-    const plan *bound = NULL;
+    epoch_pin pin;
     int rc = 0;
 
-    engine_lock_read(e);
-    const program_state state = engine_state(e);
+    const epoch *at = epoch_pin_newest(e, &pin);
+    const program_state state = epoch_state(e, at);
     const uint64_t start = clock_monotonic_ns();
     for (size_t i = 0; i < n && rc == 0; i++) {
         ASSERT(segments[i]->engine == e);
-        rc = segment_current(segments[i], &bound, err);
-        if (rc == 0)
-            programs[i] = program_new(bound, &state);
+        rc = kept_take(segments[i], at, &kept[i], err);
+        programs[i] = kept[i] ? kept[i]->g : NULL;
     }
     if (rc == 0) {
         overlap_answer *a = mem_zalloc(sizeof *a);
         a->counts = mem_array(n * n, sizeof *a->counts);
         programs_overlap(programs, n, a->counts);
         a->public = (muster_overlap){
-            n,         a->counts, segment_universe_count(bound, &state),
-            state.now, e->seq,    clock_monotonic_ns() - start};
+            n,         a->counts, segment_universe_count(kept[0]->plan, &state),
+            state.now, at->seq,   clock_monotonic_ns() - start};
         *out = &a->public;
     }
     for (size_t i = 0; i < n; i++)
-        program_free(programs[i]);
-    engine_unlock(e);
+        kept_give(segments[i], kept[i]);
+    epoch_unpin(e, &pin);
     mem_free(programs);
+    mem_free(kept);
     return rc;
 }
 
@@ -70,7 +71,7 @@ typedef struct breakdown_answer {
     arena memory;
 } breakdown_answer;
 
-static muster_text row_text(breakdown_answer *a, const muster_engine *e,
+static muster_text row_text(breakdown_answer *a, const epoch *at,
                             const catalog_attribute *attribute,
                             uint32_t value)
 {
@@ -79,38 +80,36 @@ static muster_text row_text(breakdown_answer *a, const muster_engine *e,
         return text;
     text = attribute->kind == KIND_FLAG
                ? text_of("true")
-               : catalog_value_text(e->names, attribute->id, value);
+               : catalog_value_text(at->names, attribute->id, value);
     return text_make(arena_strndup(&a->memory, text.ptr, text.len), text.len);
 }
 
-static breakdown_answer *break_down(muster_engine *e, muster_segment *segment,
-                                    const plan *bound,
+static breakdown_answer *break_down(const muster_segment *segment,
+                                    const kept_plan *k,
                                     const catalog_attribute *attribute,
                                     size_t limit)
 {
     breakdown_answer *a = mem_zalloc(sizeof *a);
-    const program_state state = engine_state(e);
+    const program_state state = epoch_state(segment->engine, k->at);
     const uint64_t start = clock_monotonic_ns();
-    program *g = program_new(bound, &state);
     reach_row *rows;
     size_t n;
 
     arena_init(&a->memory);
-    reach_breakdown(g, &state, e->names, segment->viewer, attribute, &rows,
-                    &n, &a->public.total);
+    reach_breakdown(k->g, &state, k->at->names, segment->viewer, attribute,
+                    &rows, &n, &a->public.total);
     const size_t shown = limit && limit < n ? limit : n;
     a->rows = mem_array(shown + 1, sizeof *a->rows);
     for (size_t i = 0; i < shown; i++)
         a->rows[i] = (muster_breakdown_row){
-            row_text(a, e, attribute, rows[i].value), rows[i].count,
+            row_text(a, k->at, attribute, rows[i].value), rows[i].count,
             (double)rows[i].count / (double)a->public.total};
     a->public.rows = a->rows;
     a->public.row_count = shown;
     a->public.more = n - shown;
     a->public.as_of = state.now;
-    a->public.epoch = e->seq;
+    a->public.epoch = k->at->seq;
     a->public.elapsed_ns = clock_monotonic_ns() - start;
-    program_free(g);
     mem_free(rows);
     return a;
 }
@@ -121,21 +120,23 @@ int muster_reach_breakdown(muster_segment *segment, const char *attribute,
 {
     muster_engine *e = segment->engine;
     const catalog_attribute *by;
-    const plan *bound;
+    epoch_pin pin;
+    kept_plan *k;
 
     error_clear(err);
     *out = NULL;
-    engine_lock_read(e);
-    int rc = segment_current(segment, &bound, err);
+    const epoch *at = epoch_pin_newest(e, &pin);
+    int rc = kept_take(segment, at, &k, err);
     if (rc == 0)
-        rc = engine_find_attribute(e, attribute, &by, err);
+        rc = find_attribute(at->names, attribute, &by, err);
     if (rc == 0 && by->kind == KIND_NUMBER)
         rc = error_set(err, MUSTER_EINVAL, "bad_breakdown",
                        "%s is a number; compare it in the expression, with "
                        "between", by->name);
     if (rc == 0)
-        *out = &break_down(e, segment, bound, by, limit)->public;
-    engine_unlock(e);
+        *out = &break_down(segment, k, by, limit)->public;
+    kept_give(segment, k);
+    epoch_unpin(e, &pin);
     return rc;
 }
 

@@ -1,51 +1,16 @@
 /*
- * open.c - opening a data directory, recovery, closing.
- *
- * Recovery: the newest valid generation, then every newer batch of the log,
- * applied in order by the code that applied them the first time.
+ * open.c - opening and closing a data directory, its clock, its statistics.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE /* pthread_rwlockattr_setkind_np */
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine.h"
 
-void engine_lock_read(muster_engine *e)
-{
-    engine_check(e);
-    const int rc = pthread_rwlock_rdlock(&e->lock);
-    ASSERT(rc == 0);
-}
-
-void engine_lock_write(muster_engine *e)
-{
-    engine_check(e);
-    const int rc = pthread_rwlock_wrlock(&e->lock);
-    ASSERT(rc == 0);
-}
-
-void engine_unlock(muster_engine *e)
-{
-    const int rc = pthread_rwlock_unlock(&e->lock);
-    ASSERT(rc == 0);
-}
-
-void engine_write_begin(muster_engine *e)
-{
-    engine_check(e);
-    while (sem_wait(&e->writing) != 0)
-        ASSERT(errno == EINTR);
-}
-
-void engine_write_end(muster_engine *e)
-{
-    const int rc = sem_post(&e->writing);
-    ASSERT(rc == 0);
-}
+#define LOG_BYTES ((uint64_t)4 << 30)
 
 int engine_check_writable(const muster_engine *e, muster_error *err)
 {
@@ -53,61 +18,40 @@ int engine_check_writable(const muster_engine *e, muster_error *err)
     if (e->mode == MUSTER_OPEN_READ)
         return error_set(err, MUSTER_EREFUSED, "read_only",
                          "the data directory is open for reading only");
-    if (__atomic_load_n(&e->broken, __ATOMIC_ACQUIRE))
-        return error_set(err, MUSTER_EIO, "write_failed",
-                         "an earlier write to the data directory failed; "
-                         "nothing more is accepted until it is opened again");
     return 0;
 }
 
-uint32_t engine_cap(void *payload, uint32_t attribute)
+/* ---- time ---- */
+
+muster_time engine_now_at(const muster_engine *e, const epoch *at)
 {
-    const muster_engine *e = payload;
-    if (attribute < CATALOG_ATTRIBUTE_FIRST)
-        return 1;
-    const catalog_attribute *a = catalog_attribute_get(e->names, attribute);
-    return a && a->cap ? a->cap : MUSTER_COUNT_CAP_DEFAULT;
+    if (e->fixed_now)
+        return e->fixed_now;
+    const muster_time now = clock_now();
+    const muster_time tick = (muster_time)at->tick * 3600;
+    return now > tick ? now : tick;
 }
 
 muster_time muster_engine_now(const muster_engine *engine)
 {
+    epoch_pin pin;
+
     engine_check(engine);
-    return engine->fixed_now ? engine->fixed_now : clock_now();
+    const muster_time now = engine_now_at(
+        engine, epoch_pin_newest((muster_engine *)engine, &pin));
+    epoch_unpin((muster_engine *)engine, &pin);
+    return now;
 }
 
 muster_epoch muster_engine_epoch(const muster_engine *engine)
 {
+    epoch_pin pin;
+
     engine_check(engine);
-    return __atomic_load_n(&engine->seq, __ATOMIC_ACQUIRE);
-}
-
-/* ---- recovery ---- */
-
-static int replay_batch(void *payload, const storage_batch *batch,
-                        muster_error *err)
-{
-    muster_engine *e = payload;
-    const int rc = engine_replay(e, batch, err);
-
-    if (rc == 0 && index_builder_facts(e->building) >= ENGINE_DELTA_FACTS)
-        apply_flush(e);
-    return rc;
-}
-
-static int recover(muster_engine *e, muster_error *err)
-{
-    const bool reading = e->mode == MUSTER_OPEN_READ;
-    int rc = reading ? storage_begin(e->store, err) : 0;
-
-    if (rc == 0)
-        rc = snapshot_read(e, err);
-    if (rc == 0)
-        rc = storage_log_each(e->store, e->seq, replay_batch, e, err);
-    if (reading)
-        storage_rollback(e->store);
-    if (rc == 0)
-        apply_flush(e);
-    return rc;
+    const muster_epoch seq =
+        epoch_pin_newest((muster_engine *)engine, &pin)->seq;
+    epoch_unpin((muster_engine *)engine, &pin);
+    return seq;
 }
 
 /* ---- opening ---- */
@@ -169,44 +113,34 @@ static int open_key(muster_engine *e, const char *given, muster_error *err)
     return 0;
 }
 
-/* Writers go before readers that come later: questions without a pause
- * would otherwise keep a feed waiting for ever. So a thread that holds the
- * lock for reading must not ask for it again. */
-static void lock_init(pthread_rwlock_t *lock)
+/* A quarter of the machine's memory. */
+static uint64_t default_memory(void)
 {
-    pthread_rwlockattr_t attributes;
-
-    pthread_rwlockattr_init(&attributes);
-#ifdef __GLIBC__
-    pthread_rwlockattr_setkind_np(
-        &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-    pthread_rwlock_init(lock, &attributes);
-    pthread_rwlockattr_destroy(&attributes);
+    const long pages = sysconf(_SC_PHYS_PAGES);
+    const long bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 4
+                                  : (uint64_t)1 << 30;
 }
 
 static muster_engine *engine_new(const muster_engine_options *o)
 {
-    muster_engine *e = mem_zalloc(sizeof *e);
+    muster_engine *e = mem_aligned(sizeof *e); /* the gate's slots */
 
+    memset(e, 0, sizeof *e);
     e->magic = ENGINE_MAGIC;
-    lock_init(&e->lock);
-    sem_init(&e->writing, 0, 1);
     e->mode = o->mode;
     e->fixed_now = o->now;
     e->threads = o->threads ? o->threads : thread_processors();
+    e->memory_budget = o->memory_bytes ? o->memory_bytes : default_memory();
+    e->log_budget = o->log_bytes ? o->log_bytes : LOG_BYTES;
     e->data_dir = mem_strdup(o->data_dir);
-    e->names = catalog_new();
-    e->audiences = audience_store_new();
-    e->ids = dictionary_new();
-    e->index = index_new(engine_cap, e);
-    e->building = index_builder_new();
+    pthread_mutex_init(&e->lists, NULL);
+    state_init(&e->state);
     return e;
 }
 
-int muster_engine_open(muster_engine **out,
-                       const muster_engine_options *options,
-                       muster_error *err)
+int engine_open(muster_engine **out, const muster_engine_options *options,
+                bool keyless, muster_error *err)
 {
     static const storage_mode modes[] = {STORAGE_READ, STORAGE_WRITE,
                                          STORAGE_CREATE};
@@ -218,18 +152,32 @@ int muster_engine_open(muster_engine **out,
         return rc;
     muster_engine *e = engine_new(options);
     rc = storage_open(&e->store, e->data_dir, modes[e->mode], err);
-    if (rc == 0)
+    if (rc == 0 && !keyless)
         rc = open_key(e, options->key_file, err);
     if (rc == 0)
-        rc = recover(e, err);
+        rc = state_recover(e, &e->state, err);
     if (rc != 0) {
         muster_engine_close(e);
         return rc;
     }
-    if (e->mode != MUSTER_OPEN_READ)
+    if (e->mode != MUSTER_OPEN_READ) {
         mirror_attach(e);
+        keeper_start(e);
+    }
+    epoch_publish(e);
+    if (e->mode != MUSTER_OPEN_READ) {
+        keeper_show(e);
+        writer_start(e);
+    }
     *out = e;
     return 0;
+}
+
+int muster_engine_open(muster_engine **out,
+                       const muster_engine_options *options,
+                       muster_error *err)
+{
+    return engine_open(out, options, false, err);
 }
 
 void muster_engine_close(muster_engine *engine)
@@ -237,19 +185,17 @@ void muster_engine_close(muster_engine *engine)
     if (!engine)
         return;
     engine_check(engine);
+    keeper_stop(engine);
+    writer_stop(engine);
+    epoch_close(engine);
+    keeper_free(engine);
+    ASSERT(engine->segments == NULL && engine->loads == NULL);
     engine->magic = 0;
     mirror_free(engine);
-    index_builder_free(engine->building);
-    index_free(engine->index);
-    dictionary_free(engine->ids);
-    audience_store_free(engine->audiences);
-    catalog_free(engine->names);
-    generation_close(engine->base);
+    state_free(&engine->state);
     identity_key_free(engine->key);
     storage_close(engine->store);
-    pthread_rwlock_destroy(&engine->lock);
-    sem_destroy(&engine->writing);
-    mem_free(engine->forgotten);
+    pthread_mutex_destroy(&engine->lists);
     mem_free(engine->data_dir);
     mem_free(engine);
 }
@@ -257,16 +203,8 @@ void muster_engine_close(muster_engine *engine)
 int muster_engine_checkpoint(muster_engine *engine, muster_error *err)
 {
     error_clear(err);
-    engine_write_begin(engine);
-    /* asked inside: a commit that fails meanwhile must not be written */
-    int rc = engine_check_writable(engine, err);
-    if (rc == 0) {
-        engine_lock_write(engine);
-        rc = snapshot_write(engine, err);
-        engine_unlock(engine);
-    }
-    engine_write_end(engine);
-    return rc;
+    const int rc = engine_check_writable(engine, err);
+    return rc ? rc : keeper_generation(engine, err);
 }
 
 /* ---- statistics ---- */
@@ -290,25 +228,83 @@ static uint64_t directory_bytes(const char *path)
     return sum;
 }
 
-void muster_engine_stats_get(muster_engine *engine, muster_engine_stats *out)
+typedef struct log_size {
+    uint64_t batches;
+    uint64_t bytes;
+} log_size;
+
+static int take_log_size(void *payload, const storage_value *columns,
+                         size_t column_count, muster_error *err)
 {
-    memset(out, 0, sizeof *out);
-    engine_lock_read(engine);
-    out->users = dictionary_rows(engine->ids);
-    out->ids = dictionary_ids(engine->ids);
-    out->attributes = catalog_attribute_count(engine->names);
+    log_size *size = payload;
+    (void)err;
+    ASSERT(column_count == 2);
+    size->batches = (uint64_t)columns[0].integer;
+    size->bytes = (uint64_t)columns[1].integer;
+    return 0;
+}
+
+static int act_log_size(muster_engine *e, change_request *r,
+                        muster_error *err)
+{
+    return storage_each(e->store,
+                        "SELECT count(*), coalesce(sum(length(body)), 0)"
+                        " FROM log",
+                        NULL, 0, take_log_size, r->payload, err);
+}
+
+/* The store belongs to the writer's thread; without one, to whoever asks. */
+static log_size measure_log(muster_engine *e)
+{
+    log_size size = {0};
+    change_request r = {
+        .act = act_log_size, .payload = &size, .lazy = true};
+
+    if (e->writer) {
+        (void)writer_do(e, &r, NULL);
+        return size;
+    }
+    pthread_mutex_lock(&e->lists);
+    (void)act_log_size(e, &r, NULL);
+    pthread_mutex_unlock(&e->lists);
+    return size;
+}
+
+static void count_names(const epoch *at, muster_engine_stats *out)
+{
+    out->users = dictionary_rows(at->ids);
+    out->ids = dictionary_ids(at->ids);
+    out->dictionary_bytes = dictionary_memory(at->ids);
+    out->attributes = catalog_attribute_count(at->names);
     for (size_t i = 0; i < out->attributes; i++)
         out->values += catalog_value_count(
-            engine->names, catalog_attribute_at(engine->names, i)->id);
-    out->providers = catalog_provider_count(engine->names);
-    for (size_t i = 0; i < audience_count(engine->audiences); i++)
+            at->names, catalog_attribute_at(at->names, i)->id);
+    out->providers = catalog_provider_count(at->names);
+    for (size_t i = 0; i < audience_count(at->audiences); i++)
         out->segments +=
-            audience_current(audience_at(engine->audiences, i)) != NULL;
-    out->planes = index_plane_count(engine->index);
-    out->plane_bytes = index_plane_bytes(engine->index);
-    out->dictionary_bytes = dictionary_memory(engine->ids);
-    out->deltas = index_delta_count(engine->index);
-    out->epoch = engine->seq;
+            audience_current(audience_at(at->audiences, i)) != NULL;
+}
+
+void muster_engine_stats_get(muster_engine *engine, muster_engine_stats *out)
+{
+    epoch_pin pin;
+
+    memset(out, 0, sizeof *out);
+    const epoch *at = epoch_pin_newest(engine, &pin);
+    count_names(at, out);
+    out->planes = index_plane_count(at->index);
+    out->plane_bytes = index_plane_bytes(at->index);
+    out->deltas = index_delta_count(at->index);
+    out->epoch = at->seq;
+    out->tick = (muster_time)at->tick * 3600;
+    epoch_unpin(engine, &pin);
+    const log_size log = measure_log(engine);
+    out->log_batches = log.batches;
+    out->log_bytes = log.bytes;
+    out->log_budget = engine->log_budget;
+    out->memory_bytes = engine_shown(&engine->shown_memory);
+    out->memory_budget = engine->memory_budget;
+    out->generation = engine_shown(&engine->shown_generation);
+    out->generation_epoch = engine_shown(&engine->shown_generation_seq);
     out->disk_bytes = directory_bytes(engine->data_dir);
-    engine_unlock(engine);
 }

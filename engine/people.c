@@ -5,32 +5,53 @@
  */
 #include "engine.h"
 
+typedef struct wish {
+    muster_pseudonym user;
+    bool undo;
+    bool known;
+} wish;
+
+/* A stranger who opts out becomes a user, so that later facts find the wish;
+ * to undo what a stranger never said is nothing to do. */
+static int act(muster_engine *e, change_request *r, muster_error *err)
+{
+    wish *w = r->payload;
+
+    w->known = dictionary_find(e->state.ids, &w->user) != DICTIONARY_NONE;
+    if (!w->known && w->undo)
+        return 1;
+    if (!w->known && dictionary_full(e->state.ids))
+        return error_set(err, MUSTER_ELIMIT, "users_full",
+                         "no more users fit into this data directory");
+    change_user(r->body, &w->user, w->undo);
+    return 0;
+}
+
 static int change_privacy(muster_engine *e, change_kind kind,
                           const muster_id *user, bool undo, bool *known,
                           muster_error *err)
 {
-    muster_pseudonym p;
+    wish w = {.undo = undo};
+    epoch_pin pin;
     buffer body;
 
     error_clear(err);
     int rc = engine_check_writable(e, err);
     if (rc != 0)
         return rc;
-    engine_write_begin(e);
-    rc = engine_pseudonym(e, user, &p, err);
-    if (rc == 0) {
-        const bool found = dictionary_find(e->ids, &p) != DICTIONARY_NONE;
-        if (known)
-            *known = found;
-        if (found || !undo) {
-            buffer_init(&body, 64);
-            change_user(&body, &p, undo);
-            rc = engine_commit(e, kind, &body, err);
-            buffer_release(&body);
-        }
-    }
-    engine_write_end(e);
-    return rc;
+    rc = engine_pseudonym(e, epoch_pin_newest(e, &pin)->names, user, &w.user,
+                          err);
+    epoch_unpin(e, &pin);
+    if (rc != 0)
+        return rc;
+    buffer_init(&body, 64);
+    change_request r = {
+        .kind = kind, .body = &body, .act = act, .payload = &w};
+    rc = writer_do(e, &r, err);
+    if (known)
+        *known = w.known;
+    buffer_release(&body);
+    return rc > 0 ? 0 : rc;
 }
 
 int muster_privacy_optout(muster_engine *engine, const muster_id *user,

@@ -21,33 +21,33 @@ static int tell_version(const audience *a, const audience_version *v,
 int muster_audiences_each(muster_engine *engine, muster_saved_fn each,
                           void *payload)
 {
+    epoch_pin pin;
     int rc = 0;
 
-    engine_lock_read(engine);
-    for (size_t i = 0; i < audience_count(engine->audiences) && rc == 0;
-         i++) {
-        const audience *a = audience_at(engine->audiences, i);
+    const audience_store *all = epoch_pin_newest(engine, &pin)->audiences;
+    for (size_t i = 0; i < audience_count(all) && rc == 0; i++) {
+        const audience *a = audience_at(all, i);
         const audience_version *v = audience_current(a);
         if (v)
             rc = tell_version(a, v, each, payload);
     }
-    engine_unlock(engine);
+    epoch_unpin(engine, &pin);
     return rc;
 }
 
 /* The segment of a key; removed ones only when `removed`. */
-static int find_saved(const muster_engine *e, const char *key, bool removed,
-                      const audience **out, muster_error *err)
+static int find_saved(const audience_store *all, const char *key,
+                      bool removed, const audience **out, muster_error *err)
 {
     near_name near;
 
-    *out = audience_find(e->audiences, text_of(key));
+    *out = audience_find(all, text_of(key));
     if (*out && (removed || audience_current(*out)))
         return 0;
     near_init(&near, text_of(key));
-    for (size_t i = 0; i < audience_count(e->audiences); i++)
-        if (audience_current(audience_at(e->audiences, i)))
-            near_offer(&near, text_of(audience_at(e->audiences, i)->key));
+    for (size_t i = 0; i < audience_count(all); i++)
+        if (audience_current(audience_at(all, i)))
+            near_offer(&near, text_of(audience_at(all, i)->key));
     error_set(err, MUSTER_ENOTFOUND, "unknown_segment",
               "there is no segment \"%.64s\"", key);
     if (near.best.ptr && err)
@@ -60,13 +60,14 @@ int muster_audience_find(muster_engine *engine, const char *key,
                          muster_error *err)
 {
     const audience *a;
+    epoch_pin pin;
 
     error_clear(err);
-    engine_lock_read(engine);
-    int rc = find_saved(engine, key, false, &a, err);
+    int rc = find_saved(epoch_pin_newest(engine, &pin)->audiences, key, false,
+                        &a, err);
     if (rc == 0)
         rc = tell_version(a, audience_current(a), each, payload);
-    engine_unlock(engine);
+    epoch_unpin(engine, &pin);
     return rc;
 }
 
@@ -75,18 +76,27 @@ int muster_audience_versions(muster_engine *engine, const char *key,
                              muster_error *err)
 {
     const audience *a;
+    epoch_pin pin;
 
     error_clear(err);
-    engine_lock_read(engine);
-    int rc = find_saved(engine, key, true, &a, err);
+    int rc = find_saved(epoch_pin_newest(engine, &pin)->audiences, key, true,
+                        &a, err);
     if (rc == 0)
         for (size_t i = a->version_count; i-- > 0 && rc == 0;)
             rc = tell_version(a, &a->versions[i], each, payload);
-    engine_unlock(engine);
+    epoch_unpin(engine, &pin);
     return rc;
 }
 
 /* ---- saving ---- */
+
+/* What is asked of the writer: to save a version, to go back to one, or to
+ * remove the segment. */
+typedef struct saving {
+    const char *key;
+    audience_version version;
+    uint32_t back_to; /* 0: save `version` */
+} saving;
 
 static bool same_version(const audience_version *a, const audience_version *b)
 {
@@ -98,6 +108,7 @@ static bool same_version(const audience_version *a, const audience_version *b)
 static int try_expr(muster_engine *e, muster_text key, muster_text expr,
                     muster_error *err)
 {
+    const epoch now = working_epoch(e);
     plan *bound;
     scope *viewer;
 
@@ -105,25 +116,10 @@ static int try_expr(muster_engine *e, muster_text key, muster_text expr,
                        text_make(NULL, 0), err);
     if (rc != 0)
         return rc;
-    engine_lock_read(e);
-    rc = engine_bind(e, viewer, expr, key, &bound, NULL, err);
-    engine_unlock(e);
+    rc = engine_bind(e, &now, viewer, expr, key, &bound, NULL, err);
     if (rc == 0)
         segment_plan_free(bound);
     scope_free(viewer);
-    return rc;
-}
-
-static int commit_version(muster_engine *e, change_kind kind, muster_text key,
-                          const audience_version *v, muster_error *err)
-{
-    buffer body;
-
-    buffer_init(&body, (size_t)1 << 20);
-    change_segment(&body, key, v);
-    ASSERT(buffer_ok(&body));
-    const int rc = engine_commit(e, kind, &body, err);
-    buffer_release(&body);
     return rc;
 }
 
@@ -148,23 +144,101 @@ static int check_save(const muster_save *save, muster_error *err)
     return 0;
 }
 
-/* Caller holds `writing`. */
-static int save_version(muster_engine *e, muster_text key,
-                        const audience_version *v, bool *changed,
-                        muster_error *err)
+/* Fills the body; 1 when the segment is like that already. */
+static int put_version(muster_engine *e, change_request *r,
+                       const audience_version *v, muster_error *err)
 {
-    int rc = try_expr(e, key, v->expr, err);
+    const saving *s = r->payload;
+    const muster_text key = text_of(s->key);
+    const audience_store *all = e->state.audiences;
+
+    const int rc = try_expr(e, key, v->expr, err);
     if (rc != 0)
         return rc;
-    const audience *a = audience_find(e->audiences, key);
-    if (!a && audience_count(e->audiences) >= MUSTER_SEGMENTS_MAX)
+    const audience *a = audience_find(all, key);
+    if (!a && audience_count(all) >= MUSTER_SEGMENTS_MAX)
         return error_set(err, MUSTER_ELIMIT, "segments_full",
                          "there is no room for another segment");
     if (a && same_version(audience_current(a), v))
-        return 0;
-    rc = commit_version(e, CHANGE_SEGMENT_SAVE, key, v, err);
-    if (rc == 0 && changed)
-        *changed = true;
+        return 1;
+    change_segment(r->body, key, v);
+    ASSERT(buffer_ok(r->body));
+    return 0;
+}
+
+static int act_save(muster_engine *e, change_request *r, muster_error *err)
+{
+    const saving *s = r->payload;
+    return put_version(e, r, &s->version, err);
+}
+
+static int act_revert(muster_engine *e, change_request *r, muster_error *err)
+{
+    const saving *s = r->payload;
+    const uint32_t version = s->back_to;
+    const audience *a;
+
+    const int rc = find_saved(e->state.audiences, s->key, true, &a, err);
+    if (rc != 0)
+        return rc;
+    if (version < 1 || version > a->version_count ||
+        a->versions[version - 1].removed)
+        return error_set(err, MUSTER_ENOTFOUND, "unknown_version",
+                         "segment \"%.64s\" has no version %u to go back to; "
+                         "see: muster segment log", s->key, version);
+    audience_version v = a->versions[version - 1];
+    v.created = s->version.created;
+    return put_version(e, r, &v, err);
+}
+
+/* Names a current segment that refers to `key`; NULL when none does. */
+static const audience *referrer(const audience_store *all, muster_text key)
+{
+    for (size_t i = 0; i < audience_count(all); i++) {
+        const audience *a = audience_at(all, i);
+        const audience_version *v = audience_current(a);
+        ast_tree *tree;
+        if (!v || text_is(key, a->key) ||
+            segment_parse(&tree, v->expr, NULL) != 0)
+            continue;
+        const bool refers = segment_refers(tree, key);
+        segment_tree_free(tree);
+        if (refers)
+            return a;
+    }
+    return NULL;
+}
+
+static int act_remove(muster_engine *e, change_request *r, muster_error *err)
+{
+    const saving *s = r->payload;
+    const audience *a;
+
+    const int rc = find_saved(e->state.audiences, s->key, false, &a, err);
+    if (rc != 0)
+        return rc;
+    const audience *user = referrer(e->state.audiences, text_of(s->key));
+    if (user)
+        return error_set(err, MUSTER_ECONFLICT, "in_use",
+                         "segment \"%s\" refers to \"%.64s\"; change it "
+                         "first", user->key, s->key);
+    change_segment(r->body, text_of(s->key), &s->version);
+    return 0;
+}
+
+static int ask_writer(muster_engine *e, change_kind kind, saving *s,
+                      int (*act)(muster_engine *, change_request *,
+                                 muster_error *),
+                      muster_error *err)
+{
+    buffer body;
+
+    buffer_init(&body, (size_t)1 << 20);
+    s->version.created = muster_engine_now(e);
+    change_request r = {
+        .kind = kind, .body = &body, .act = act, .payload = s};
+    const int rc = writer_do(e, &r, err);
+    buffer_release(&body);
     return rc;
 }
 
@@ -179,89 +253,41 @@ int muster_audience_save(muster_engine *engine, const muster_save *save,
         rc = engine_check_writable(engine, err);
     if (rc != 0)
         return rc;
-    const audience_version v = {
-        .expr = text_trim(text_make(save->expr, save->expr_len)),
-        .name = text_of(save->name ? save->name : ""),
-        .priority = save->priority,
-        .served = save->served,
-        .created = muster_engine_now(engine),
-    };
-    engine_write_begin(engine);
-    rc = save_version(engine, text_of(save->key), &v, changed, err);
-    engine_write_end(engine);
-    return rc;
+    saving s = {
+        .key = save->key,
+        .version = {.expr = text_trim(text_make(save->expr, save->expr_len)),
+                    .name = text_of(save->name ? save->name : ""),
+                    .priority = save->priority,
+                    .served = save->served}};
+    rc = ask_writer(engine, CHANGE_SEGMENT_SAVE, &s, act_save, err);
+    if (changed)
+        *changed = rc == 0;
+    return rc > 0 ? 0 : rc;
 }
 
 int muster_audience_revert(muster_engine *engine, const char *key,
                            uint32_t version, muster_error *err)
 {
-    const audience *a;
+    saving s = {.key = key, .back_to = version};
 
     error_clear(err);
     int rc = engine_check_writable(engine, err);
-    if (rc != 0)
-        return rc;
-    engine_write_begin(engine);
-    rc = find_saved(engine, key, true, &a, err);
-    if (rc == 0 && (version < 1 || version > a->version_count ||
-                    a->versions[version - 1].removed))
-        rc = error_set(err, MUSTER_ENOTFOUND, "unknown_version",
-                       "segment \"%.64s\" has no version %u to go back to; "
-                       "see: muster segment log", key, version);
-    if (rc == 0) {
-        audience_version v = a->versions[version - 1];
-        v.created = muster_engine_now(engine);
-        rc = save_version(engine, text_of(key), &v, NULL, err);
-    }
-    engine_write_end(engine);
-    return rc;
-}
-
-/* Names a current segment that refers to `key`; NULL when none does. */
-static const audience *referrer(const muster_engine *e, muster_text key)
-{
-    for (size_t i = 0; i < audience_count(e->audiences); i++) {
-        const audience *a = audience_at(e->audiences, i);
-        const audience_version *v = audience_current(a);
-        ast_tree *tree;
-        if (!v || text_is(key, a->key) ||
-            segment_parse(&tree, v->expr, NULL) != 0)
-            continue;
-        const bool refers = segment_refers(tree, key);
-        segment_tree_free(tree);
-        if (refers)
-            return a;
-    }
-    return NULL;
+    if (rc == 0)
+        rc = ask_writer(engine, CHANGE_SEGMENT_SAVE, &s, act_revert, err);
+    return rc > 0 ? 0 : rc;
 }
 
 int muster_audience_remove(muster_engine *engine, const char *key,
                            muster_error *err)
 {
-    const audience *a;
+    saving s = {.key = key,
+                .version = {.expr = text_of(""), .name = text_of("")}};
 
     error_clear(err);
-    int rc = engine_check_writable(engine, err);
-    if (rc != 0)
-        return rc;
-    engine_write_begin(engine);
-    rc = find_saved(engine, key, false, &a, err);
-    if (rc == 0) {
-        const audience *user = referrer(engine, text_of(key));
-        if (user)
-            rc = error_set(err, MUSTER_ECONFLICT, "in_use",
-                           "segment \"%s\" refers to \"%.64s\"; change it "
-                           "first", user->key, key);
-    }
-    if (rc == 0) {
-        const audience_version v = {.expr = text_of(""),
-                                    .name = text_of(""),
-                                    .created = muster_engine_now(engine)};
-        rc = commit_version(engine, CHANGE_SEGMENT_REMOVE, text_of(key), &v,
-                            err);
-    }
-    engine_write_end(engine);
-    return rc;
+    const int rc = engine_check_writable(engine, err);
+    return rc ? rc
+              : ask_writer(engine, CHANGE_SEGMENT_REMOVE, &s, act_remove,
+                           err);
 }
 
 /* ---- lookup ---- */
@@ -277,13 +303,13 @@ static int by_priority(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
-static bool is_member(muster_engine *e, const scope *viewer,
-                      const audience_version *v, const program_state *state,
-                      uint32_t row)
+static bool is_member(const muster_engine *e, const epoch *at,
+                      const scope *viewer, const audience_version *v,
+                      const program_state *state, uint32_t row)
 {
     plan *bound;
 
-    if (engine_bind(e, viewer, v->expr, text_make(NULL, 0), &bound, NULL,
+    if (engine_bind(e, at, viewer, v->expr, text_make(NULL, 0), &bound, NULL,
                     NULL) != 0)
         return false; /* refers to something that is gone */
     program *g = program_new(bound, state);
@@ -293,20 +319,21 @@ static bool is_member(muster_engine *e, const scope *viewer,
     return member;
 }
 
-/* Segments of a row by priority. Caller holds the lock. */
-static int lookup_row(muster_engine *e, const scope *viewer, uint32_t row,
+/* Segments of a row by priority. */
+static int lookup_row(const muster_engine *e, const epoch *at,
+                      const scope *viewer, uint32_t row,
                       muster_saved_fn each, void *payload)
 {
-    const program_state state = engine_state(e);
-    const size_t count = audience_count(e->audiences);
+    const program_state state = epoch_state(e, at);
+    const size_t count = audience_count(at->audiences);
     const audience **found = mem_array(count + 1, sizeof *found);
     size_t n = 0;
     int rc = 0;
 
     for (size_t i = 0; i < count; i++) {
-        const audience *a = audience_at(e->audiences, i);
+        const audience *a = audience_at(at->audiences, i);
         const audience_version *v = audience_current(a);
-        if (v && v->served && is_member(e, viewer, v, &state, row))
+        if (v && v->served && is_member(e, at, viewer, v, &state, row))
             found[n++] = a;
     }
     qsort(found, n, sizeof *found, by_priority);
@@ -323,20 +350,21 @@ int muster_audience_lookup(muster_engine *engine, const muster_scope *viewer,
                            muster_error *err)
 {
     muster_pseudonym p;
+    epoch_pin pin;
 
     ASSERT(viewer != NULL);
     error_clear(err);
     if (known)
         *known = false;
-    engine_lock_read(engine);
-    int rc = engine_pseudonym(engine, user, &p, err);
+    const epoch *at = epoch_pin_newest(engine, &pin);
+    int rc = engine_pseudonym(engine, at->names, user, &p, err);
     if (rc == 0) {
-        const uint32_t row = dictionary_find(engine->ids, &p);
+        const uint32_t row = dictionary_find(at->ids, &p);
         if (known)
             *known = row != DICTIONARY_NONE;
         if (row != DICTIONARY_NONE)
-            rc = lookup_row(engine, viewer->inner, row, each, payload);
+            rc = lookup_row(engine, at, viewer->inner, row, each, payload);
     }
-    engine_unlock(engine);
+    epoch_unpin(engine, &pin);
     return rc;
 }

@@ -8,7 +8,8 @@
  *   human.c         numbers and times for people, signs of the terminal
  *   message.c       errors, warnings, carets, exit codes
  *   input.c         whole files, lines, ids as space:id
- *   progress.c      the bar of `load`
+ *   progress.c      the bar of `load` and of other long work
+ *   task.c          long work that an interrupt ends
  *   segment_file.c  segments as files (segment_file.h)
  *   receipt.c       receipts of loads (receipt.h)
  *   words.c         a line of the shell to words
@@ -72,6 +73,7 @@ enum cli_operand {
     OPERAND_SEGMENT,
     OPERAND_ATTRIBUTE,
     OPERAND_PROVIDER,
+    OPERAND_SNAPSHOT,
     OPERAND_VERB
 };
 
@@ -129,6 +131,8 @@ typedef struct cli_settings {
     const char *data_dir;
     const char *key_file; /* NULL: the data directory's own */
     muster_time now;      /* 0: the wall clock */
+    uint64_t memory_bytes; /* budgets; 0: the environment's or the engine's */
+    uint64_t log_bytes;
     output_format format;
     bool format_given;
     bool header;
@@ -175,6 +179,8 @@ void options_defaults(cli *c);
 int options_parse(cli *c, int argc, char **argv, int *words);
 /* RFC 3339, a date (its first second), or seconds since 1970. */
 bool options_parse_time(const char *text, muster_time *out);
+/* Bytes, with K, M or G behind them for 1024, 1024^2 or 1024^3. */
+bool options_parse_bytes(const char *text, uint64_t *out);
 
 /* ---- session.c ---- */
 
@@ -183,6 +189,13 @@ bool options_parse_time(const char *text, muster_time *out);
 int session_open(cli *c, muster_open_mode mode);
 void session_close(cli *c);
 bool session_exists(const cli *c); /* is there a data directory? */
+/* An error about the data directory itself, none being there among them.
+ * Returns its exit code. */
+int session_tell_error(const cli *c, const muster_error *err);
+/* 0, or an exit code after telling that a server was named. */
+int session_check_local(const cli *c);
+/* The key's file. Freed by mem_free. */
+char *session_key_path(const cli *c);
 /* Compiles, tells errors with their caret and, in formats for people,
  * warnings. `hint`: offer segment("...") when the text is a segment's key. */
 int session_compile(cli *c, muster_segment **out, const char *text,
@@ -283,6 +296,7 @@ human_text human_bytes(double v);                    /* 412 MB */
 human_text human_time(muster_time t);                /* 2026-11-21 12:03:07 */
 human_text human_span(muster_time from, muster_time to);
 human_text human_duration_ns(uint64_t ns);           /* 0.81 ms */
+human_text human_hash(const muster_state_hash *h);   /* 32 hex digits */
 
 typedef struct signs {
     const char *minus, *rule, *dot, *yes, *no, *dots, *to;
@@ -354,9 +368,30 @@ int ids_check(cli *c, int argc, char **argv);
 
 typedef struct progress progress;
 progress *progress_new(const cli *c, uint64_t bytes_total, const char *label);
-/* Any thread. */
+/* Of work that is done part after part. */
+progress *progress_new_parts(const cli *c, const char *label);
+/* Any thread; each for its kind. */
 void progress_update(progress *p, const muster_progress *now);
-void progress_free(progress *p); /* erases the bar */
+void progress_update_part(progress *p, const char *what, uint64_t done,
+                          uint64_t total);
+void progress_free(progress *p); /* erases the bar; NULL is fine */
+
+/* ---- task.c ---- */
+
+/* From open to close an interrupt (Ctrl-C) only sets what interrupt_is_seen
+ * tells; a second one ends the program. One at a time. */
+void interrupt_open(void);
+bool interrupt_is_seen(void);
+void interrupt_close(void);
+
+/* A long call of the engine: it gets &task.steps. */
+typedef struct task {
+    muster_task steps;
+    progress *bar;
+} task;
+void task_open(task *t, const cli *c, const char *label);
+/* Erases the bar. The exit code for `status`, told unless it is 0. */
+int task_close(task *t, const cli *c, int status, const muster_error *err);
 
 /* ---- words.c ---- */
 

@@ -1,7 +1,7 @@
 /*
  * cmd_completion.c - `muster completion`: scripts that complete the command
- * line in bash, zsh and fish, written from the verb table. Keys, attributes
- * and providers are asked of the program at the time.
+ * line in bash, zsh and fish, written from the verb table. Keys, attributes,
+ * providers and snapshots are asked of the program at the time.
  *
  * All three know the same: verbs, sub-verbs, flags and the values they may
  * have, files where files are meant.
@@ -18,7 +18,14 @@ static const char *const operand_names[] = {
     [OPERAND_NONE] = "",           [OPERAND_TEXT] = "",
     [OPERAND_FILE] = "files",      [OPERAND_SEGMENT] = "segments",
     [OPERAND_ATTRIBUTE] = "attrs", [OPERAND_PROVIDER] = "providers",
-    [OPERAND_VERB] = "verbs"};
+    [OPERAND_VERB] = "verbs",      [OPERAND_SNAPSHOT] = "snapshots"};
+
+/* Functions that ask the program, and what it is asked to list. */
+static const char *const asked[][2] = {{"segments", "segment"},
+                                       {"attrs", "attr"},
+                                       {"providers", "provider"},
+                                       {"snapshots", "snapshot"}};
+#define ASKED_COUNT (sizeof asked / sizeof *asked)
 
 static enum cli_operand operand_of(const cli_flag *f)
 {
@@ -130,9 +137,7 @@ static void put_word_case(cli *c, const cli_verb *verb, const cli_verb *sub)
 
 static void put_asking(cli *c)
 {
-    static const char *const asked[][2] = {
-        {"segments", "segment"}, {"attrs", "attr"}, {"providers", "provider"}};
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < ASKED_COUNT; i++)
         out_printf(c,
                    "_muster_%s() {\n"
                    "    _muster_words \"$(muster \"${data[@]}\" %s ls -o tsv"
@@ -281,11 +286,9 @@ static void put_fish_verb(cli *c, const cli_verb *verb, const cli_verb *sub)
 
 static void put_fish(cli *c)
 {
-    static const char *const asked[][2] = {
-        {"segments", "segment"}, {"attrs", "attr"}, {"providers", "provider"}};
     out_printf(c, "# fish completion of muster, made by: muster completion"
                   " fish\n");
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < ASKED_COUNT; i++)
         out_printf(c,
                    "function __muster_%s\n"
                    "    muster %s ls -o tsv --no-header 2>/dev/null |"
@@ -326,8 +329,8 @@ const cli_verb verb_completion = {
     .run = cmd_completion,
     .synopsis = "bash|zsh|fish",
     .summary = "A script that completes the command line",
-    .about = "Verbs, flags and their values, files, and the keys, attributes"
-             " and providers of the\ndata directory.\n",
+    .about = "Verbs, flags and their values, files, and the keys, attributes,"
+             " providers and snapshots\nof the data directory.\n",
     .examples =
         "# bash, for this session; for all of them, in ~/.bashrc\n"
         "source <(muster completion bash)\n"

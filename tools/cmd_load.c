@@ -8,7 +8,8 @@
  *
  * An interrupt (Ctrl-C) ends the feed after the piece at hand: what was pushed
  * is applied and durable, the receipt says how much it was, the exit code is
- * 130. A second one ends the program at once.
+ * 130. A second one ends the program at once. Whatever broke a load off, the
+ * last message is the command that goes on with it.
  *
  * The first errors stand in the receipt; --rejects writes all of them. Neither
  * holds an id or a value.
@@ -24,7 +25,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,16 +44,10 @@ typedef struct load {
     progress *bar;
     bool text; /* push whole lines only */
     receipt total;
-    int code; /* of the first error */
+    int code;     /* of the first error */
+    bool refused; /* it was about the load id, and would be again */
+    bool begun;   /* records of the file were read */
 } load;
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
 
 /* ---- what the feed tells ---- */
 
@@ -116,6 +110,12 @@ static size_t ready(const load *l, const uint8_t *bytes, size_t len)
     return len == READ_BYTES ? len : 0;
 }
 
+static int tell_feed(load *l, const muster_error *err)
+{
+    l->refused = err->code == MUSTER_ECONFLICT || err->code == MUSTER_EBUSY;
+    return tell_status(l->c, err, NULL, 0);
+}
+
 /* Reads and pushes to the end or until interrupted. 0, or an exit code. */
 static int pump(load *l, muster_feed *feed, int fd, uint8_t *piece)
 {
@@ -123,7 +123,7 @@ static int pump(load *l, muster_feed *feed, int fd, uint8_t *piece)
     bool first = true;
     muster_error err;
     error_clear(&err);
-    while (!interrupted) {
+    while (!interrupt_is_seen()) {
         const ssize_t n = read(fd, piece + held, READ_BYTES - held);
         if (n < 0 && errno == EINTR)
             continue;
@@ -136,7 +136,7 @@ static int pump(load *l, muster_feed *feed, int fd, uint8_t *piece)
         first = false;
         const size_t whole = n == 0 ? len : ready(l, piece, len);
         if (whole > 0 && muster_feed_push(feed, piece, whole, &err) < 0)
-            return tell_status(l->c, &err, NULL, 0);
+            return tell_feed(l, &err);
         if (n == 0)
             return 0;
         held = len - whole;
@@ -153,10 +153,13 @@ static void finish(load *l, muster_feed *feed)
     progress_free(l->bar);
     l->bar = NULL;
     /* An interrupted input ends in the middle: no news. */
-    const bool known = l->code != 0 || (interrupted && status == MUSTER_EPARSE);
+    const bool known =
+        l->code != 0 || (interrupt_is_seen() && status == MUSTER_EPARSE);
     if (status < 0 && status != MUSTER_EPARTIAL && !known)
-        l->code = tell_status(l->c, &err, NULL, 0);
+        l->code = tell_feed(l, &err);
+    const uint64_t before = l->total.records;
     load_receipt_add(&l->total, muster_feed_receipt_json(feed), l->file);
+    l->begun = l->total.records > before;
 }
 
 static int open_file(const load *l, uint64_t *size)
@@ -182,6 +185,7 @@ static void load_file(load *l)
     muster_error err;
     uint64_t size;
     error_clear(&err);
+    l->begun = false;
     const int fd = open_file(l, &size);
     if (fd < 0) {
         l->code = EXIT_USAGE;
@@ -189,7 +193,7 @@ static void load_file(load *l)
     }
     l->bar = progress_new(l->c, size, "load");
     if (muster_feed_open(&feed, l->c->engine, &l->options, &err) < 0) {
-        l->code = tell_status(l->c, &err, NULL, 0);
+        l->code = tell_feed(l, &err);
     } else {
         uint8_t *piece = mem_alloc(READ_BYTES);
         l->code = pump(l, feed, fd, piece);
@@ -231,6 +235,7 @@ static int check_flags(load *l)
     const char *format = cli_flag_text(c, "input-format");
     const char *provider = cli_flag_text(c, "provider");
     const char *load_id = cli_flag_text(c, "load-id");
+    const char *ack = cli_flag_text(c, "ack");
     if (cli_flag_is(c, "map"))
         return tell_error(c, EXIT_USAGE,
                           "--map: mappings are not offered yet; give NDJSON"
@@ -247,6 +252,8 @@ static int check_flags(load *l)
         return tell_usage(c, "--load-id needs a name");
     l->options.provider = provider;
     l->options.dry_run = cli_flag_is(c, "dry-run");
+    if (ack != NULL && strcmp(ack, "applied") == 0)
+        l->options.ack = MUSTER_ACK_APPLIED;
     l->options.reject = on_reject;
     l->options.progress = on_progress;
     l->options.payload = l;
@@ -327,20 +334,54 @@ static void remove_dry(cli *c, char *dir)
 
 /* ---- the verb ---- */
 
+/* A word as a shell reads it back. */
+static void put_word(buffer *b, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"
+                                "UVWXYZ0123456789_-+=:,./@%";
+    buffer_put_u8(b, ' ');
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        buffer_put_str(b, word);
+        return;
+    }
+    buffer_put_u8(b, '\'');
+    for (; *word != '\0'; word++) {
+        if (*word == '\'')
+            buffer_put_str(b, "'\\''");
+        else
+            buffer_put_u8(b, (uint8_t)*word);
+    }
+    buffer_put_u8(b, '\'');
+}
+
+/* How to go on with a load that broke off in files[at]. An id that was given
+ * is that of all files, one that was made is that file's. */
+static void tell_how_to_go_on(const load *l, int at, int count, char **files)
+{
+    const char *given = cli_flag_text(l->c, "load-id");
+    buffer b;
+    if (l->options.dry_run || l->refused || !l->begun)
+        return;
+    buffer_init(&b, (size_t)1 << 20);
+    put_word(&b, given != NULL ? given : l->total.load_id);
+    for (int i = given != NULL ? 0 : at; i < count; i++)
+        put_word(&b, files[i]);
+    tell(l->c, "to go on, with the same flags and the input from its beginning"
+               " (nothing counts twice):");
+    tell(l->c, "  muster load --load-id%s", buffer_cstr(&b));
+    buffer_release(&b);
+}
+
 /* The n-th file of a load with an id of its own gets that id and its number,
  * so that a repeated load finds each file's place again. */
 static void load_files(load *l, int count, char **files)
 {
     const char *given = cli_flag_text(l->c, "load-id");
-    struct sigaction act = {.sa_handler = on_interrupt,
-                            .sa_flags = (int)SA_RESETHAND};
-    struct sigaction former;
+    int i = 0;
     buffer id;
     buffer_init(&id, 4096);
-    interrupted = 0;
-    sigemptyset(&act.sa_mask);
-    sigaction(SIGINT, &act, &former);
-    for (int i = 0; i < count && l->code == 0 && !interrupted; i++) {
+    interrupt_open();
+    for (; i < count && l->code == 0 && !interrupt_is_seen(); i++) {
         buffer_clear(&id);
         if (given != NULL && i > 0)
             buffer_printf(&id, "%s.%d", given, i + 1);
@@ -350,8 +391,13 @@ static void load_files(load *l, int count, char **files)
         l->file = files[i];
         load_file(l);
     }
-    sigaction(SIGINT, &former, NULL);
+    interrupt_close();
     buffer_release(&id);
+    if (interrupt_is_seen())
+        tell(l->c, "interrupted: what the receipt counts as accepted is"
+                   " stored");
+    if (interrupt_is_seen() || l->code != 0)
+        tell_how_to_go_on(l, i - 1, count, files);
 }
 
 static int cmd_load(cli *c, int argc, char **argv)
@@ -375,11 +421,8 @@ static int cmd_load(cli *c, int argc, char **argv)
         code = l.code;
         if (code == 0 && l.total.rejected > 0)
             code = EXIT_PARTIAL;
-        if (interrupted) {
-            tell(c, "interrupted: what the receipt counts as accepted is"
-                    " stored");
+        if (interrupt_is_seen())
             code = EXIT_INTERRUPTED;
-        }
         load_receipt_release(&l.total);
     }
     remove_dry(c, dry);
@@ -392,7 +435,10 @@ static const cli_flag load_flags[] = {
     {"provider", 0, "PROVIDER", NULL,
      "who says it, where a record does not tell"},
     {"map", 0, "FILE", NULL, "mapping of other shapes (not offered yet)"},
-    {"load-id", 0, "ID", NULL, "name of the load, for the receipt and the log"},
+    {"load-id", 0, "ID", NULL,
+     "name of the load: with it, a load that broke off goes on"},
+    {"ack", 0, "WHEN", "durable applied",
+     "done when on disk (durable), or visible too (applied)"},
     {"rejects", 0, "FILE", NULL,
      "write the place of every refused record, NDJSON"},
     {"max-errors", 0, "N", NULL, "stop after N refused records (never)"},
@@ -423,13 +469,22 @@ const cli_verb verb_load = {
         " with its line,\nbyte offset and place. The receipt at the end is"
         " described in docs/receipt.md.\nWith several files each is a load of"
         " its own and the receipts are added up; the\nn-th file's load id is"
-        " ID.n.\n",
+        " ID.n.\n"
+        "\n"
+        "A load that has an id can be run again with the same input: after a"
+        " break it\ncontinues behind the last record that was stored and"
+        " counts nothing twice, and the\nreceipt is that of the whole input;"
+        " one that was finished does nothing and says so.\nAnother input"
+        " under the same id is refused (exit code 5). What is durable when:\n"
+        "docs/operations.md.\n",
     .flags = load_flags,
     .examples = "# a first data directory in ./muster-data\n"
                 "muster load people.ndjson\n"
                 "# from a pipe, with the refused records in a file\n"
                 "zcat day.ndjson.gz | muster load - --provider shop --rejects"
                 " bad.ndjson\n"
+                "# after a break, the same line goes on\n"
+                "muster load --load-id 2026-11-20 day.ndjson\n"
                 "# is this file fit to be loaded?\n"
                 "muster load --dry-run people.csv\n",
     .exits = "0 2 5 6 130",

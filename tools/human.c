@@ -1,7 +1,7 @@
 /*
  * human.c - numbers, times and signs as people read them. Used by the format
  * `table`, by messages and by the progress bar, never by a format that
- * programs read.
+ * programs read (but for hashes, which are the same everywhere).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -114,6 +114,14 @@ human_text human_time(muster_time t)
     stamp[10] = ' ';
     stamp[19] = '\0'; /* without the Z: all times are UTC */
     snprintf(h.text, sizeof h.text, "%s", stamp);
+    return h;
+}
+
+human_text human_hash(const muster_state_hash *hash)
+{
+    human_text h;
+    snprintf(h.text, sizeof h.text, "%016llx%016llx",
+             (unsigned long long)hash->high, (unsigned long long)hash->low);
     return h;
 }
 

@@ -51,7 +51,7 @@ static const struct {
     {EXIT_FALSE, "the answer is no, something was found, or texts differ"},
     {EXIT_USAGE, "wrong usage, or a file or data directory cannot be used"},
     {EXIT_EXPR, "the expression is not valid"},
-    {EXIT_NOT_FOUND, "no such user, segment, attribute or version"},
+    {EXIT_NOT_FOUND, "no such user, segment, attribute, version or snapshot"},
     {EXIT_CONFLICT, "in conflict with what is stored, or another process"
                     " is writing"},
     {EXIT_PARTIAL, "some records or ids were refused"},

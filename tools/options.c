@@ -38,6 +38,8 @@ static int set_csv(cli *c, const char *value);
 static int set_ndjson(cli *c, const char *value);
 static int set_no_header(cli *c, const char *value);
 static int set_key_file(cli *c, const char *value);
+static int set_memory(cli *c, const char *value);
+static int set_log(cli *c, const char *value);
 static int set_progress(cli *c, const char *value);
 static int set_color(cli *c, const char *value);
 static int set_quiet(cli *c, const char *value);
@@ -58,8 +60,11 @@ const cli_flag cli_global_flags[] = {
     {"no-header", 0, NULL, NULL, "leave out the line of column names"},
     {"key-file", 0, "FILE", NULL,
      "secret key of the pseudonyms (DIR/muster.key)"},
+    {"memory", 0, "BYTES", NULL,
+     "budget, as 512M or 4G (MUSTER_MEMORY; a quarter of the machine)"},
+    {"log", 0, "BYTES", NULL, "budget of the log (MUSTER_LOG; 4G)"},
     {"progress", 0, "WHEN", "auto never json",
-     "of load, on stderr: auto, never or json"},
+     "of long work, on stderr: auto, never or json"},
     {"color", 0, "WHEN", "auto always never",
      "auto, always or never (also NO_COLOR)"},
     {"quiet", 'q', NULL, NULL, "errors only on stderr"},
@@ -70,9 +75,10 @@ const cli_flag cli_global_flags[] = {
 
 /* In the order of cli_global_flags. */
 static const flag_fn global_set[] = {
-    set_data,  set_server, set_now,       set_format,   set_json,
-    set_csv,   set_ndjson, set_no_header, set_key_file, set_progress,
-    set_color, set_quiet,  set_verbose,   set_help,     set_version};
+    set_data, set_server,   set_now,       set_format,   set_json,
+    set_csv,  set_ndjson,   set_no_header, set_key_file, set_memory,
+    set_log,  set_progress, set_color,     set_quiet,    set_verbose,
+    set_help, set_version};
 
 _Static_assert(sizeof global_set / sizeof *global_set + 1 ==
                    sizeof cli_global_flags / sizeof *cli_global_flags,
@@ -123,6 +129,27 @@ bool options_parse_time(const char *text, muster_time *out)
     else if (!clock_parse_time(text_of(text), out))
         return false;
     return *out > 0 && *out <= CLOCK_TIME_MAX;
+}
+
+bool options_parse_bytes(const char *text, uint64_t *out)
+{
+    static const char units[] = "kmg";
+    size_t len = strlen(text);
+    unsigned shift = 0;
+    int64_t v;
+    if (len > 1) {
+        const char last = (char)(text[len - 1] | 0x20);
+        const char *unit = strchr(units, last);
+        if (unit != NULL && *unit != '\0') {
+            shift = 10 * (unsigned)(unit - units + 1);
+            len--;
+        }
+    }
+    if (!text_parse_int(text_make(text, len), &v) || v < 0 ||
+        v > INT64_MAX >> shift)
+        return false;
+    *out = (uint64_t)v << shift;
+    return true;
 }
 
 static int set_data(cli *c, const char *value)
@@ -192,6 +219,24 @@ static int set_key_file(cli *c, const char *value)
         return tell_usage(c, "--key-file needs the name of a file");
     c->set.key_file = value;
     return 0;
+}
+
+static int set_bytes(cli *c, const char *flag, const char *value, uint64_t *out)
+{
+    if (options_parse_bytes(value, out))
+        return 0;
+    return tell_usage(c, "--%s takes bytes, as 512M or 4G; not '%s'", flag,
+                      tell_safe(value));
+}
+
+static int set_memory(cli *c, const char *value)
+{
+    return set_bytes(c, "memory", value, &c->set.memory_bytes);
+}
+
+static int set_log(cli *c, const char *value)
+{
+    return set_bytes(c, "log", value, &c->set.log_bytes);
 }
 
 static int set_progress(cli *c, const char *value)

@@ -68,6 +68,12 @@ static uint64_t count_of(const json_value *object, const char *key)
     return (uint64_t)json_int(v);
 }
 
+static bool bool_of(const json_value *object, const char *key)
+{
+    const json_value *v = json_get(object, key);
+    return v != NULL && json_typeof(v) == JSON_BOOL && json_bool(v);
+}
+
 static double double_of(const json_value *object, const char *key)
 {
     const json_value *v = json_get(object, key);
@@ -153,9 +159,9 @@ void load_receipt_add(receipt *r, const char *json, const char *file)
     r->bytes += count_of(root, "bytes");
     r->epoch = count_of(root, "epoch");
     r->seconds += double_of(root, "seconds");
-    const json_value *truncated = json_get(root, "errors_truncated");
-    if (truncated != NULL && json_typeof(truncated) == JSON_BOOL)
-        r->truncated = r->truncated || json_bool(truncated);
+    r->resumed += count_of(root, "resumed");
+    r->repeated += bool_of(root, "repeated");
+    r->truncated = r->truncated || bool_of(root, "errors_truncated");
     mem_free(r->load_id);
     r->load_id = copy_text(root, "load_id");
     add_counts(&r->reasons, json_get(root, "reasons"));
@@ -241,6 +247,10 @@ static void put_sum(cli *c, const receipt *r)
     out_member_uint(c, "bytes", r->bytes);
     out_member_str(c, "load_id", r->load_id);
     out_member_uint(c, "epoch", r->epoch);
+    if (r->resumed > 0)
+        out_member_uint(c, "resumed", r->resumed);
+    if (r->repeated == r->loads)
+        out_member_bool(c, "repeated", true);
     put_errors(c, r);
     out_member_bool(c, "errors_truncated", r->truncated);
     w = out_member(c, "files");
@@ -272,11 +282,12 @@ static const column receipt_columns[] = {
     {"users_new", COLUMN_COUNT},   {"conflicts", COLUMN_COUNT},
     {"seconds", COLUMN_DOUBLE},    {"records_per_s", COLUMN_COUNT},
     {"facts_per_s", COLUMN_COUNT}, {"bytes", COLUMN_COUNT},
-    {"load_id", COLUMN_TEXT},      {"epoch", COLUMN_INT}};
+    {"load_id", COLUMN_TEXT},      {"epoch", COLUMN_INT},
+    {"resumed", COLUMN_COUNT},     {"repeated", COLUMN_BOOL}};
 
 static void put_row(cli *c, const receipt *r)
 {
-    rows *out = rows_open(c, "receipt", receipt_columns, 12);
+    rows *out = rows_open(c, "receipt", receipt_columns, 14);
     rows_uint(out, r->records);
     rows_uint(out, r->accepted);
     rows_uint(out, r->rejected);
@@ -289,6 +300,8 @@ static void put_row(cli *c, const receipt *r)
     rows_uint(out, r->bytes);
     rows_str(out, r->load_id);
     rows_uint(out, r->epoch);
+    rows_uint(out, r->resumed);
+    rows_bool(out, r->repeated == r->loads);
     rows_close(out);
 }
 
@@ -342,6 +355,18 @@ static void put_unknown(cli *c, const receipt *r)
                r->unknown.count > UNKNOWN_SHOWN ? human_signs(c)->dots : "");
 }
 
+static void put_resumed(cli *c, const receipt *r)
+{
+    out_printf(c,
+               "  resumed at %12s  bytes; what stands before was stored"
+               " already",
+               human_count(r->resumed).text);
+    if (r->repeated > 0)
+        out_printf(c, " (%u of %u files were done before)", r->repeated,
+                   r->loads);
+    out_printf(c, "\n");
+}
+
 static void put_lines(cli *c, const receipt *r, bool dry_run,
                       const char *rejects_path)
 {
@@ -366,6 +391,11 @@ static void put_lines(cli *c, const receipt *r, bool dry_run,
                    human_count(r->conflicts).text);
     if (r->unknown.count > 0)
         put_unknown(c, r);
+    if (r->repeated > 0 && r->repeated == r->loads)
+        out_printf(c, "  done before: nothing was left to do; the numbers are"
+                      " those of then\n");
+    else if (r->resumed > 0)
+        put_resumed(c, r);
     if (dry_run)
         out_printf(c, "  dry run: nothing was stored\n");
 }

@@ -35,6 +35,8 @@ typedef struct receipt {
     char *json; /* of the only load, or all of them with commas between */
     uint64_t records, accepted, rejected;
     uint64_t users_new, conflicts, bytes, epoch;
+    uint64_t resumed;  /* bytes passed over: stored before */
+    unsigned repeated; /* loads that had been done before */
     double seconds;
     receipt_counts reasons;
     receipt_counts facts;

@@ -31,11 +31,25 @@ bool session_exists(const cli *c)
     return found;
 }
 
+char *session_key_path(const cli *c)
+{
+    buffer path;
+    if (c->set.key_file != NULL)
+        return mem_strdup(c->set.key_file);
+    buffer_init(&path, 64 * 1024);
+    buffer_printf(&path, "%s/muster.key", c->set.data_dir);
+    char *copy = mem_strdup(buffer_cstr(&path));
+    buffer_release(&path);
+    return copy;
+}
+
 /* "No such directory" is no answer about data: it is told as wrong usage. */
-static int tell_open(const cli *c, const muster_error *err)
+int session_tell_error(const cli *c, const muster_error *err)
 {
     const int code = tell_status(c, err, NULL, 0);
-    if (err->code != MUSTER_ENOTFOUND)
+    const bool about_directory =
+        strcmp(err->word, "no_data") == 0 || strcmp(err->word, "no_key") == 0;
+    if (err->code != MUSTER_ENOTFOUND || !about_directory)
         return code;
     tell(c, "or name another with --data DIR or MUSTER_DATA");
     return EXIT_USAGE;
@@ -45,7 +59,42 @@ static int tell_open(const cli *c, const muster_error *err)
 static bool is_as_opened(const cli *c)
 {
     return c->opened.data_dir == c->set.data_dir &&
-           c->opened.key_file == c->set.key_file && c->opened.now == c->set.now;
+           c->opened.key_file == c->set.key_file &&
+           c->opened.now == c->set.now &&
+           c->opened.memory_bytes == c->set.memory_bytes &&
+           c->opened.log_bytes == c->set.log_bytes;
+}
+
+int session_check_local(const cli *c)
+{
+    const char *server = getenv("MUSTER_SERVER");
+    if (server == NULL || *server == '\0')
+        return 0;
+    return tell_error(c, EXIT_USAGE,
+                      "asking a server is not offered yet; unset"
+                      " MUSTER_SERVER");
+}
+
+/* What the flag said, else the environment. */
+static int take_budget(const cli *c, const char *name, uint64_t given,
+                       uint64_t *out)
+{
+    const char *text = getenv(name);
+    *out = given;
+    if (given > 0 || text == NULL || *text == '\0' ||
+        options_parse_bytes(text, out))
+        return 0;
+    return tell_error(c, EXIT_USAGE, "%s is bytes, as 512M or 4G; not '%s'",
+                      name, text);
+}
+
+static int take_budgets(const cli *c, muster_engine_options *options)
+{
+    const int code = take_budget(c, "MUSTER_MEMORY", c->set.memory_bytes,
+                                 &options->memory_bytes);
+    return code != 0 ? code
+                     : take_budget(c, "MUSTER_LOG", c->set.log_bytes,
+                                   &options->log_bytes);
 }
 
 static void tell_opened(const cli *c, uint64_t ns)
@@ -60,16 +109,16 @@ static void tell_opened(const cli *c, uint64_t ns)
 
 int session_open(cli *c, muster_open_mode mode)
 {
-    const char *server = getenv("MUSTER_SERVER");
     muster_engine_options options = MUSTER_ENGINE_OPTIONS_INIT;
     muster_error err;
     error_clear(&err);
     if (c->engine != NULL && c->mode >= mode && is_as_opened(c))
         return 0;
-    if (server != NULL && *server != '\0')
-        return tell_error(c, EXIT_USAGE,
-                          "asking a server is not offered yet; unset"
-                          " MUSTER_SERVER");
+    int code = session_check_local(c);
+    if (code == 0)
+        code = take_budgets(c, &options);
+    if (code != 0)
+        return code;
     session_close(c);
     const uint64_t start = clock_monotonic_ns();
     options.data_dir = c->set.data_dir;
@@ -78,7 +127,7 @@ int session_open(cli *c, muster_open_mode mode)
     options.mode = mode;
     if (muster_engine_open(&c->engine, &options, &err) < 0) {
         c->engine = NULL;
-        return tell_open(c, &err);
+        return session_tell_error(c, &err);
     }
     c->mode = mode;
     c->opened = c->set;

@@ -6,7 +6,10 @@
  * A segment's numeric id is given once and never reused; removing adds a
  * version that says so, and saving the key again goes on counting.
  *
- * Threads: one writer; readers only while nobody writes.
+ * Threads: a store that changes belongs to one thread at a time, its writer.
+ * Everybody else reads snapshots, which the writer takes and gives back and
+ * which are read by any thread at the same moment, without a lock; handing the
+ * pointer over (lock, queue, release store) is the only care to take.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,19 +29,36 @@ typedef struct audience_version {
     muster_time created;
 } audience_version;
 
+/* A row never changes: saving puts a new one in its place. Borrowed pointers
+ * stay valid as long as the store or a snapshot of it is there. */
 typedef struct audience {
     uint32_t id; /* 1, 2, ... in order of first save */
-    char *key;
-    audience_version *versions; /* oldest first, texts owned */
+    const char *key;
+    audience_version *versions; /* oldest first */
     size_t version_count;
     size_t version_capacity;
 } audience;
 
 typedef struct audience_store audience_store;
 audience_store *audience_store_new(void);
+/* Snapshots of it stay good; the last of them frees what they share. */
 void audience_store_free(audience_store *s);
 
-/* Grows with every version that is put. */
+/* What the store holds now, immutable: read by any thread with every `const
+ * audience_store *` function while the writer goes on saving. The same pointer
+ * again while nothing changed. Costs a pointer per segment after a change.
+ * Counted: give each back. Taking, giving back, saving and freeing are for
+ * one thread at a time. */
+const audience_store *audience_store_snapshot(audience_store *s);
+void audience_store_release(const audience_store *snapshot); /* NULL is fine */
+
+/* Bytes of heap that the store or snapshot holds, with all that it shares
+ * with others (so those of a store and of its snapshots do not add up), for
+ * the memory budget. O(1). */
+size_t audience_store_memory(const audience_store *s);
+
+/* Grows with every version that is put; a snapshot has the one it was taken
+ * at. No two stores of a process ever show the same. */
 uint64_t audience_store_version(const audience_store *s);
 
 /* [a-z0-9][a-z0-9_-]{0,63} */

@@ -1,51 +1,144 @@
 /*
  * store.c - saved segments by key (audience.h).
  *
- * A sorted array of pointers: saving costs a move of pointers, finding a
- * binary search.
+ * A sorted array of pointers to rows: saving costs a move of pointers, finding
+ * a binary search.
+ *
+ * Nothing that was saved is ever forgotten, so rows, versions and texts lie in
+ * one arena that a working store shares with its snapshots and that goes with
+ * the last of them. A row that gets a version is replaced. The row and its
+ * former share the array of versions, where the new one is written behind
+ * those that the former counts; a full array is left behind for one of twice
+ * the size, which has the same texts. So the arrays left behind are no larger
+ * together than the live one, and a save leaves one outdated row (48 bytes).
+ *
+ * A snapshot is a copy of the array of pointers. The working store holds the
+ * one of its present version, so that the next who asks gets the same one; the
+ * first save lets go of it. Counts are plain numbers: they are touched by one
+ * thread at a time (audience.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "audience/audience.h"
 
+#include <string.h>
+
+#define VERSIONS_MIN 4u
+
+/* Rows and texts of a working store and of its snapshots. */
+typedef struct shared_rows {
+    arena arena; /* the working store's to fill */
+    uint32_t users;
+} shared_rows;
+
+/* A working store, or a snapshot of one. */
 struct audience_store {
-    audience **items; /* by key */
+    shared_rows *shared;
+    const audience **items; /* by key */
     size_t count;
     size_t capacity;
     uint32_t last_id;
     uint64_t version;
+    audience_store *latest; /* the snapshot of this version, held; or NULL */
+    bool frozen;            /* a snapshot */
+    size_t shared_bytes;    /* of a snapshot: used in the arena at its moment */
+    uint32_t holders;       /* of a snapshot; the writer's to read */
 };
+
+/* ---- life ---- */
+
+/* Ends every change: a version that no store of the process has had. */
+static void touch(audience_store *s)
+{
+    static uint64_t last;
+    ASSERT(!s->frozen);
+    s->version = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+    audience_store_release(s->latest);
+    s->latest = NULL;
+}
 
 audience_store *audience_store_new(void)
 {
-    return mem_zalloc(sizeof(audience_store));
+    audience_store *s = mem_zalloc(sizeof *s);
+
+    s->shared = mem_zalloc(sizeof *s->shared);
+    s->shared->users = 1;
+    arena_init(&s->shared->arena);
+    touch(s);
+    return s;
 }
 
-static void audience_free(audience *a)
+/* A working store or a snapshot itself; shared rows are counted. */
+static void dispose(audience_store *s)
 {
-    for (size_t i = 0; i < a->version_count; i++) {
-        mem_free((char *)a->versions[i].expr.ptr);
-        mem_free((char *)a->versions[i].name.ptr);
+    ASSERT(s->shared->users > 0);
+    if (--s->shared->users == 0) {
+        arena_release(&s->shared->arena);
+        mem_free(s->shared);
     }
-    mem_free(a->versions);
-    mem_free(a->key);
-    mem_free(a);
+    mem_free(s->items);
+    mem_free(s);
 }
 
 void audience_store_free(audience_store *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < s->count; i++)
-        audience_free(s->items[i]);
-    mem_free(s->items);
-    mem_free(s);
+    ASSERT(!s->frozen); /* snapshots are released */
+    audience_store_release(s->latest);
+    dispose(s);
+}
+
+static audience_store *take(audience_store *s)
+{
+    audience_store *t = mem_alloc(sizeof *t);
+
+    *t = *s;
+    s->shared->users++;
+    t->shared_bytes = s->shared->arena.total;
+    t->frozen = true;
+    t->holders = 1;
+    t->capacity = s->count;
+    t->items = mem_array(s->count, sizeof *t->items);
+    if (s->count != 0)
+        memcpy(t->items, s->items, s->count * sizeof *t->items);
+    return t;
+}
+
+const audience_store *audience_store_snapshot(audience_store *s)
+{
+    ASSERT(s != NULL && !s->frozen);
+    if (!s->latest)
+        s->latest = take(s);
+    s->latest->holders++;
+    return s->latest;
+}
+
+void audience_store_release(const audience_store *snapshot)
+{
+    audience_store *s = (audience_store *)snapshot;
+
+    if (!s)
+        return;
+    ASSERT(s->frozen && s->holders > 0);
+    if (--s->holders == 0)
+        dispose(s);
+}
+
+size_t audience_store_memory(const audience_store *s)
+{
+    const size_t shared =
+        s->frozen ? s->shared_bytes : s->shared->arena.total;
+    return sizeof *s + sizeof *s->shared + shared +
+           s->capacity * sizeof *s->items;
 }
 
 uint64_t audience_store_version(const audience_store *s)
 {
     return s->version;
 }
+
+/* ---- finding ---- */
 
 bool audience_is_key(muster_text key)
 {
@@ -101,44 +194,75 @@ const audience *audience_at(const audience_store *s, size_t i)
     return s->items[i];
 }
 
-static audience *insert(audience_store *s, muster_text key)
+/* ---- saving ---- */
+
+/* The place of `key`, made when it is new: with a row of no version yet. */
+static size_t place_of(audience_store *s, muster_text key, uint32_t id)
 {
     const size_t i = seek(s, key);
-    audience *a = mem_zalloc(sizeof *a);
-
-    a->key = mem_strndup(key.ptr, key.len);
-    a->id = ++s->last_id;
+    if (i < s->count && text_equal(text_of(s->items[i]->key), key))
+        return i;
+    audience *a = arena_zalloc(&s->shared->arena, sizeof *a);
+    a->key = arena_strndup(&s->shared->arena, key.ptr, key.len);
+    a->id = id;
     mem_grow(&s->items, &s->capacity, s->count + 1, sizeof *s->items);
     memmove(&s->items[i + 1], &s->items[i],
             (s->count - i) * sizeof *s->items);
     s->items[i] = a;
     s->count++;
-    return a;
+    if (id > s->last_id)
+        s->last_id = id;
+    return i;
 }
 
-static muster_text own(muster_text t)
+/* Room for one more behind the versions that `a` counts. */
+static void grow_versions(audience *a, arena *rows)
 {
-    return text_make(mem_strndup(t.ptr ? t.ptr : "", t.len), t.len);
+    if (a->version_count < a->version_capacity)
+        return;
+    const size_t capacity = a->version_capacity == 0 ? VERSIONS_MIN
+                                                     : a->version_capacity * 2;
+    audience_version *versions =
+        arena_alloc(rows, capacity * sizeof *versions);
+    if (a->version_count != 0)
+        memcpy(versions, a->versions, a->version_count * sizeof *versions);
+    a->versions = versions;
+    a->version_capacity = capacity;
+}
+
+static muster_text own(arena *a, muster_text t)
+{
+    return text_make(arena_strndup(a, t.ptr ? t.ptr : "", t.len), t.len);
+}
+
+/* As audience_put; a key that is new gets the id. */
+static const audience *put_version(audience_store *s, muster_text key,
+                                   uint32_t id,
+                                   const audience_version *version)
+{
+    ASSERT(audience_is_key(key));
+    arena *rows = &s->shared->arena;
+    const size_t i = place_of(s, key, id);
+    audience *a = arena_alloc(rows, sizeof *a);
+    *a = *s->items[i];
+    grow_versions(a, rows);
+    audience_version *v = &a->versions[a->version_count++];
+    *v = *version;
+    v->version = (uint32_t)a->version_count;
+    v->expr = own(rows, version->expr);
+    v->name = own(rows, version->name);
+    s->items[i] = a;
+    touch(s);
+    return a;
 }
 
 const audience *audience_put(audience_store *s, muster_text key,
                              const audience_version *version)
 {
-    audience *a = (audience *)audience_find(s, key);
-
-    ASSERT(audience_is_key(key));
-    if (!a)
-        a = insert(s, key);
-    mem_grow(&a->versions, &a->version_capacity, a->version_count + 1,
-             sizeof *a->versions);
-    audience_version *v = &a->versions[a->version_count++];
-    *v = *version;
-    v->version = (uint32_t)a->version_count;
-    v->expr = own(version->expr);
-    v->name = own(version->name);
-    s->version++;
-    return a;
+    return put_version(s, key, s->last_id + 1, version);
 }
+
+/* ---- encoded ---- */
 
 /* Encoded: u32 last id, u32 audiences; each: u32 id, key, u32 versions; each:
  * expr, name, i32 priority, u8 served, u8 removed, i64 created. Texts: u32
@@ -192,8 +316,6 @@ static int decode_audience(audience_store *s, reader *r, muster_error *err)
     if (!reader_ok(r) || !audience_is_key(key) || id == 0 || versions == 0 ||
         audience_find(s, key))
         return damaged(err);
-    audience *a = insert(s, key);
-    a->id = id;
     for (uint32_t j = 0; j < versions; j++) {
         audience_version v = {0};
         v.expr = get_text(r);
@@ -204,7 +326,7 @@ static int decode_audience(audience_store *s, reader *r, muster_error *err)
         v.created = (muster_time)reader_u64(r);
         if (!reader_ok(r))
             return damaged(err);
-        audience_put(s, key, &v);
+        put_version(s, key, id, &v);
     }
     return 0;
 }
@@ -224,5 +346,6 @@ int audience_store_decode(audience_store *s, const void *bytes, size_t len,
             return rc;
     }
     s->last_id = last_id;
+    touch(s);
     return reader_ok(&r) && reader_left(&r) == 0 ? 0 : damaged(err);
 }

@@ -1,9 +1,10 @@
 /*
  * catalog.c - attributes, values, providers and id spaces in memory.
  *
- * Rows are allocated one by one in the catalog's arena and never move, so a
- * borrowed row stays good while others are added; a change of a definition is
- * written into the row. All texts share the arena; each table of names holds
+ * Rows are allocated one by one in the catalog's arena and never move or
+ * change, so a borrowed row stays good while others are added; a change of a
+ * definition puts a new row in the place of the former, which snapshots go on
+ * showing (snapshot.c). All texts share the arena; each table of names holds
  * numbers (names.c).
  *
  * Definitions come from two sides. What an operator declares may change TTL,
@@ -17,7 +18,8 @@
  * A put that changes nothing is no change: the version stays and nobody is
  * told. So applying the same file or the same log twice is harmless.
  *
- * Threads: one writer; readers only while nobody writes.
+ * Threads: one writer, who alone reads what he changes; the others read
+ * snapshots.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -144,7 +146,9 @@ catalog *catalog_new(void)
         "cookie", "gaid", "idfa", "ctv", "email_sha256", "customer",
     };
     catalog *c = mem_zalloc(sizeof *c);
-    arena_init(&c->texts);
+    c->store = mem_zalloc(sizeof *c->store);
+    c->store->users = 1;
+    arena_init(&c->store->arena);
     c->seed = hash_mix(clock_monotonic_ns() ^ (uint64_t)(uintptr_t)c);
     for (size_t i = 0; i < COUNT_OF(builtin); i++)
         catalog_space_append(c, text_of(builtin[i]), true);
@@ -155,6 +159,7 @@ catalog *catalog_new(void)
     catalog_provider_append(c, text_of("default"), &def);
     c->builtin_spaces = c->space_names.count;
     c->builtin_providers = c->provider_names.count;
+    catalog_touch(c);
     return c;
 }
 
@@ -162,17 +167,9 @@ void catalog_free(catalog *c)
 {
     if (c == NULL)
         return;
-    for (uint32_t i = 0; i < c->attribute_names.count; i++)
-        names_release(&c->values[i]);
-    mem_free(c->values);
-    names_release(&c->attribute_names);
-    names_release(&c->provider_names);
-    names_release(&c->space_names);
-    mem_free(c->attributes);
-    mem_free(c->providers);
-    mem_free(c->spaces);
-    arena_release(&c->texts);
-    mem_free(c);
+    ASSERT(!c->frozen); /* snapshots are released */
+    catalog_release(c->latest);
+    catalog_dispose(c);
 }
 
 bool catalog_strict(const catalog *c)
@@ -185,7 +182,7 @@ void catalog_set_strict(catalog *c, bool strict)
     if (c->strict == strict)
         return;
     c->strict = strict;
-    c->version++;
+    catalog_touch(c);
     if (c->watcher.mode != NULL)
         c->watcher.mode(c->watcher.payload, strict);
 }
@@ -343,27 +340,36 @@ int catalog_attribute_check(const catalog *c, muster_text name,
     return 0;
 }
 
-catalog_attribute *catalog_attribute_append(catalog *c, muster_text name,
-                                            const catalog_attribute *def)
+/* A row of its own, in which nothing changes any more. */
+static const catalog_attribute *store_attribute(catalog *c,
+                                                const catalog_attribute *row)
 {
-    ASSERT(catalog_is_attribute_name(name));
-    const uint32_t i = names_add(&c->attribute_names, &c->texts, c->seed, name);
-    ASSERT(i < MUSTER_ATTRIBUTES_MAX);
-    catalog_attribute *row = arena_alloc(&c->texts, sizeof *row);
-    *row = tidy_definition(def);
-    row->id = CATALOG_ATTRIBUTE_FIRST + i;
-    row->name = arena_strndup(&c->texts, name.ptr, name.len);
-    mem_grow(&c->attributes, &c->attribute_capacity, (size_t)i + 1,
-             sizeof(catalog_attribute *));
-    mem_grow(&c->values, &c->values_capacity, (size_t)i + 1, sizeof(names));
-    c->attributes[i] = row;
-    memset(&c->values[i], 0, sizeof c->values[i]);
-    return row;
+    catalog_attribute *stored = arena_alloc(&c->store->arena, sizeof *stored);
+    *stored = *row;
+    return stored;
 }
 
-/* What the row becomes; true when that is something else. */
-static bool merge_definition(catalog_attribute *row,
-                             const catalog_attribute *def)
+const catalog_attribute *catalog_attribute_append(
+    catalog *c, muster_text name, const catalog_attribute *def)
+{
+    ASSERT(catalog_is_attribute_name(name));
+    arena *a = &c->store->arena;
+    const uint32_t i = names_add(&c->attribute_names, a, c->seed, name);
+    ASSERT(i < MUSTER_ATTRIBUTES_MAX);
+    catalog_attribute row = tidy_definition(def);
+    row.id = CATALOG_ATTRIBUTE_FIRST + i;
+    row.name = arena_strndup(a, name.ptr, name.len);
+    mem_grow(&c->attributes, &c->attribute_capacity, (size_t)i + 1,
+             sizeof *c->attributes);
+    mem_grow(&c->values, &c->values_capacity, (size_t)i + 1, sizeof(names));
+    c->attributes[i] = store_attribute(c, &row);
+    memset(&c->values[i], 0, sizeof c->values[i]);
+    return c->attributes[i];
+}
+
+/* What the row becomes by the definition. */
+static catalog_attribute merge_definition(const catalog_attribute *row,
+                                          const catalog_attribute *def)
 {
     catalog_attribute merged = *row;
     const catalog_attribute tidy = tidy_definition(def);
@@ -375,14 +381,17 @@ static bool merge_definition(catalog_attribute *row,
         merged.unit_date = tidy.unit_date;
         memcpy(merged.unit, tidy.unit, sizeof merged.unit);
     }
-    const bool changed = merged.amount != row->amount ||
-                         merged.declared != row->declared ||
-                         merged.ttl_hours != row->ttl_hours ||
-                         merged.retention_days != row->retention_days ||
-                         merged.unit_date != row->unit_date ||
-                         strcmp(merged.unit, row->unit) != 0;
-    *row = merged;
-    return changed;
+    return merged;
+}
+
+/* Of all that a definition may change. */
+static bool same_definition(const catalog_attribute *a,
+                            const catalog_attribute *b)
+{
+    return a->amount == b->amount && a->declared == b->declared &&
+           a->ttl_hours == b->ttl_hours &&
+           a->retention_days == b->retention_days &&
+           a->unit_date == b->unit_date && strcmp(a->unit, b->unit) == 0;
 }
 
 int catalog_attribute_put(catalog *c, muster_text name,
@@ -394,16 +403,20 @@ int catalog_attribute_put(catalog *c, muster_text name,
     if (rc != 0)
         return rc;
     const uint32_t i = names_find(&c->attribute_names, c->seed, name);
-    catalog_attribute *row = NULL;
+    const catalog_attribute *row = NULL;
     bool changed = true;
     if (i == NAMES_NONE) {
         row = catalog_attribute_append(c, name, def);
     } else {
+        const catalog_attribute merged =
+            merge_definition(c->attributes[i], def);
+        changed = !same_definition(c->attributes[i], &merged);
+        if (changed)
+            c->attributes[i] = store_attribute(c, &merged);
         row = c->attributes[i];
-        changed = merge_definition(row, def);
     }
     if (changed) {
-        c->version++;
+        catalog_touch(c);
         if (c->watcher.attribute != NULL)
             c->watcher.attribute(c->watcher.payload, row);
     }
@@ -439,8 +452,8 @@ uint32_t catalog_value_intern(catalog *c, uint32_t attribute, muster_text text)
         return i + 1;
     if (values->count >= MUSTER_VALUES_MAX)
         return CATALOG_NONE;
-    i = names_add(values, &c->texts, c->seed, text);
-    c->version++;
+    i = names_add(values, &c->store->arena, c->seed, text);
+    catalog_touch(c);
     if (c->watcher.value != NULL)
         c->watcher.value(c->watcher.payload, attribute, i + 1,
                          names_text(values, i));
@@ -479,19 +492,34 @@ size_t catalog_provider_count(const catalog *c)
     return c->provider_names.count;
 }
 
-catalog_provider *catalog_provider_append(catalog *c, muster_text name,
-                                          const catalog_provider *def)
+static const catalog_provider *store_provider(catalog *c, uint32_t id,
+                                              char *name,
+                                              const catalog_provider *def)
 {
-    const uint32_t i = names_add(&c->provider_names, &c->texts, c->seed, name);
-    ASSERT(i < MUSTER_PROVIDERS_MAX);
-    catalog_provider *row = arena_alloc(&c->texts, sizeof *row);
+    catalog_provider *row = arena_alloc(&c->store->arena, sizeof *row);
     *row = *def;
-    row->id = i;
-    row->name = arena_strndup(&c->texts, name.ptr, name.len);
-    mem_grow(&c->providers, &c->provider_capacity, (size_t)i + 1,
-             sizeof(catalog_provider *));
-    c->providers[i] = row;
+    row->id = id;
+    row->name = name;
+    c->providers[id] = row;
     return row;
+}
+
+const catalog_provider *catalog_provider_append(catalog *c, muster_text name,
+                                                const catalog_provider *def)
+{
+    arena *a = &c->store->arena;
+    const uint32_t i = names_add(&c->provider_names, a, c->seed, name);
+    ASSERT(i < MUSTER_PROVIDERS_MAX);
+    mem_grow(&c->providers, &c->provider_capacity, (size_t)i + 1,
+             sizeof *c->providers);
+    return store_provider(c, i, arena_strndup(a, name.ptr, name.len), def);
+}
+
+const catalog_provider *catalog_provider_replace(catalog *c, uint32_t id,
+                                                 const catalog_provider *def)
+{
+    ASSERT(id < c->provider_names.count);
+    return store_provider(c, id, c->providers[id]->name, def);
 }
 
 static int check_provider(const catalog *c, muster_text name,
@@ -527,7 +555,7 @@ int catalog_provider_put(catalog *c, muster_text name, catalog_party party,
         .declared = declared,
     };
     const uint32_t i = names_find(&c->provider_names, c->seed, name);
-    catalog_provider *row = i == NAMES_NONE ? NULL : c->providers[i];
+    const catalog_provider *row = i == NAMES_NONE ? NULL : c->providers[i];
     bool changed = false;
     if (row == NULL) {
         row = catalog_provider_append(c, name, &def);
@@ -535,12 +563,11 @@ int catalog_provider_put(catalog *c, muster_text name, catalog_party party,
     } else if (declared || !row->declared) { /* a guess changes nothing */
         changed = row->party != party || row->ttl_hours != ttl_hours ||
                   row->declared != declared;
-        row->party = party;
-        row->ttl_hours = ttl_hours;
-        row->declared = declared;
+        if (changed)
+            row = catalog_provider_replace(c, i, &def);
     }
     if (changed) {
-        c->version++;
+        catalog_touch(c);
         if (c->watcher.provider != NULL)
             c->watcher.provider(c->watcher.payload, row);
     }
@@ -567,19 +594,24 @@ size_t catalog_space_count(const catalog *c)
     return c->space_names.count;
 }
 
-catalog_space *catalog_space_append(catalog *c, muster_text name, bool declared)
+static const catalog_space *store_space(catalog *c, uint32_t id, char *name,
+                                        bool declared)
+{
+    catalog_space *row = arena_alloc(&c->store->arena, sizeof *row);
+    *row = (catalog_space){.id = id, .name = name, .declared = declared};
+    c->spaces[id] = row;
+    return row;
+}
+
+const catalog_space *catalog_space_append(catalog *c, muster_text name,
+                                          bool declared)
 {
     ASSERT(catalog_is_provider_name(name));
-    const uint32_t i = names_add(&c->space_names, &c->texts, c->seed, name);
+    arena *a = &c->store->arena;
+    const uint32_t i = names_add(&c->space_names, a, c->seed, name);
     ASSERT(i < MUSTER_SPACES_MAX);
-    catalog_space *row = arena_alloc(&c->texts, sizeof *row);
-    row->id = i;
-    row->name = arena_strndup(&c->texts, name.ptr, name.len);
-    row->declared = declared;
-    mem_grow(&c->spaces, &c->space_capacity, (size_t)i + 1,
-             sizeof(catalog_space *));
-    c->spaces[i] = row;
-    return row;
+    mem_grow(&c->spaces, &c->space_capacity, (size_t)i + 1, sizeof *c->spaces);
+    return store_space(c, i, arena_strndup(a, name.ptr, name.len), declared);
 }
 
 int catalog_space_put(catalog *c, muster_text name, bool declared,
@@ -593,17 +625,17 @@ int catalog_space_put(catalog *c, muster_text name, bool declared,
         return error_set(err, MUSTER_ELIMIT, "too_many_id_spaces",
                          "there are %u id spaces already; no more fit",
                          MUSTER_SPACES_MAX);
-    catalog_space *row = i == NAMES_NONE ? NULL : c->spaces[i];
+    const catalog_space *row = i == NAMES_NONE ? NULL : c->spaces[i];
     bool changed = false;
     if (row == NULL) {
         row = catalog_space_append(c, name, declared);
         changed = true;
     } else if (declared && !row->declared) {
-        row->declared = true;
+        row = store_space(c, i, row->name, true);
         changed = true;
     }
     if (changed) {
-        c->version++;
+        catalog_touch(c);
         if (c->watcher.space != NULL)
             c->watcher.space(c->watcher.payload, row);
     }

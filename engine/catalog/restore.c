@@ -30,7 +30,7 @@ int catalog_restore_attribute(catalog *c, const catalog_attribute *row,
         catalog_definition_check(name, row, NULL) != 0)
         return damaged(err, "attribute", row->id);
     catalog_attribute_append(c, name, row);
-    c->version++;
+    catalog_touch(c);
     return 0;
 }
 
@@ -45,8 +45,8 @@ int catalog_restore_value(catalog *c, uint32_t attribute, uint32_t value,
         text.len > MUSTER_VALUE_BYTES_MAX ||
         names_find(values, c->seed, text) != NAMES_NONE)
         return damaged(err, "values of attribute", attribute);
-    names_add(values, &c->texts, c->seed, text);
-    c->version++;
+    names_add(values, &c->store->arena, c->seed, text);
+    catalog_touch(c);
     return 0;
 }
 
@@ -63,15 +63,11 @@ int catalog_restore_provider(catalog *c, const catalog_provider *row,
     if ((!builtin && !next) || !catalog_is_provider_name(name) ||
         row->party < PARTY_FIRST || row->party > PARTY_THIRD)
         return damaged(err, "provider", row->id);
-    if (builtin) {
-        catalog_provider *own = c->providers[row->id];
-        own->party = row->party;
-        own->ttl_hours = row->ttl_hours;
-        own->declared = row->declared;
-    } else {
+    if (builtin)
+        catalog_provider_replace(c, row->id, row);
+    else
         catalog_provider_append(c, name, row);
-    }
-    c->version++;
+    catalog_touch(c);
     return 0;
 }
 
@@ -87,6 +83,6 @@ int catalog_restore_space(catalog *c, const catalog_space *row,
         row->id >= MUSTER_SPACES_MAX || !catalog_is_provider_name(name))
         return damaged(err, "id space", row->id);
     catalog_space_append(c, name, row->declared);
-    c->version++;
+    catalog_touch(c);
     return 0;
 }

@@ -5,7 +5,8 @@
  *   key.c         the secret key file (32 random bytes, mode 0600)
  *   normalise.c   rules per id space, suspicion of personal data
  *   pseudonym.c   BLAKE2b-128 of (key, space, normalised raw id)
- *   dictionary.c  pseudonym -> row and row -> primary pseudonym
+ *   dictionary*.c pseudonym -> row and row -> primary pseudonym: find and
+ *                 add, snapshots, encoded form, check
  *
  * Invariants: (1) a raw id leaves this room only as a pseudonym: error
  * texts never quote it; (2) `identity_raw` is sealed: no file outside
@@ -87,15 +88,28 @@ uint32_t identity_split_bucket(const identity_split *s,
  * a hit costs two cache misses. Cost: 16 bytes per id + about 6.3 at load
  * 0.85 (+ 4 for an id that is not its row's first).
  * Rows are dense, from 0, in order of creation.
- * Threads: one writer; readers only while nobody writes.
+ *
+ * Threads: new, open, free, add_user, add_id, catch_up, snapshot and release
+ * are the writer's, or are called one at a time with it. Other threads read
+ * snapshots, on which all that takes a `const dictionary *` may be called
+ * while the writer goes on, without locks. The writer's own dictionary is
+ * read by the writer, or while nobody writes.
+ *
+ * Memory of snapshots: 4.2 KB each. A table that the writer outgrows stays
+ * until the last snapshot that is older than its replacement is released;
+ * all such tables together are at most twice the present ones of the growing
+ * part, so at most 19 bytes per id of it, and with no snapshot nothing.
  */
 #define DICTIONARY_NONE UINT32_MAX
 typedef struct dictionary dictionary;
 
 dictionary *dictionary_new(void);
+/* Snapshots live on: what they share is freed with the last of them. */
 void dictionary_free(dictionary *d);
-/* Starts from encoded bytes, which must outlive the dictionary; they are
- * checked for form (not for checksum: storage has done that). */
+/* Starts from encoded bytes at a multiple of 8, which must outlive the
+ * dictionary and its snapshots; they are checked for form (not for checksum:
+ * storage has done that). MUSTER_ECORRUPT "bad_dictionary", MUSTER_EVERSION
+ * "newer_version". */
 int dictionary_open(dictionary **out, const void *bytes, size_t len,
                     muster_error *err);
 uint32_t dictionary_find(const dictionary *d, const muster_pseudonym *p);
@@ -109,15 +123,48 @@ void dictionary_add_id(dictionary *d, const muster_pseudonym *p,
 const muster_pseudonym *dictionary_primary(const dictionary *d, uint32_t row);
 uint32_t dictionary_rows(const dictionary *d);
 uint64_t dictionary_ids(const dictionary *d);
-size_t dictionary_memory(const dictionary *d); /* heap bytes */
+/* Id number i in [0, dictionary_ids): first the rows' primaries by row, then
+ * the others in order of addition. */
+void dictionary_id_at(const dictionary *d, uint64_t i, muster_pseudonym *out,
+                      uint32_t *row);
+/* Heap bytes, with what snapshots cost; of a snapshot: as it was taken. */
+size_t dictionary_memory(const dictionary *d);
 /* Fewer numbers are left than one record may need: no record that brings ids
  * may be applied any more. (add_id stops the process when none is left.) */
 bool dictionary_full(const dictionary *d);
+
+/* The dictionary as it is now, for readers: rows and ids of this moment only.
+ * Counted: give back with dictionary_release, which must follow the last use
+ * of it by any thread. Pointers got from it (dictionary_primary) are good
+ * until then. Cost: O(1), at most 5 KB copied; nothing is copied when nothing
+ * was added since the last snapshot that still lives. */
+const dictionary *dictionary_snapshot(dictionary *d);
+/* NULL is fine. Frees what only this snapshot could still read. */
+void dictionary_release(const dictionary *snapshot);
+
+/* Adds to `d` up to `max` of the ids that `from` has and `d` has not; true
+ * when d has all of them. `d` must have been opened from an encoding of an
+ * earlier state of the same dictionary (and caught up since, or not). Used to
+ * put a new base under the dictionary while the old one is still read: the
+ * new one catches up in steps, the last of which is short. `from` may be a
+ * snapshot. Cost: an add per id. */
+bool dictionary_catch_up(dictionary *d, const dictionary *from, uint64_t max);
+
 /* Writes base + growing part as one base, piece by piece, to `write`
  * (returns 0 or a code that is passed on). Bytes for dictionary_open. */
 int dictionary_encode(const dictionary *d,
                       int (*write)(void *payload, const void *bytes,
                                    size_t len),
                       void *payload);
+
+/* Every id is found and names its row, every place of the tables holds the
+ * number of an id, as many as there are ids; MUSTER_ECORRUPT "bad_dictionary"
+ * names the first place or id of which this is not true. `step` (may be NULL)
+ * is called now and then with ids done and total, 0 done while the tables are
+ * walked; non-zero stops and is passed on. Cost: a walk over the tables and
+ * a find per id. */
+int dictionary_check(const dictionary *d,
+                     int (*step)(void *payload, uint64_t done, uint64_t total),
+                     void *payload, muster_error *err);
 
 #endif

@@ -80,6 +80,7 @@ struct index_builder {
     seen_list *seen_lists;
     size_t seen_capacity;
     size_t seen_count;
+    size_t seen_bytes; /* of the lists' rows */
 };
 
 index_builder *index_builder_new(void)
@@ -113,6 +114,19 @@ void index_builder_free(index_builder *b)
 size_t index_builder_facts(const index_builder *b)
 {
     return b->op_count + b->event_count + b->seen_count;
+}
+
+size_t index_builder_memory(const index_builder *b)
+{
+    return sizeof *b + key_table_bytes(&b->groups) +
+           key_table_bytes(&b->clears) + key_table_bytes(&b->seen) +
+           b->cap_capacity * sizeof *b->caps +
+           b->op_capacity * sizeof *b->ops +
+           b->number_capacity * sizeof *b->numbers +
+           b->event_capacity * sizeof *b->events +
+           b->amount_capacity * sizeof *b->amounts +
+           b->upto_capacity * sizeof *b->upto +
+           b->seen_capacity * sizeof *b->seen_lists + b->seen_bytes;
 }
 
 static plane_key group_key(uint32_t attribute, uint32_t provider)
@@ -214,7 +228,9 @@ void index_add_seen(index_builder *b, uint32_t provider, uint32_t row,
     seen_list *l = &b->seen_lists[i];
     if (l->count && l->rows[l->count - 1] == row)
         return;
+    b->seen_bytes -= l->capacity * sizeof *l->rows;
     mem_grow(&l->rows, &l->capacity, l->count + 1, sizeof *l->rows);
+    b->seen_bytes += l->capacity * sizeof *l->rows;
     l->rows[l->count++] = row;
     b->seen_count++;
 }

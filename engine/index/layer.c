@@ -1,11 +1,9 @@
 /*
- * layer.c - opening, finding and checking the planes of a layer (layer.h).
+ * layer.c - opening layers, holding them and finding their planes (layer.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "index/layer.h"
-
-#include "index/set.h"
 
 _Static_assert(sizeof(layer_entry) == 32, "directory entries are 32 bytes");
 
@@ -91,6 +89,7 @@ int index_layer_open(index_layer **out, const void *directory,
     l->count = count;
     l->planes = planes;
     l->planes_len = planes_len;
+    l->refs = 1;
     *out = l;
     return 0;
 }
@@ -112,26 +111,44 @@ size_t index_layer_plane_count(const index_layer *l)
     return l->count;
 }
 
-void index_layer_free(index_layer *l)
+index_layer *index_layer_retain(index_layer *l)
+{
+    const uint32_t refs = __atomic_fetch_add(&l->refs, 1, __ATOMIC_RELAXED);
+    ASSERT(refs > 0 && refs < UINT32_MAX);
+    return l;
+}
+
+void index_layer_release(index_layer *l)
 {
     if (!l)
         return;
+    const uint32_t refs = __atomic_fetch_sub(&l->refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(refs > 0);
+    if (refs > 1)
+        return;
     mem_free(l->own_entries);
     mem_free(l->own_planes);
+    if (l->done)
+        l->done(l->payload);
     mem_free(l);
 }
 
-int index_layer_check(const index_layer *l, muster_error *err)
+void index_layer_free(index_layer *l)
 {
-    for (size_t i = 0; i < l->count; i++) {
-        const layer_entry *e = &l->entries[i];
-        const plane_view v = layer_view(l, e);
-        if (!set_check(l->planes + e->offset, e->len))
-            return damaged(err, i, "is not a valid bitmap");
-        if (view_count(&v) != e->count)
-            return damaged(err, i, "has another cardinality than listed");
-    }
-    return 0;
+    index_layer_release(l);
+}
+
+void index_layer_on_free(index_layer *l, void (*done)(void *payload),
+                         void *payload)
+{
+    ASSERT(done == NULL || l->done == NULL);
+    l->done = done;
+    l->payload = payload;
+}
+
+size_t index_layer_bytes(const index_layer *l)
+{
+    return l->own_bytes;
 }
 
 size_t layer_seek(const index_layer *l, const plane_key *key)

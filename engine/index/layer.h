@@ -59,6 +59,10 @@ struct index_layer {
     size_t planes_len;
     layer_entry *own_entries; /* NULL when mapped */
     uint8_t *own_planes;
+    size_t own_bytes;
+    uint32_t refs; /* atomic */
+    void (*done)(void *payload);
+    void *payload;
 };
 
 int plane_key_compare(const plane_key *a, const plane_key *b);
@@ -107,12 +111,9 @@ struct index_stack {
     index_layer *layers[INDEX_DELTAS_MAX + 1]; /* [0] is the base */
     size_t count;
     uint64_t version;
+    uint32_t refs; /* atomic */
     index_cap_fn cap;
     void *payload;
 };
-
-/* All layers of a stack as one base. */
-index_layer *layers_merge(index_layer *const *layers, size_t count,
-                          index_cap_fn cap, void *payload);
 
 #endif

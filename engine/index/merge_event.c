@@ -10,7 +10,7 @@
  * rows in only one of the two have no carry and keep their bits. Sums
  * saturate at the attribute's cap, so the result does not depend on how facts
  * were cut into deltas. What a layer clears (HARD) is cut from the slots of
- * older ones first.
+ * older ones first; merged deltas clear what one of them does.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -130,7 +130,7 @@ typedef struct event_merge {
     size_t part_count;
     uint64_t rows;
     layer_writer *out;
-    uint32_t cap;
+    const merge_rules *rules;
     group_sets old;
     group_sets delta;
     event_sums sums;
@@ -167,10 +167,12 @@ static void find_gone(event_merge *m)
 static const plane_key *next_of(event_merge *m, size_t i)
 {
     const group_span *s = &m->spans[i];
-    while (m->at[i] < s->end &&
-           s->layer->entries[m->at[i]].key.role >= ROLE_HARD)
-        m->at[i]++;
-    return m->at[i] < s->end ? &s->layer->entries[m->at[i]].key : NULL;
+    for (; m->at[i] < s->end; m->at[i]++) {
+        const plane_key *key = &s->layer->entries[m->at[i]].key;
+        if (key->role < ROLE_HARD && rules_keep(m->rules, key))
+            return key;
+    }
+    return NULL;
 }
 
 static void take_part(event_merge *m, size_t i, const plane_key *slot)
@@ -222,15 +224,15 @@ static void merge_as_sets(event_merge *m)
     const group_span *p = m->parts;
     const plane_key slot = p->layer->entries[p->first].key;
 
-    sets_load(&m->old, p->layer, p->first, p->end);
+    sets_load(&m->old, p);
     cut_sets(&m->old, m->part_gone[0]);
     for (size_t i = 1; i < m->part_count; i++) {
-        sets_load(&m->delta, p[i].layer, p[i].first, p[i].end);
+        sets_load(&m->delta, &p[i]);
         cut_sets(&m->delta, m->part_gone[i]);
-        add_slot(&m->old, &m->delta, &slot, m->cap);
+        add_slot(&m->old, &m->delta, &slot, m->rules->cap);
         sets_clear(&m->delta);
     }
-    sets_write(m->out, &m->old);
+    sets_write(m->out, &m->old, m->rules);
     sets_clear(&m->old);
 }
 
@@ -241,7 +243,7 @@ static void merge_as_rows(event_merge *m)
     sums_read(&m->sums, p->layer, p->first, p->end);
     for (size_t i = 1; i < m->part_count; i++) {
         sums_read(&m->more, p[i].layer, p[i].first, p[i].end);
-        sums_merge(&m->sums, &m->more, m->cap);
+        sums_merge(&m->sums, &m->more, m->rules->cap);
     }
     sums_write(m->out, p->layer->entries[p->first].key, &m->sums);
 }
@@ -253,18 +255,37 @@ static void merge_slot(event_merge *m)
     for (size_t i = 0; i < m->part_count; i++)
         cut |= m->part_gone[i] != NULL;
     if (!cut && m->part_count == 1)
-        copy_planes(m->out, m->parts[0].layer, m->parts[0].first,
-                    m->parts[0].end);
+        copy_planes(m->out, &m->parts[0], m->rules);
     else if (!cut && m->rows <= SLOT_ROWS_FEW)
         merge_as_rows(m);
     else
         merge_as_sets(m);
 }
 
-void merge_events(layer_writer *out, const group_span *spans, size_t count,
-                  uint32_t cap)
+/* The rows that all spans together clear. */
+static void write_cleared(event_merge *m)
 {
-    event_merge m = {.spans = spans, .count = count, .out = out, .cap = cap};
+    set *all = cleared_by(&m->spans[0]);
+
+    if (all && m->gone[0])
+        set_or(all, m->gone[0]);
+    const set *hard = all ? all : m->gone[0];
+    if (hard) {
+        const plane_key key = key_with(
+            &m->spans->layer->entries[m->spans->first].key, ROLE_HARD, 0);
+        set_or(*sets_at(&m->old, &key), hard);
+        sets_write(m->out, &m->old, m->rules);
+        sets_clear(&m->old);
+    }
+    set_free(all);
+}
+
+void merge_events(layer_writer *out, const group_walk *w,
+                  const merge_rules *rules)
+{
+    const size_t count = w->span_count;
+    event_merge m = {
+        .spans = w->spans, .count = count, .out = out, .rules = rules};
 
     m.at = mem_array(count, sizeof *m.at);
     m.gone = mem_array(count, sizeof *m.gone);
@@ -273,10 +294,12 @@ void merge_events(layer_writer *out, const group_span *spans, size_t count,
     sets_init(&m.old);
     sets_init(&m.delta);
     for (size_t i = 0; i < count; i++)
-        m.at[i] = spans[i].first;
+        m.at[i] = m.spans[i].first;
     find_gone(&m);
     while (next_slot(&m))
         merge_slot(&m);
+    if (rules->delta)
+        write_cleared(&m);
     for (size_t i = 0; i < count; i++)
         set_free(m.gone[i]);
     sets_release(&m.old);

@@ -32,8 +32,6 @@ set **sets_at(group_sets *g, const plane_key *key)
     const uint32_t i = key_table_put(&g->keys, key, &fresh);
     mem_grow(&g->sets, &g->capacity, i + 1, sizeof *g->sets);
     if (fresh)
-        g->sets[i] = NULL;
-    if (!g->sets[i])
         g->sets[i] = set_new();
     return &g->sets[i];
 }
@@ -44,10 +42,11 @@ set *sets_find(const group_sets *g, const plane_key *key)
     return i == UINT32_MAX ? NULL : g->sets[i];
 }
 
-void sets_load(group_sets *g, const index_layer *l, size_t first,
-                      size_t end)
+void sets_load(group_sets *g, const group_span *span)
 {
-    for (size_t i = first; i < end; i++) {
+    const index_layer *l = span->layer;
+
+    for (size_t i = span->first; i < span->end; i++) {
         const layer_entry *e = &l->entries[i];
         set *s = set_of_bytes(l->planes + e->offset, e->len);
         bool fresh;
@@ -73,25 +72,25 @@ static void put_set(layer_writer *out, const plane_key *key, set *s)
     mem_free(bytes);
 }
 
-void sets_write(layer_writer *out, group_sets *g)
+void sets_write(layer_writer *out, group_sets *g, const merge_rules *rules)
 {
     for (size_t i = 0; i < g->keys.count; i++) {
         set *s = g->sets[i];
-        if (!s || set_is_empty(s) || g->keys.keys[i].role >= ROLE_HARD)
+        if (set_is_empty(s) || !rules_keep(rules, &g->keys.keys[i]))
             continue;
         set_shrink(s);
         put_set(out, &g->keys.keys[i], s);
     }
 }
 
-void copy_planes(layer_writer *out, const index_layer *l, size_t first,
-                 size_t end)
+void copy_planes(layer_writer *out, const group_span *s,
+                 const merge_rules *rules)
 {
-    for (size_t i = first; i < end; i++) {
-        const layer_entry *e = &l->entries[i];
-        if (e->key.role >= ROLE_HARD)
+    for (size_t i = s->first; i < s->end; i++) {
+        const layer_entry *e = &s->layer->entries[i];
+        if (!rules_keep(rules, &e->key))
             continue;
-        const plane_view v = layer_view(l, e);
+        const plane_view v = layer_view(s->layer, e);
         memcpy(layer_writer_put(out, &e->key, e->len, e->count,
                                 view_first_bitset(&v)),
                v.bytes, e->len);

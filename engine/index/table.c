@@ -34,6 +34,12 @@ void key_table_clear(key_table *t)
         memset(t->slots, 0, t->slot_count * sizeof *t->slots);
 }
 
+size_t key_table_bytes(const key_table *t)
+{
+    return t->key_capacity * sizeof *t->keys +
+           t->slot_count * sizeof *t->slots;
+}
+
 /* Slot that holds the key, or the free one where it belongs. */
 static size_t probe(const key_table *t, const plane_key *key)
 {

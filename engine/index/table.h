@@ -22,6 +22,7 @@ void key_table_release(key_table *t);
 void key_table_clear(key_table *t); /* keeps memory */
 /* The number of a key; *fresh: it was added. */
 uint32_t key_table_put(key_table *t, const plane_key *key, bool *fresh);
+size_t key_table_bytes(const key_table *t); /* heap bytes held */
 /* UINT32_MAX when missing. */
 uint32_t key_table_find(const key_table *t, const plane_key *key);
 /* The numbers in the order in which a directory has their keys; to be

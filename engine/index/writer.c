@@ -229,10 +229,11 @@ static bool is_sorted(const layer_writer *w)
     return true;
 }
 
-/* Moves the planes to where a line begins, if they do not stand there. */
+/* Gives back what is too much and moves the planes to where a line begins, if
+ * they do not stand there. */
 static const uint8_t *align_planes(layer_writer *w)
 {
-    mem_grow(&w->planes, &w->planes_capacity, LINE_BYTES + w->len, 1);
+    w->planes = mem_realloc(w->planes, LINE_BYTES + w->len);
     uint8_t *line =
         w->planes + (-(uintptr_t)w->planes & (LINE_BYTES - 1));
     if (line != w->planes + PLANES_AT)
@@ -248,7 +249,12 @@ index_layer *layer_writer_finish(layer_writer *w)
         qsort(w->entries, w->count, sizeof *w->entries, entry_compare);
     ASSERT(is_sorted(w));
     mem_free(w->plans);
-    l->planes = w->planes ? align_planes(w) : NULL;
+    l->refs = 1;
+    if (w->count > 0) {
+        l->planes = align_planes(w);
+        w->entries = mem_realloc(w->entries, w->count * sizeof *w->entries);
+        l->own_bytes = LINE_BYTES + w->len + w->count * sizeof *w->entries;
+    }
     l->own_entries = w->entries;
     l->own_planes = w->planes;
     l->entries = w->entries;

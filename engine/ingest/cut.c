@@ -9,12 +9,15 @@
  * as they come, up to its end, and a chunk that says so takes its place. So
  * a line of 2 GB costs one chunk of memory.
  *
- * Decisions are made only when `target` bytes have gathered or the input
- * ends, so where chunks end depends on the input and chunk_bytes alone, not
- * on how the bytes were pushed.
+ * Decisions are made only when `target` bytes have gathered, the input ends or
+ * a flush asks for them; so where chunks end depends on the input, chunk_bytes
+ * and flushes alone, not on how the bytes were pushed.
  *
  * The first bytes say the format; a byte order mark is dropped, the header
- * of a CSV is read and kept for all parsers.
+ * of a CSV is read and kept for all parsers. Then, when an interrupted load
+ * goes on, what it had handed on is dropped as it comes: a copy and no more.
+ * The place where it stopped is a record end, so cutting goes on from there as
+ * if nothing had been. Nothing is decided before the head is known.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -27,6 +30,7 @@ static const char byte_order_mark[] = "\xef\xbb\xbf";
 
 struct cutter {
     chunk_port port;
+    input_head *head;
     ingest_format format;
     csv_header *header;
     size_t chunk_bytes;
@@ -38,20 +42,28 @@ struct cutter {
     uint64_t lines_before; /* for the next chunk */
     bool mark_seen;        /* past the place of a byte order mark */
     bool started;          /* format known, header read */
+    bool passed;           /* at resume_at or behind */
+    uint64_t resume_at;
     bool skipping;
     uint64_t skip_offset; /* where the record began that is dropped */
     msgpack_skip skip;
 };
 
-cutter *cutter_new(const ingest_options *options, chunk_port port)
+cutter *cutter_new(const ingest_options *options, chunk_port port,
+                   input_head *borrowed)
 {
     cutter *c = mem_zalloc(sizeof *c);
     c->port = port;
+    c->head = borrowed;
+    c->resume_at = options->resume_at;
+    c->passed = c->resume_at == 0;
     c->format = options->format;
     c->chunk_bytes =
         options->chunk_bytes > 0 ? options->chunk_bytes : CHUNK_BYTES_DEFAULT;
     c->most = c->chunk_bytes > RECORD_SPAN ? c->chunk_bytes : RECORD_SPAN;
-    c->target = c->chunk_bytes;
+    c->target = c->chunk_bytes > options->head_len ? c->chunk_bytes
+                                                   : (size_t)options->head_len;
+    ASSERT(c->target <= c->most);
     c->current = port.get(port.payload, c->most);
     return c;
 }
@@ -204,18 +216,22 @@ int format_detect(ingest_format *out, muster_text start, bool final,
     return 0;
 }
 
+size_t format_mark(muster_text start)
+{
+    return text_starts_with(start, text_of(byte_order_mark))
+               ? sizeof byte_order_mark - 1
+               : 0;
+}
+
 /* A byte order mark is dropped; false when more bytes are needed to tell. */
 static bool pass_mark(cutter *c, bool final)
 {
     const muster_text text = held(c);
-    const size_t mark_len = sizeof byte_order_mark - 1;
-    const size_t have = text.len < mark_len ? text.len : mark_len;
-    if (c->format != INGEST_MSGPACK && have > 0 &&
-        memcmp(text.ptr, byte_order_mark, have) == 0) {
-        if (have < mark_len && !final)
+    if (c->format != INGEST_MSGPACK) {
+        if (!final && text.len > 0 && text.len < sizeof byte_order_mark - 1 &&
+            memcmp(text.ptr, byte_order_mark, text.len) == 0)
             return false;
-        if (have == mark_len)
-            drop_front(c, mark_len);
+        drop_front(c, format_mark(text));
     }
     c->mark_seen = true;
     return true;
@@ -252,6 +268,33 @@ static int start(cutter *c, bool final, muster_error *err)
     if (c->format == INGEST_CSV)
         return start_csv(c, final, &c->started, err);
     c->started = true;
+    return 0;
+}
+
+/* ---- what an earlier load handed on ---- */
+
+static int ends_early(muster_error *err)
+{
+    return error_set(err, MUSTER_ECONFLICT, "other_input",
+                     "the input ends before the place that was reached "
+                     "before; the load id was used for another input, so "
+                     "choose another --load-id");
+}
+
+static int pass_over(cutter *c, muster_error *err)
+{
+    if (c->current->offset > c->resume_at)
+        return error_set(err, MUSTER_ECONFLICT, "other_input",
+                         "no record ends where the load stopped before; the "
+                         "load id was used for another input, so choose "
+                         "another --load-id");
+    const uint64_t left = c->resume_at - c->current->offset;
+    const size_t len = c->current->len;
+    drop_front(c, left < len ? (size_t)left : len);
+    c->passed = c->current->offset == c->resume_at;
+    c->cut_end = c->current->offset;
+    c->lines_before = 0; /* resume_line has counted them */
+    c->target = c->chunk_bytes;
     return 0;
 }
 
@@ -296,6 +339,11 @@ static int step(cutter *c, bool final, bool *again, muster_error *err)
         *again = c->started;
         return rc;
     }
+    if (!c->passed) {
+        const int rc = pass_over(c, err);
+        *again = c->passed;
+        return rc;
+    }
     bool bad = false;
     const size_t len = complete_len(c, final, &bad);
     const int rc = len > 0 ? put_front(c, len, err) : 0;
@@ -331,26 +379,24 @@ static int cut(cutter *c, bool final, muster_error *err)
 
 int cutter_added(cutter *c, size_t len, muster_error *err)
 {
+    const int rc =
+        head_add(c->head, c->current->data + c->current->len, len, err);
     c->current->len += len;
     ASSERT(c->current->len <= c->target);
+    if (rc != 0)
+        return rc;
     return c->current->len == c->target ? cut(c, false, err) : 0;
 }
 
 int cutter_finish(cutter *c, muster_error *err)
 {
-    return cut(c, true, err);
+    if (!head_is_known(c->head))
+        return ends_early(err);
+    const int rc = cut(c, true, err);
+    return rc == 0 && !c->passed ? ends_early(err) : rc;
 }
 
-int cutter_break(cutter *c, muster_error *err)
+int cutter_flush(cutter *c, muster_error *err)
 {
-    bool bad = false;
-    if (c->skipping || c->current->len == 0)
-        return 0;
-    if (!c->started) {
-        const int rc = start(c, false, err);
-        if (rc != 0 || !c->started)
-            return rc;
-    }
-    const size_t len = complete_len(c, false, &bad);
-    return len > 0 ? put_front(c, len, err) : 0;
+    return head_is_known(c->head) ? cut(c, false, err) : 0;
 }

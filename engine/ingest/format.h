@@ -53,6 +53,8 @@ typedef struct chunk_cursor {
 
 /* One thread's memory for parsing, of whatever format comes. */
 typedef struct parser parser;
+/* Can one parse with these options? MUSTER_EINVAL: "no_key", "bad_name". */
+int parser_check(const ingest_options *options, muster_error *err);
 parser *parser_new(const ingest_options *options);
 void parser_free(parser *p);
 /* Parses on from the cursor (zeroed at first); all is read when cursor->at
@@ -118,6 +120,18 @@ void msgpack_parser_free(msgpack_parser *p);
 void msgpack_read(msgpack_parser *p, record_front *f, const chunk *c,
                   chunk_cursor *cursor, bool whole);
 
+/* ---- head.c ---- */
+
+typedef struct input_head input_head;
+/* Compares with options->head_*, if those are known. */
+input_head *head_new(const ingest_options *options);
+void head_free(input_head *h);
+/* The next bytes of the input. MUSTER_ECONFLICT, "other_input". */
+int head_add(input_head *h, const void *bytes, size_t len, muster_error *err);
+void head_get(input_head *h, uint64_t *hash, uint64_t *len);
+/* Is the input the one it should be, as far as that can be told? */
+bool head_is_known(const input_head *h);
+
 /* ---- cut.c ---- */
 
 /* Where chunks come from and go to. */
@@ -129,7 +143,8 @@ typedef struct chunk_port {
 } chunk_port;
 
 typedef struct cutter cutter;
-cutter *cutter_new(const ingest_options *options, chunk_port port);
+cutter *cutter_new(const ingest_options *options, chunk_port port,
+                   input_head *borrowed);
 void cutter_free(cutter *c);
 /* Room for at least one byte of decompressed input. */
 char *cutter_space(cutter *c, size_t *room);
@@ -137,9 +152,11 @@ char *cutter_space(cutter *c, size_t *room);
 int cutter_added(cutter *c, size_t len, muster_error *err);
 /* The input ends here. */
 int cutter_finish(cutter *c, muster_error *err);
-/* The input breaks off here: hands on what is complete. */
-int cutter_break(cutter *c, muster_error *err);
+/* Hands on what is complete. */
+int cutter_flush(cutter *c, muster_error *err);
 
+/* The bytes of a mark at the start of a text, 0 or 3. */
+size_t format_mark(muster_text start);
 /* Which format starts here? INGEST_AUTO when more bytes are needed to tell
  * (never when `final`; an empty input counts as NDJSON). */
 int format_detect(ingest_format *out, muster_text start, bool final,
@@ -147,10 +164,20 @@ int format_detect(ingest_format *out, muster_text start, bool final,
 
 /* ---- input.c ---- */
 
+/* Where decompressed bytes go. */
+typedef struct byte_port {
+    void *payload;
+    char *(*space)(void *payload, size_t *room); /* for a byte at least */
+    int (*added)(void *payload, size_t len, muster_error *err);
+} byte_port;
+
 typedef struct input input;
-input *input_new(cutter *borrowed);
+input *input_new(byte_port port);
 void input_free(input *in);
+/* Does a whole input that starts so need decompressing? */
+bool input_is_packed(const void *bytes, size_t len);
 int input_push(input *in, const void *bytes, size_t len, muster_error *err);
+/* The packed stream must be whole. */
 int input_finish(input *in, muster_error *err);
 
 #endif

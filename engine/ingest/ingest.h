@@ -13,10 +13,13 @@
  *   csv.c          RFC 4180 with a header of paths
  *   msgpack.c      a stream of maps
  *   input.c        plain, gzip, zstd
+ *   head.c         how an input begins, to know it again
  *   cut.c          input to chunks at record ends; which format it is
  *   parser.c       a chunk of any format to batches
  *   pipeline.c     chunks to parser threads and back in input order
+ *   body.c         a small input that is there whole, on the calling thread
  *   receipt.c      counters, reasons, first errors; JSON form
+ *   receipt_code.c a receipt as bytes, to go on counting from
  *
  * Pure and parallel: a parser sees one chunk and options, never the catalog.
  * The names and values it meets are numbered per batch; only applying gives
@@ -145,8 +148,10 @@ typedef struct fact_batch {
     ingest_reject *rejects; /* in input order; see `before` */
     uint32_t *reject_before; /* reject i stands before record number [i] */
     size_t reject_count;
-    uint64_t input_end;    /* offset behind it in the input; the next batch
-                              starts there */
+    uint64_t input_end;    /* offset behind it in the input, a record end; the
+                              next batch starts there. Always set, also
+                              when there are no records */
+    uint64_t input_line;   /* lines (msgpack: records) up to input_end */
     uint64_t input_bytes;  /* of the input that it covers */
     int fatal;             /* 0, or a code: the input cannot go on. What was
                               whole before is in the batch; the pipeline
@@ -221,6 +226,11 @@ typedef struct ingest_options {
     unsigned threads;         /* 0 = all processors */
     size_t chunk_bytes;       /* 0 = 1 MiB; the cut is by bytes, so batches
                                  do not depend on the number of threads */
+    /* To go on with an input that was interrupted; see ingest_open. */
+    uint64_t resume_at;       /* input_end of its last batch; 0 = none */
+    uint64_t resume_line;     /* input_line of that batch */
+    uint64_t head_hash;       /* of its first head_len bytes (ingest_head) */
+    uint64_t head_len;        /* 0 = not known, not compared */
 } ingest_options;
 
 /* Takes batches in input order, on one thread, owns each (fact_batch_free).
@@ -230,19 +240,39 @@ typedef int (*ingest_sink)(void *payload, fact_batch *take_batch,
 
 /* The pipeline: push bytes as they come (compressed or not: gzip and zstd are
  * seen by their magic, concatenated members and frames are read), finish
- * flushes. Memory is bounded: push blocks while parsers are behind.
- * Errors of push and finish: MUSTER_EPARSE ("bad_gzip", "bad_zstd",
+ * hands on the rest. Memory is bounded: push blocks while parsers are behind.
+ * Errors of open: MUSTER_EINVAL ("no_key", "bad_name" of the provider). Errors
+ * of push and finish: MUSTER_EPARSE ("bad_gzip", "bad_zstd",
  * "truncated_gzip", "truncated_zstd", "expansion", "unknown_format",
  * "bad_header", "bad_msgpack", "truncated_msgpack"), or what the sink
  * returned. Before an error of the input is returned, all records that were
  * complete have been through the sink. After an error only ingest_free is
- * allowed. options->key must outlive the pipeline. */
+ * allowed. options->key must outlive the pipeline.
+ *
+ * Resuming. With options->resume_at the input is pushed from its beginning
+ * once more; what lies before that offset is passed over, unparsed, and the
+ * batches go on from there. Records, rejects and places are those of the run
+ * that was interrupted; where batches end may differ. Nothing comes out before
+ * the first options->head_len bytes were found to be the same. MUSTER_ECONFLICT
+ * "other_input": they are not, or the input ends before resume_at. */
 typedef struct ingest ingest;
 int ingest_open(ingest **out, const ingest_options *options,
                 ingest_sink sink, void *payload, muster_error *err);
 int ingest_push(ingest *in, const void *bytes, size_t len,
                 muster_error *err);
+/* Hands on all records that are complete and returns when the sink has had
+ * them; one that is not stays. For inputs that trickle: what was pushed waits
+ * else until a chunk is full. Chunks end here too, so how often it is called
+ * shows in the batches, not in the records. Not from within the sink. Errors
+ * are those of push. */
+int ingest_flush(ingest *in, muster_error *err);
 int ingest_finish(ingest *in, muster_error *err);
+/* How the input begins: XXH3-64 of its first *len decompressed bytes that
+ * were pushed so far, at most INGEST_HEAD_BYTES; final when there are so many
+ * or the input has ended. Covers all that the sink has had, up to that many
+ * bytes. Any thread, the sink too. */
+#define INGEST_HEAD_BYTES 65536u
+void ingest_head(const ingest *in, uint64_t *hash, uint64_t *len);
 void ingest_free(ingest *in); /* stops threads, drops what is in flight */
 
 /* Parses one whole chunk of complete records on the calling thread (tests,
@@ -251,6 +281,25 @@ void ingest_free(ingest *in); /* stops threads, drops what is in flight */
  * is in the batch, msgpack that breaks off as `fatal`. */
 int ingest_parse_chunk(const ingest_options *options, const char *bytes,
                        size_t len, fact_batch **out, muster_error *err);
+
+/* A small input that is there whole, as a request brings it: plain, gzip or
+ * zstd, parsed on the calling thread; any number of threads at a time. Gives
+ * one or more batches in input order (an empty input: one without records),
+ * to be released by fact_batches_release; who takes one out of the list puts
+ * NULL in its place. It is read whole or not at all: errors, with an empty
+ * list, are those of the pipeline and its options, truncated msgpack among
+ * them, and MUSTER_ELIMIT "long_body". Options of threads, chunks and resuming
+ * do not count. Cost: some microseconds beside the records. */
+#define INGEST_BODY_BYTES_MAX ((size_t)64 << 20) /* decompressed: it is held
+                                                    in memory */
+typedef struct fact_batches {
+    fact_batch **items;
+    size_t count;
+    size_t capacity;
+} fact_batches;
+int ingest_parse_body(const ingest_options *options, const void *bytes,
+                      size_t len, fact_batches *out, muster_error *err);
+void fact_batches_release(fact_batches *list);
 
 /* ---- receipt ---- */
 
@@ -275,6 +324,8 @@ typedef struct ingest_receipt {
     uint64_t bytes;         /* of input as given (compressed) */
     char load_id[64];
     uint64_t epoch;
+    uint64_t resumed;       /* decompressed bytes passed over */
+    bool repeated;          /* all had been committed before */
     ingest_reject errors[RECEIPT_ERRORS_MAX];
     size_t error_count;
     bool errors_truncated;
@@ -284,7 +335,18 @@ void receipt_release(ingest_receipt *r);
 /* Counts it (records, rejected, its reason) and keeps the first ones. */
 void receipt_reject(ingest_receipt *r, const ingest_reject *reject);
 void receipt_unknown_attribute(ingest_receipt *r, muster_text name);
-/* The shape of CONTRACT.md "Receipt of load". */
+/* A receipt as bytes, so that a load that goes on can count on: its counters,
+ * reasons, unknown attributes, load id and epoch; neither errors nor seconds,
+ * nor what is of one run alone (resumed, repeated). Appends some 200 bytes to
+ * out, more with unknown attributes. */
+void receipt_encode(const ingest_receipt *r, buffer *out);
+/* r need not be initialised; it is to be released when this gives 0, and is
+ * empty otherwise. Rejects of before are counted but not kept, so
+ * errors_truncated is set if there were some. MUSTER_ECORRUPT. */
+int receipt_decode(ingest_receipt *r, const void *bytes, size_t len,
+                   muster_error *err);
+/* The shape of CONTRACT.md "Receipt of load"; `resumed` and `repeated` only
+ * when they say something. */
 void receipt_to_json(const ingest_receipt *r, json_writer *out);
 /* One line of the rejects file: {"line":..,"offset":..,"pointer":..,
  * "code":..,"message":..}. */

@@ -1,6 +1,6 @@
 /*
  * input.c - plain, gzip or zstd bytes to decompressed ones, straight into
- * the cutter's memory.
+ * the memory of who takes them (cut.c, body.c).
  *
  * The first bytes say which: 1f 8b gzip, 28 b5 2f fd (or a skippable frame,
  * 5x 2a 4d 18) zstd, anything else plain. Members and frames that follow one
@@ -35,7 +35,7 @@ typedef enum packing {
 } packing;
 
 struct input {
-    cutter *cutter;
+    byte_port port;
     packing packing;
     uint8_t magic[MAGIC_BYTES]; /* while unknown */
     size_t magic_len;
@@ -49,10 +49,10 @@ struct input {
     size_t first_wanted; /* at the start of a frame */
 };
 
-input *input_new(cutter *borrowed)
+input *input_new(byte_port port)
 {
     input *in = mem_zalloc(sizeof *in);
-    in->cutter = borrowed;
+    in->port = port;
     return in;
 }
 
@@ -86,6 +86,12 @@ static packing packing_of(const uint8_t *magic, size_t len)
     return PACKING_PLAIN;
 }
 
+bool input_is_packed(const void *bytes, size_t len)
+{
+    const packing p = len > 0 ? packing_of(bytes, len) : PACKING_PLAIN;
+    return p == PACKING_GZIP || p == PACKING_ZSTD;
+}
+
 static void open_packing(input *in)
 {
     if (in->packing == PACKING_GZIP) {
@@ -103,6 +109,11 @@ static void open_packing(input *in)
 
 /* ---- bytes ---- */
 
+static char *get_space(const input *in, size_t *room)
+{
+    return in->port.space(in->port.payload, room);
+}
+
 static int added(input *in, size_t len, muster_error *err)
 {
     in->bytes_out += len;
@@ -112,7 +123,7 @@ static int added(input *in, size_t len, muster_error *err)
                          "the compressed input grows more than %u times; it "
                          "is not read further",
                          MUSTER_EXPANSION_MAX);
-    return len > 0 ? cutter_added(in->cutter, len, err) : 0;
+    return len > 0 ? in->port.added(in->port.payload, len, err) : 0;
 }
 
 static int push_plain(input *in, const uint8_t *bytes, size_t len,
@@ -120,10 +131,10 @@ static int push_plain(input *in, const uint8_t *bytes, size_t len,
 {
     while (len > 0) {
         size_t room = 0;
-        char *to = cutter_space(in->cutter, &room);
+        char *to = get_space(in, &room);
         const size_t part = len < room ? len : room;
         memcpy(to, bytes, part);
-        const int rc = cutter_added(in->cutter, part, err);
+        const int rc = in->port.added(in->port.payload, part, err);
         if (rc != 0)
             return rc;
         bytes += part;
@@ -146,7 +157,7 @@ static int bad_gzip(const input *in, muster_error *err)
 static int inflate_once(input *in, bool *full, muster_error *err)
 {
     size_t room = 0;
-    in->gzip.next_out = (Bytef *)cutter_space(in->cutter, &room);
+    in->gzip.next_out = (Bytef *)get_space(in, &room);
     if (room > INFLATE_BYTES_MAX)
         room = INFLATE_BYTES_MAX;
     in->gzip.avail_out = (uInt)room;
@@ -202,7 +213,7 @@ static int push_zstd(input *in, const uint8_t *bytes, size_t len,
     in->bytes_in += len;
     while (len > 0 || full) {
         size_t room = 0;
-        char *to = cutter_space(in->cutter, &room);
+        char *to = get_space(in, &room);
         ZSTD_outBuffer out = {to, room, 0};
         ZSTD_inBuffer from = {bytes, len < in->wanted ? len : in->wanted, 0};
         const size_t code = ZSTD_decompressStream(in->zstd, &out, &from);
@@ -265,5 +276,5 @@ int input_finish(input *in, muster_error *err)
                          "the zstd stream breaks off after byte %llu of the "
                          "file",
                          (unsigned long long)in->bytes_in);
-    return cutter_finish(in->cutter, err);
+    return 0;
 }

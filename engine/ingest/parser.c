@@ -19,6 +19,18 @@ struct parser {
     msgpack_parser *msgpack;
 };
 
+int parser_check(const ingest_options *options, muster_error *err)
+{
+    const char *name = options->provider;
+    if (options->key == NULL)
+        return error_set(err, MUSTER_EINVAL, "no_key",
+                         "records cannot be read without a key");
+    if (name != NULL && !catalog_is_provider_name(text_of(name)))
+        return error_set(err, MUSTER_EINVAL, "bad_name",
+                         "`%s` is no name of a provider", name);
+    return 0;
+}
+
 parser *parser_new(const ingest_options *options)
 {
     parser *p = mem_zalloc(sizeof *p);
@@ -94,6 +106,7 @@ fact_batch *parser_read(parser *p, const chunk *c, chunk_cursor *cursor,
     fact_batch *b = record_front_finish(&p->front);
     const bool last = cursor->at == c->len;
     b->input_end = last ? c->end : c->offset + cursor->at;
+    b->input_line = cursor->line;
     b->input_bytes = b->input_end - from;
     return b;
 }

@@ -13,8 +13,8 @@
  * the queue in order, so the one the sink waits for always has a thread.
  *
  * A parser counts lines from its chunk's start; the sink's thread, which
- * sees all chunks in order, adds the lines before. So lines are exact and
- * nobody counts them twice.
+ * sees all chunks in order, adds the lines before, from options.resume_line
+ * when a load goes on. So lines are exact and nobody counts them twice.
  *
  * The end is one of: all done; an error of the input, returned after what
  * was complete has been through the sink; an error of the sink or a batch
@@ -32,15 +32,15 @@
 /* Where the batches of one chunk wait for their turn. */
 typedef struct slot {
     fact_batch *batch; /* NULL = empty */
-    uint64_t lines;    /* of the chunk, when last */
     bool last;
 } slot;
 
 struct ingest {
     ingest_options options;
-    char *provider; /* the copy options.provider points to */
+    char *provider; /* the copy options.provider points to, NULL = none */
     ingest_sink sink;
     void *payload;
+    input_head *head;
     cutter *cutter;
     input *input;
     queue *work;
@@ -181,7 +181,6 @@ static bool deliver(ingest *in, const chunk *c, fact_batch *take_batch,
     const bool wanted = !in->stopped;
     if (wanted) {
         s->batch = take_batch;
-        s->lines = cursor->line;
         s->last = cursor->at == c->len;
         pthread_cond_broadcast(&in->ready);
     }
@@ -226,10 +225,11 @@ static void add_lines(fact_batch *b, uint64_t lines)
         b->places[i].line += lines;
     for (size_t i = 0; i < b->reject_count; i++)
         b->rejects[i].place.line += lines;
+    b->input_line += lines;
 }
 
 /* The next batch in order; NULL at the end. */
-static fact_batch *take_next(ingest *in, uint64_t *lines, bool *last)
+static fact_batch *take_next(ingest *in, bool *last)
 {
     fact_batch *b = NULL;
     lock(in);
@@ -239,7 +239,6 @@ static fact_batch *take_next(ingest *in, uint64_t *lines, bool *last)
         pthread_cond_wait(&in->ready, &in->lock);
     if (!in->stopped && s->batch != NULL) {
         b = s->batch;
-        *lines = s->lines;
         *last = s->last;
         s->batch = NULL;
     }
@@ -274,18 +273,17 @@ static void stop(ingest *in, int code, const muster_error *error)
 static void *run_sink(void *payload)
 {
     ingest *in = payload;
-    uint64_t lines_before = 0;
-    uint64_t lines = 0;
+    uint64_t lines_before = in->options.resume_line;
     bool last = false;
     fact_batch *b = NULL;
-    while ((b = take_next(in, &lines, &last)) != NULL) {
+    while ((b = take_next(in, &last)) != NULL) {
         muster_error err;
         error_clear(&err);
         const int fatal = b->fatal;
         const muster_error fatal_error = b->error;
         add_lines(b, lines_before);
         if (last)
-            lines_before += lines;
+            lines_before = b->input_line;
         const int rc = in->sink(in->payload, b, &err);
         if (rc != 0 || fatal != 0) {
             stop(in, rc != 0 ? rc : fatal, rc != 0 ? &err : &fatal_error);
@@ -317,21 +315,31 @@ static void start_threads(ingest *in)
     in->running = true;
 }
 
+static char *get_space(void *payload, size_t *room)
+{
+    const ingest *in = payload;
+    return cutter_space(in->cutter, room);
+}
+
+static int added(void *payload, size_t len, muster_error *err)
+{
+    const ingest *in = payload;
+    return cutter_added(in->cutter, len, err);
+}
+
 int ingest_open(ingest **out, const ingest_options *options, ingest_sink sink,
                 void *payload, muster_error *err)
 {
     ASSERT(out != NULL && options != NULL && sink != NULL);
+    ASSERT(options->resume_at > 0 || options->resume_line == 0);
     *out = NULL;
-    const char *name = options->provider ? options->provider : "default";
-    if (options->key == NULL)
-        return error_set(err, MUSTER_EINVAL, "no_key",
-                         "records cannot be read without a key");
-    if (!catalog_is_provider_name(text_of(name)))
-        return error_set(err, MUSTER_EINVAL, "bad_name",
-                         "`%s` is no name of a provider", name);
+    const int rc = parser_check(options, err);
+    if (rc != 0)
+        return rc;
     ingest *in = mem_zalloc(sizeof *in);
     in->options = *options;
-    in->provider = mem_strdup(name);
+    if (options->provider != NULL)
+        in->provider = mem_strdup(options->provider);
     in->options.provider = in->provider;
     in->sink = sink;
     in->payload = payload;
@@ -340,8 +348,9 @@ int ingest_open(ingest **out, const ingest_options *options, ingest_sink sink,
     ASSERT(pthread_cond_init(&in->room, NULL) == 0);
     start_threads(in);
     const chunk_port port = {in, get_chunk, put_chunk, drop_chunk};
-    in->cutter = cutter_new(&in->options, port);
-    in->input = input_new(in->cutter);
+    in->head = head_new(&in->options);
+    in->cutter = cutter_new(&in->options, port, in->head);
+    in->input = input_new((byte_port){in, get_space, added});
     *out = in;
     return 0;
 }
@@ -374,7 +383,7 @@ static int drain(ingest *in, int rc, muster_error *err)
 static int break_off(ingest *in, int rc, muster_error *err)
 {
     if (!is_stopped(in))
-        cutter_break(in->cutter, NULL);
+        cutter_flush(in->cutter, NULL);
     return drain(in, rc, err);
 }
 
@@ -385,11 +394,33 @@ int ingest_push(ingest *in, const void *bytes, size_t len, muster_error *err)
     return rc == 0 ? 0 : break_off(in, rc, err);
 }
 
+int ingest_flush(ingest *in, muster_error *err)
+{
+    ASSERT(in != NULL && !in->ended);
+    const int rc = cutter_flush(in->cutter, err);
+    if (rc != 0)
+        return break_off(in, rc, err);
+    lock(in);
+    while (in->next < in->put && !in->stopped)
+        pthread_cond_wait(&in->room, &in->lock);
+    const bool stopped = in->stopped;
+    unlock(in);
+    return stopped ? drain(in, 0, err) : 0;
+}
+
 int ingest_finish(ingest *in, muster_error *err)
 {
     ASSERT(in != NULL && !in->ended);
-    const int rc = input_finish(in->input, err);
+    int rc = input_finish(in->input, err);
+    if (rc == 0)
+        rc = cutter_finish(in->cutter, err);
     return rc == 0 ? drain(in, 0, err) : break_off(in, rc, err);
+}
+
+void ingest_head(const ingest *in, uint64_t *hash, uint64_t *len)
+{
+    ASSERT(in != NULL && hash != NULL && len != NULL);
+    head_get(in->head, hash, len);
 }
 
 void ingest_free(ingest *in)
@@ -408,6 +439,7 @@ void ingest_free(ingest *in)
         fact_batch_free(in->slots[i].batch);
     input_free(in->input);
     cutter_free(in->cutter);
+    head_free(in->head);
     while (in->spare_count > 0)
         free_chunk(in->spare[--in->spare_count]);
     queue_free(in->work);
@@ -419,49 +451,4 @@ void ingest_free(ingest *in)
     mem_free(in->parsers);
     mem_free(in->provider);
     mem_free(in);
-}
-
-/* ---- one chunk on the calling thread ---- */
-
-/* The chunk over the caller's bytes, past a mark and a header. */
-static int view_chunk(const ingest_options *options, muster_text text, chunk *c,
-                      csv_header **header, muster_error *err)
-{
-    size_t used = 0;
-    *c = (chunk){.format = options->format, .end = text.len};
-    if (c->format == INGEST_AUTO) {
-        const int rc = format_detect(&c->format, text, true, err);
-        if (rc != 0)
-            return rc;
-    }
-    if (c->format == INGEST_CSV) {
-        const int rc =
-            csv_header_new(header, text, &used, &c->lines_before, err);
-        if (rc != 0)
-            return rc;
-    }
-    c->header = *header;
-    c->data = (char *)(uintptr_t)text.ptr + used; /* parsers only read */
-    c->len = text.len - used;
-    c->offset = used;
-    return 0;
-}
-
-int ingest_parse_chunk(const ingest_options *options, const char *bytes,
-                       size_t len, fact_batch **out, muster_error *err)
-{
-    ASSERT(options != NULL && out != NULL && (bytes != NULL || len == 0));
-    chunk c;
-    chunk_cursor cursor = {0, 0};
-    csv_header *header = NULL;
-    *out = NULL;
-    const muster_text text = text_make(bytes != NULL ? bytes : "", len);
-    const int rc = view_chunk(options, text, &c, &header, err);
-    if (rc == 0) {
-        parser *p = parser_new(options);
-        *out = parser_read(p, &c, &cursor, true);
-        parser_free(p);
-    }
-    csv_header_free(header);
-    return rc;
 }

@@ -157,6 +157,12 @@ void receipt_to_json(const ingest_receipt *r, json_writer *out)
     json_key(out, "load_id");
     json_put_str(out, r->load_id);
     put_uint(out, "epoch", r->epoch);
+    if (r->resumed > 0)
+        put_uint(out, "resumed", r->resumed);
+    if (r->repeated) {
+        json_key(out, "repeated");
+        json_put_bool(out, true);
+    }
     json_key(out, "errors");
     json_open_array(out);
     for (size_t i = 0; i < r->error_count; i++)

@@ -15,10 +15,16 @@
  *
  * After a failed write or flush (SQLITE_IOERR) the handle is broken: what the
  * disk holds is unknown, so nothing more is written or acknowledged until the
- * directory is opened again. A full disk is no such failure: the transaction
- * is rolled back and a later one may succeed.
+ * directory is opened again (storage_reopen). A full disk is no such failure:
+ * the transaction is rolled back and a later one may succeed.
  *
- * Threads: a handle belongs to one at a time (SQLITE_OPEN_NOMUTEX).
+ * Reopening trusts no page that is only in the kernel's cache, for a failed
+ * flush may have called it clean: SQLite recovers the write-ahead log and
+ * copies all of it into the database, which writes and flushes it anew.
+ *
+ * Threads: this connection belongs to the writer's (SQLITE_OPEN_NOMUTEX), as
+ * all of the handle does but what storage.h names; the flag `broken` and the
+ * background thread's connection (checkpoint.c) are shared.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -33,10 +39,7 @@
 #include <unistd.h>
 #include "storage/file.h"
 
-#define DATABASE_NAME "muster.db"
-#define LOCK_NAME "lock"
 #define KEY_NAME "muster.key"
-#define BUSY_WAIT_MS 5000
 #define COLUMNS_MAX 32
 #define STATEMENTS_MAX 512
 
@@ -47,7 +50,7 @@ static const char pragmas_common[] = "PRAGMA foreign_keys = ON;"
 static const char pragmas_new[] = "PRAGMA page_size = 16384;";
 static const char pragmas_write[] = "PRAGMA journal_mode = WAL;"
                                     "PRAGMA synchronous = FULL;"
-                                    "PRAGMA wal_autocheckpoint = 4000;"
+                                    "PRAGMA wal_autocheckpoint = 0;"
                                     "PRAGMA journal_size_limit = 67108864;";
 
 /* ---- errors ---- */
@@ -72,33 +75,76 @@ static int code_of(int sqlite_rc, const char **word)
     case SQLITE_READONLY:
         *word = "read_only";
         return MUSTER_EREFUSED;
-    case SQLITE_FULL:
-        *word = "disk_full";
-        return MUSTER_EIO;
+    case SQLITE_INTERRUPT:
+        *word = "cancelled";
+        return MUSTER_ECANCELLED;
     default:
         *word = "io";
         return MUSTER_EIO;
     }
 }
 
-int storage_sql_error(storage *s, int sqlite_rc, const char *act,
-                      muster_error *err)
+void storage_break(storage *s)
+{
+    __atomic_store_n(&s->broken, true, __ATOMIC_RELEASE);
+}
+
+bool storage_is_broken(const storage *s)
+{
+    ASSERT(s != NULL);
+    return __atomic_load_n(&s->broken, __ATOMIC_ACQUIRE);
+}
+
+bool storage_is_reader(const storage *s)
+{
+    return s->mode == STORAGE_READ || s->mode == STORAGE_EXAMINE;
+}
+
+bool storage_in_transaction(const storage *s)
+{
+    return s->db != NULL && sqlite3_get_autocommit(s->db) == 0;
+}
+
+/* SQLite tells a full disk of a write; of other calls errno does. */
+static bool is_disk_full(sqlite3 *db, int sqlite_rc)
+{
+    if ((sqlite_rc & 0xff) == SQLITE_FULL)
+        return true;
+    if ((sqlite_rc & 0xff) != SQLITE_IOERR || db == NULL)
+        return false;
+    const int reason = sqlite3_system_errno(db);
+    return reason == ENOSPC || reason == EDQUOT;
+}
+
+int storage_db_error(storage *s, sqlite3 *db, int sqlite_rc, const char *act,
+                     muster_error *err)
 {
     ASSERT(sqlite_rc != SQLITE_OK && act != NULL);
     ASSERT((sqlite_rc & 0xff) != SQLITE_NOMEM);
     ASSERT((sqlite_rc & 0xff) != SQLITE_MISUSE);
     const char *word = NULL;
     const int code = code_of(sqlite_rc, &word);
-    if ((sqlite_rc & 0xff) == SQLITE_IOERR && s->mode != STORAGE_READ)
-        s->broken = true;
+    if ((sqlite_rc & 0xff) == SQLITE_IOERR && !storage_is_reader(s))
+        storage_break(s);
+    if (is_disk_full(db, sqlite_rc))
+        return error_set(err, MUSTER_EIO, "disk_full",
+                         "cannot %s %s: no room is left; free space on its "
+                         "file system (reading goes on)",
+                         act, s->dir);
     return error_set(err, code, word, "cannot %s %s: %s", act, s->dir,
-                     s->db != NULL ? sqlite3_errmsg(s->db)
-                                   : sqlite3_errstr(sqlite_rc));
+                     db != NULL ? sqlite3_errmsg(db)
+                                : sqlite3_errstr(sqlite_rc));
+}
+
+int storage_sql_error(storage *s, int sqlite_rc, const char *act,
+                      muster_error *err)
+{
+    return storage_db_error(s, s->db, sqlite_rc, act, err);
 }
 
 static int check_usable(const storage *s, muster_error *err)
 {
-    if (!s->broken)
+    if (!storage_is_broken(s))
         return 0;
     return error_set(err, MUSTER_EIO, "broken",
                      "an earlier write to %s failed; nothing more is written "
@@ -154,9 +200,10 @@ static int no_data(const storage *s, muster_error *err)
 /* Our own files, and a key that was put there before. */
 static bool is_expected(const char *name)
 {
-    static const char *const prefixes[] = {KEY_NAME, DATABASE_NAME};
+    static const char *const prefixes[] = {KEY_NAME, STORAGE_DATABASE};
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-        strcmp(name, LOCK_NAME) == 0 || strcmp(name, "lost+found") == 0)
+        strcmp(name, STORAGE_LOCK) == 0 || strcmp(name, STORAGE_MARK) == 0 ||
+        strcmp(name, "lost+found") == 0)
         return true;
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
@@ -202,7 +249,7 @@ static int find_directory(const storage *s, bool *fresh, bool *made,
     if (!S_ISDIR(st.st_mode))
         return error_set(err, MUSTER_EIO, "not_a_directory",
                          "%s is not a directory", s->dir);
-    storage_path(s, DATABASE_NAME, path);
+    storage_path(s, STORAGE_DATABASE, path);
     const bool found = stat(path, &st) == 0;
     if (!found && errno != ENOENT)
         return error_errno(err, "open", path);
@@ -247,7 +294,7 @@ static int take_lock(storage *s, muster_error *err)
     char path[STORAGE_PATH_ROOM];
     char text[32];
     ASSERT(s->lock_fd < 0);
-    storage_path(s, LOCK_NAME, path);
+    storage_path(s, STORAGE_LOCK, path);
     int rc = file_open(&s->lock_fd, path, O_RDWR | O_CREAT, err);
     if (rc != 0)
         return rc;
@@ -275,13 +322,15 @@ static int connect_database(storage *s, const char *name, int flags)
         NULL);
     if (rc != SQLITE_OK)
         return rc;
-    sqlite3_busy_timeout(s->db, BUSY_WAIT_MS);
+    sqlite3_busy_timeout(s->db, STORAGE_BUSY_MS);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     return SQLITE_OK;
 }
 
 static void disconnect_database(storage *s)
 {
+    if (s->db == NULL)
+        return;
     const int rc = sqlite3_close(s->db);
     ASSERT(rc == SQLITE_OK);
     s->db = NULL;
@@ -305,7 +354,7 @@ static int check_still(storage *s, muster_error *err)
 {
     char path[STORAGE_PATH_ROOM];
     struct stat st;
-    storage_path(s, DATABASE_NAME "-wal", path);
+    storage_path(s, STORAGE_DATABASE "-wal", path);
     if (stat(path, &st) == 0 && st.st_size > 0) {
         error_set(err, MUSTER_EIO, "unreadable",
                   "%s holds changes that can only be read with write "
@@ -317,7 +366,7 @@ static int check_still(storage *s, muster_error *err)
                       s->dir);
         return MUSTER_EIO;
     }
-    storage_path(s, LOCK_NAME, path);
+    storage_path(s, STORAGE_LOCK, path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
@@ -408,39 +457,55 @@ static int fill_fresh(storage *s, bool made, muster_error *err)
     return rc;
 }
 
-static int open_database(storage *s, bool fresh, bool made, muster_error *err)
+/* What to do with a directory as find_directory found it. */
+typedef struct opening {
+    bool create; /* an empty database may be filled */
+    bool fresh;
+    bool made;
+} opening;
+
+static int open_database(storage *s, opening how, muster_error *err)
 {
     char path[STORAGE_PATH_ROOM];
     bool empty = false;
-    storage_path(s, DATABASE_NAME, path);
-    int rc = s->mode == STORAGE_READ ? open_for_reading(s, path, err)
-                                     : open_for_writing(s, path, fresh, err);
+    storage_path(s, STORAGE_DATABASE, path);
+    int rc = storage_is_reader(s) ? open_for_reading(s, path, err)
+                                  : open_for_writing(s, path, how.fresh, err);
     if (rc == 0)
         rc = schema_check(s, &empty, err);
     if (rc != 0)
         return rc;
-    if (empty && s->mode != STORAGE_CREATE)
+    if (empty && !how.create)
         return no_data(s, err);
     rc = storage_exec(s, pragmas_common, "open the database of", err);
-    if (rc != 0 || s->mode == STORAGE_READ)
+    if (rc != 0 || storage_is_reader(s))
         return rc;
-    return empty ? fill_fresh(s, made, err)
-                 : storage_exec(s, pragmas_write, "write to", err);
+    if (empty)
+        rc = fill_fresh(s, how.made, err);
+    else
+        rc = storage_exec(s, pragmas_write, "write to", err);
+    if (rc == 0)
+        rc = schema_migrate(s, err);
+    if (rc == 0)
+        checkpoint_watch(s);
+    return rc;
 }
 
-static void close_database(storage *s)
+static void close_database(storage *s, bool checkpoint)
 {
     for (size_t i = 0; i < s->statement_count; i++)
         sqlite3_finalize(s->statements[i].stmt);
     s->statement_count = 0;
+    s->statement_capacity = 0;
     mem_free(s->statements);
     s->statements = NULL;
+    checkpoint_disconnect(s);
     if (s->db == NULL)
         return;
     storage_rollback(s);
-    if (s->broken) /* then nobody knows what a checkpoint would write */
+    if (!checkpoint)
         sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    else if (s->mode != STORAGE_READ)
+    else if (!storage_is_reader(s))
         sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
                                   NULL);
     disconnect_database(s);
@@ -450,13 +515,26 @@ static void close_database(storage *s)
 static void remove_made(const char *dir)
 {
     static const char *const names[] = {
-        LOCK_NAME, DATABASE_NAME, DATABASE_NAME "-wal", DATABASE_NAME "-shm"};
+        STORAGE_LOCK, STORAGE_DATABASE, STORAGE_DATABASE "-wal", STORAGE_DATABASE "-shm"};
     char path[STORAGE_PATH_ROOM];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         unlink(path);
     }
     rmdir(dir);
+}
+
+static storage *storage_new(const char *dir, storage_mode mode)
+{
+    storage *s = mem_zalloc(sizeof *s);
+    s->dir = mem_strdup(dir);
+    s->mode = mode;
+    s->lock_fd = -1;
+    s->mark_fd = -1;
+    s->load_count = -1;
+    const int rc = pthread_mutex_init(&s->side_lock, NULL);
+    ASSERT(rc == 0);
+    return s;
 }
 
 int storage_open(storage **out, const char *dir, storage_mode mode,
@@ -468,22 +546,20 @@ int storage_open(storage **out, const char *dir, storage_mode mode,
         return error_set(err, MUSTER_EINVAL, "bad_path",
                          "the path of the data directory is empty or too "
                          "long");
-    storage *s = mem_zalloc(sizeof *s);
-    s->dir = mem_strdup(dir);
-    s->mode = mode;
-    s->lock_fd = -1;
-    bool fresh = false;
-    bool made = false;
-    int rc = find_directory(s, &fresh, &made, err);
-    if (rc == 0 && mode != STORAGE_READ)
+    storage *s = storage_new(dir, mode);
+    opening how = {.create = mode == STORAGE_CREATE};
+    int rc = find_directory(s, &how.fresh, &how.made, err);
+    if (rc == 0 && !storage_is_reader(s))
         rc = take_lock(s, err);
     if (rc == 0)
-        rc = open_database(s, fresh, made, err);
+        rc = open_database(s, how, err);
     if (rc == 0)
         rc = log_open(s, err);
+    if (rc == 0 && !storage_is_reader(s))
+        rc = generation_clean(s, err);
     if (rc != 0) {
-        close_database(s);
-        if (made && s->lock_fd >= 0) /* else another made it his own */
+        close_database(s, false);
+        if (how.made && s->lock_fd >= 0) /* else another made it his own */
             remove_made(dir);
         storage_close(s);
         return rc;
@@ -496,39 +572,85 @@ void storage_close(storage *s)
 {
     if (s == NULL)
         return;
-    close_database(s);
+    /* of a broken one nobody knows what a checkpoint would write */
+    close_database(s, !storage_is_broken(s));
+    file_close(&s->mark_fd);
     file_close(&s->lock_fd);
+    pthread_mutex_destroy(&s->side_lock);
     mem_free(s->dir);
     mem_free(s);
+}
+
+/* What was in doubt is written again and flushed, or not there. */
+static int make_sure(storage *s, muster_error *err)
+{
+    const int rc = checkpoint_rest(s, SQLITE_CHECKPOINT_TRUNCATE, STORAGE_BUSY_MS);
+    return rc == SQLITE_OK ? 0 : storage_sql_error(s, rc, "write to", err);
+}
+
+int storage_reopen(storage *s, muster_error *err)
+{
+    ASSERT(s != NULL && !storage_is_reader(s) && s->lock_fd >= 0);
+    const opening how = {.create = false};
+    pthread_mutex_lock(&s->side_lock);
+    close_database(s, false);
+    __atomic_store_n(&s->broken, false, __ATOMIC_RELEASE);
+    int rc = open_database(s, how, err);
+    if (rc == 0)
+        rc = make_sure(s, err);
+    if (rc == 0)
+        rc = log_open(s, err);
+    if (rc != 0) {
+        close_database(s, false);
+        storage_break(s);
+    }
+    pthread_mutex_unlock(&s->side_lock);
+    return rc;
 }
 
 /* ---- transactions ---- */
 
 int storage_begin(storage *s, muster_error *err)
 {
-    ASSERT(s != NULL && sqlite3_get_autocommit(s->db) != 0);
+    ASSERT(s != NULL);
     const int rc = check_usable(s, err);
     if (rc != 0)
         return rc;
-    return storage_run(s, s->mode == STORAGE_READ ? "BEGIN" : "BEGIN IMMEDIATE",
+    ASSERT(!storage_in_transaction(s));
+    return storage_run(s, storage_is_reader(s) ? "BEGIN" : "BEGIN IMMEDIATE",
                        NULL, 0, err);
 }
 
 int storage_commit(storage *s, muster_error *err)
 {
-    ASSERT(s != NULL && sqlite3_get_autocommit(s->db) == 0);
-    const int rc = storage_run(s, "COMMIT", NULL, 0, err);
+    ASSERT(s != NULL);
+    const bool appended = s->log_last != s->log_last_committed;
+    int rc = check_usable(s, err);
+    if (rc != 0)
+        return rc;
+    ASSERT(storage_in_transaction(s));
+    if (appended)
+        rc = log_note_last(s, err);
     if (rc == 0)
-        s->log_last_committed = s->log_last;
-    return rc;
+        rc = storage_run(s, "COMMIT", NULL, 0, err);
+    if (rc != 0)
+        return rc;
+    s->log_last_committed = s->log_last;
+    if (appended) {
+        error_clear(&s->mark_error);
+        storage_mark(s, &s->mark_error);
+    }
+    return 0;
 }
 
 void storage_rollback(storage *s)
 {
-    ASSERT(s != NULL && s->db != NULL);
-    if (sqlite3_get_autocommit(s->db) == 0)
+    ASSERT(s != NULL);
+    if (storage_in_transaction(s))
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     s->log_last = s->log_last_committed;
+    s->trim_known = false;
+    s->load_count = -1;
 }
 
 /* ---- statements ---- */

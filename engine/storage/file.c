@@ -35,8 +35,11 @@ const file_ops file_system = {
     .open = system_open,
     .close = close,
     .write = write,
+    .write_at = pwrite,
+    .read_at = pread,
     .truncate = ftruncate,
     .stat = fstat,
+    .room = statvfs,
     .sync = fsync,
     .rename = rename,
     .unlink = unlink,
@@ -53,13 +56,27 @@ void storage_file_hooks(const file_ops *hooks)
     ops = hooks != NULL ? hooks : &file_system;
 }
 
+/* A full disk has its own word, for it mends without a repair. */
+static int failed(muster_error *err, const char *act, const char *path)
+{
+    const int reason = errno;
+    if (reason != ENOSPC && reason != EDQUOT)
+        return error_errno(err, act, path);
+    error_set(err, MUSTER_EIO, "disk_full",
+              "cannot %s %s: %m; free space on its file system (reading goes "
+              "on)",
+              act, path);
+    errno = reason;
+    return MUSTER_EIO;
+}
+
 int file_open(int *out_fd, const char *path, int flags, muster_error *err)
 {
     ASSERT(out_fd != NULL && path != NULL);
     do
         *out_fd = ops->open(path, flags | O_CLOEXEC, 0600);
     while (*out_fd < 0 && errno == EINTR);
-    return *out_fd < 0 ? error_errno(err, "open", path) : 0;
+    return *out_fd < 0 ? failed(err, "open", path) : 0;
 }
 
 void file_close(int *fd)
@@ -79,7 +96,7 @@ int file_write(int fd, const void *bytes, size_t len, const char *path,
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return error_errno(err, "write", path);
+            return failed(err, "write", path);
         ASSERT((size_t)n <= len);
         at += n;
         len -= (size_t)n;
@@ -87,10 +104,63 @@ int file_write(int fd, const void *bytes, size_t len, const char *path,
     return 0;
 }
 
+int file_write_at(int fd, const void *bytes, size_t len, uint64_t at,
+                  const char *path, muster_error *err)
+{
+    ASSERT(fd >= 0 && bytes != NULL && at + len <= INT64_MAX);
+    const uint8_t *from = bytes;
+    while (len > 0) {
+        const ssize_t n = ops->write_at(fd, from, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return failed(err, "write", path);
+        ASSERT((size_t)n <= len);
+        from += n;
+        at += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int file_read_at(int fd, void *bytes, size_t len, uint64_t at, size_t *got,
+                 const char *path, muster_error *err)
+{
+    ASSERT(fd >= 0 && bytes != NULL && at + len <= INT64_MAX);
+    uint8_t *to = bytes;
+    *got = 0;
+    while (*got < len) {
+        const ssize_t n =
+            ops->read_at(fd, to + *got, len - *got, (off_t)(at + *got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return failed(err, "read", path);
+        if (n == 0)
+            break;
+        *got += (size_t)n;
+    }
+    ASSERT(*got <= len);
+    return 0;
+}
+
+int file_room(const char *dir, uint64_t *bytes, muster_error *err)
+{
+    struct statvfs fs;
+    int rc;
+    do
+        rc = ops->room(dir, &fs);
+    while (rc != 0 && errno == EINTR);
+    if (rc != 0)
+        return failed(err, "examine", dir);
+    *bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    return 0;
+}
+
 int file_truncate(int fd, size_t len, const char *path, muster_error *err)
 {
     return ops->truncate(fd, (off_t)len) != 0
-               ? error_errno(err, "truncate", path)
+               ? failed(err, "truncate", path)
                : 0;
 }
 
@@ -98,7 +168,7 @@ int file_size(int fd, size_t *out, const char *path, muster_error *err)
 {
     struct stat st;
     if (ops->stat(fd, &st) != 0)
-        return error_errno(err, "examine", path);
+        return failed(err, "examine", path);
     ASSERT(st.st_size >= 0);
     *out = (size_t)st.st_size;
     return 0;
@@ -110,7 +180,7 @@ int file_sync(int fd, const char *path, muster_error *err)
     do
         rc = ops->sync(fd);
     while (rc != 0 && errno == EINTR);
-    return rc != 0 ? error_errno(err, "flush", path) : 0;
+    return rc != 0 ? failed(err, "flush", path) : 0;
 }
 
 int file_sync_directory(const char *dir, muster_error *err)
@@ -125,19 +195,19 @@ int file_sync_directory(const char *dir, muster_error *err)
 
 int file_rename(const char *from, const char *to, muster_error *err)
 {
-    return ops->rename(from, to) != 0 ? error_errno(err, "rename", from) : 0;
+    return ops->rename(from, to) != 0 ? failed(err, "rename", from) : 0;
 }
 
 int file_unlink(const char *path, muster_error *err)
 {
     if (ops->unlink(path) == 0 || errno == ENOENT)
         return 0;
-    return error_errno(err, "remove", path);
+    return failed(err, "remove", path);
 }
 
 int file_make_directory(const char *dir, muster_error *err)
 {
-    return ops->mkdir(dir, 0700) != 0 ? error_errno(err, "create", dir) : 0;
+    return ops->mkdir(dir, 0700) != 0 ? failed(err, "create", dir) : 0;
 }
 
 int file_lock(int fd, bool exclusive, const char *path, muster_error *err)
@@ -148,7 +218,7 @@ int file_lock(int fd, bool exclusive, const char *path, muster_error *err)
     while (rc != 0 && errno == EINTR);
     if (rc == 0)
         return 0;
-    return errno == EWOULDBLOCK ? MUSTER_EBUSY : error_errno(err, "lock", path);
+    return errno == EWOULDBLOCK ? MUSTER_EBUSY : failed(err, "lock", path);
 }
 
 int file_map(const void **out, int fd, size_t len, const char *path,
@@ -158,7 +228,7 @@ int file_map(const void **out, int fd, size_t len, const char *path,
     void *bytes = ops->map(fd, len);
     *out = NULL;
     if (bytes == MAP_FAILED)
-        return error_errno(err, "map", path);
+        return failed(err, "map", path);
     *out = bytes;
     return 0;
 }

@@ -8,6 +8,7 @@
 #define STORAGE_FILE_H
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include "base/base.h"
 
@@ -16,8 +17,11 @@ typedef struct file_ops {
     int (*open)(const char *path, int flags, mode_t mode);
     int (*close)(int fd);
     ssize_t (*write)(int fd, const void *bytes, size_t len);
+    ssize_t (*write_at)(int fd, const void *bytes, size_t len, off_t at);
+    ssize_t (*read_at)(int fd, void *bytes, size_t len, off_t at);
     int (*truncate)(int fd, off_t len);
     int (*stat)(int fd, struct stat *out);
+    int (*room)(const char *path, struct statvfs *out);
     int (*sync)(int fd);
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
@@ -34,11 +38,19 @@ extern const file_ops file_system;
  * table is borrowed. Not while another thread is in this room. */
 void storage_file_hooks(const file_ops *ops);
 
-/* 0 or MUSTER_EIO with a message. All retry EINTR. */
+/* 0 or MUSTER_EIO with a message; its word is "disk_full" when the file system
+ * has no room left, else "io". All retry EINTR. */
 int file_open(int *out_fd, const char *path, int flags, muster_error *err);
 void file_close(int *fd); /* -1 is fine; sets -1 */
 int file_write(int fd, const void *bytes, size_t len, const char *path,
                muster_error *err);
+int file_write_at(int fd, const void *bytes, size_t len, uint64_t at,
+                  const char *path, muster_error *err);
+/* *got < len only at the end of the file. */
+int file_read_at(int fd, void *bytes, size_t len, uint64_t at, size_t *got,
+                 const char *path, muster_error *err);
+/* What an unprivileged process may still write there. */
+int file_room(const char *dir, uint64_t *bytes, muster_error *err);
 int file_truncate(int fd, size_t len, const char *path, muster_error *err);
 int file_size(int fd, size_t *out, const char *path, muster_error *err);
 int file_sync(int fd, const char *path, muster_error *err);

@@ -31,22 +31,26 @@
  * follow the sections; (4) each section lies between header and directory
  * and begins at a multiple of 64; (5) each section's checksum fits.
  *
- * Life: written as gen-<id>.tmp, flushed, renamed, the directory flushed, and
- * only then published by a row in SQLite. A crash before leaves a file that
- * no row names; the next writer removes it. The two newest generations are
- * kept and the log back to the older one, so a damaged one costs a longer
- * replay and no data. One that was found damaged is not counted among the
- * two, and goes at the next publish.
+ * Life: written as gen-<id>.tmp, flushed, renamed, the directory flushed
+ * (sealed), and only then published by a row in SQLite (adopted). A crash
+ * before leaves a file that no row names; the next writer removes it when it
+ * opens. The two newest generations are kept and the log back to the older
+ * one, so a damaged one costs a longer replay and no data. One that was found
+ * damaged is not counted among the two, and goes at the next adoption.
+ *
+ * The row is not believed either: what decides about removal is asked of the
+ * frame too (1, 2, 3), which is three pages of each file.
  *
  * Files are mapped, never read into memory; a removed file stays readable to
  * who has it mapped. Cost of opening: one pass of XXH3 over the file.
- * Threads: a mapped generation may be read by any.
+ * Threads: a mapped generation may be read by any; writing and sealing one
+ * touch neither SQLite nor what changes in the handle, so that a background
+ * thread does them.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,7 +65,6 @@
 #define FORM_VERSION 1u
 #define SECTIONS_MAX 1024u
 #define WRITE_BYTES ((size_t)1 << 20)
-#define KEPT 2u
 #define FILE_NAME_ROOM 48u
 
 static const char header_magic[8] = {'M', 'S', 'T', 'R', 'G', 'E', 'N', 'F'};
@@ -89,31 +92,20 @@ struct generation_writer {
     size_t section_count;
     size_t section_capacity;
     bool failed;
+    bool renamed; /* the file has its name */
+    bool sealed;
+    bool adopted;
+    generation_rows dropped; /* by the adoption */
 };
 
 struct generation {
     const uint8_t *bytes;
     size_t len;
+    int64_t id;
     uint64_t seq;
     const uint8_t *directory;
     uint32_t section_count;
 };
-
-/* ---- little-endian words ---- */
-
-static void put_word(uint8_t *out, uint64_t v, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++)
-        out[i] = (uint8_t)(v >> (8 * i));
-}
-
-static uint64_t get_word(const uint8_t *p, size_t bytes)
-{
-    uint64_t v = 0;
-    for (size_t i = bytes; i-- > 0;)
-        v = v << 8 | p[i];
-    return v;
-}
 
 /* ---- writing ---- */
 
@@ -159,92 +151,14 @@ static void file_name(char out[FILE_NAME_ROOM], int64_t id, const char *end)
     snprintf(out, FILE_NAME_ROOM, "gen-%lld.%s", (long long)id, end);
 }
 
-static char *path_of(const storage *s, int64_t id, const char *end)
+char *generation_path(const char *dir, int64_t id, const char *end)
 {
     char name[FILE_NAME_ROOM];
     char path[STORAGE_PATH_ROOM];
     file_name(name, id, end);
-    storage_path(s, name, path);
+    const int len = snprintf(path, sizeof path, "%s/%s", dir, name);
+    ASSERT(len > 0 && (size_t)len < sizeof path);
     return mem_strdup(path);
-}
-
-typedef struct known_row {
-    int64_t id;
-    uint64_t seq;
-    uint64_t bytes;
-} known_row;
-
-typedef struct known_rows {
-    known_row *rows; /* newest first */
-    size_t count;
-    size_t capacity;
-} known_rows;
-
-static int take_row(void *payload, const storage_value *columns,
-                    size_t column_count, muster_error *err)
-{
-    known_rows *known = payload;
-    (void)err;
-    ASSERT(column_count == 3);
-    mem_grow(&known->rows, &known->capacity, known->count + 1,
-             sizeof *known->rows);
-    known->rows[known->count++] = (known_row){
-        .id = columns[0].integer,
-        .seq = (uint64_t)columns[1].integer,
-        .bytes = (uint64_t)columns[2].integer,
-    };
-    return 0;
-}
-
-static int read_rows(storage *s, known_rows *out, muster_error *err)
-{
-    memset(out, 0, sizeof *out);
-    const int rc = storage_each(
-        s, "SELECT id, seq, bytes FROM generation ORDER BY id DESC", NULL, 0,
-        take_row, out, err);
-    if (rc != 0) {
-        mem_free(out->rows);
-        memset(out, 0, sizeof *out);
-    }
-    return rc;
-}
-
-static bool is_known(const known_rows *known, const char *name)
-{
-    char own[FILE_NAME_ROOM];
-    for (size_t i = 0; i < known->count; i++) {
-        file_name(own, known->rows[i].id, "mgen");
-        if (strcmp(own, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Files of ours that no row names: what a crash or a failed removal left.
- * Removing them is housekeeping; that it fails hurts nobody. */
-static void remove_strays(storage *s, const known_rows *known)
-{
-    DIR *dir = opendir(s->dir);
-    if (dir == NULL)
-        return;
-    const struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
-        long long id = 0;
-        int end = 0;
-        const char *name = entry->d_name;
-        if (sscanf(name, "gen-%lld.%n", &id, &end) != 1 || end == 0)
-            continue;
-        if (strcmp(name + end, "mgen") != 0 && strcmp(name + end, "tmp") != 0)
-            continue;
-        if (is_known(known, name))
-            continue;
-        char path[STORAGE_PATH_ROOM];
-        if (strlen(name) < FILE_NAME_ROOM) {
-            storage_path(s, name, path);
-            file_unlink(path, NULL);
-        }
-    }
-    closedir(dir);
 }
 
 static int put_header(generation_writer *w, muster_error *err)
@@ -255,26 +169,19 @@ static int put_header(generation_writer *w, muster_error *err)
     return put_bytes(w, header, sizeof header, err);
 }
 
-int generation_create(generation_writer **out, storage *s, uint64_t seq,
-                      muster_error *err)
+int generation_start(generation_writer **out, storage *s, int64_t id,
+                     uint64_t seq, muster_error *err)
 {
-    ASSERT(out != NULL && s != NULL && s->mode != STORAGE_READ);
-    ASSERT(seq <= s->log_last);
-    known_rows known;
-    *out = NULL;
-    int rc = read_rows(s, &known, err);
-    if (rc != 0)
-        return rc;
-    remove_strays(s, &known);
+    ASSERT(out != NULL && s != NULL && !storage_is_reader(s) && id > 0);
     generation_writer *w = mem_zalloc(sizeof *w);
+    *out = NULL;
     w->s = s;
     w->seq = seq;
-    w->id = known.count != 0 ? known.rows[0].id + 1 : 1;
-    w->path = path_of(s, w->id, "mgen");
-    w->temporary = path_of(s, w->id, "tmp");
+    w->id = id;
+    w->path = generation_path(s->dir, id, "mgen");
+    w->temporary = generation_path(s->dir, id, "tmp");
     w->pending = mem_alloc(WRITE_BYTES);
-    mem_free(known.rows);
-    rc = file_open(&w->fd, w->temporary, O_WRONLY | O_CREAT | O_EXCL, err);
+    int rc = file_open(&w->fd, w->temporary, O_WRONLY | O_CREAT | O_TRUNC, err);
     if (rc == 0)
         rc = put_header(w, err);
     if (rc != 0) {
@@ -327,7 +234,7 @@ int generation_end(generation_writer *w, muster_error *err)
     return put_padding(w, err);
 }
 
-static void release_writer(generation_writer *w)
+void generation_writer_free(generation_writer *w)
 {
     file_close(&w->fd);
     hash_stream_free(w->hash);
@@ -335,6 +242,7 @@ static void release_writer(generation_writer *w)
     mem_free(w->pending);
     mem_free(w->temporary);
     mem_free(w->path);
+    mem_free(w->dropped.rows);
     mem_free(w);
 }
 
@@ -342,11 +250,32 @@ void generation_abandon(generation_writer *w)
 {
     if (w == NULL)
         return;
-    file_unlink(w->temporary, NULL);
-    release_writer(w);
+    if (!w->renamed)
+        file_unlink(w->temporary, NULL);
+    else if (!w->adopted || !storage_is_broken(w->s))
+        file_unlink(w->path, NULL);
+    generation_writer_free(w);
 }
 
-/* ---- publishing ---- */
+storage *generation_writer_storage(const generation_writer *w)
+{
+    return w->s;
+}
+
+generation_row generation_writer_row(const generation_writer *w)
+{
+    ASSERT(w->sealed);
+    return (generation_row){w->id, w->seq, w->offset};
+}
+
+generation_rows *generation_writer_adopt(generation_writer *w)
+{
+    ASSERT(w->sealed);
+    w->adopted = true;
+    return &w->dropped;
+}
+
+/* ---- sealing ---- */
 
 static int put_directory(generation_writer *w, muster_error *err)
 {
@@ -391,101 +320,24 @@ static int make_durable(generation_writer *w, muster_error *err)
         rc = file_rename(w->temporary, w->path, err);
     if (rc != 0)
         return rc;
+    w->renamed = true;
     return file_sync_directory(w->s->dir, err);
 }
 
-static bool is_damaged(const storage *s, int64_t id)
+int generation_seal(generation_writer *w, muster_error *err)
 {
-    for (size_t i = 0; i < s->damaged_count; i++)
-        if (s->damaged[i] == id)
-            return true;
-    return false;
-}
-
-static int insert_row(generation_writer *w, muster_error *err)
-{
-    char name[FILE_NAME_ROOM];
-    file_name(name, w->id, "mgen");
-    const storage_value args[] = {
-        storage_int(w->id),          storage_int((int64_t)w->seq),
-        storage_text(text_of(name)), storage_int((int64_t)w->offset),
-        storage_int(clock_now()),
-    };
-    return storage_run(w->s,
-                       "INSERT INTO generation (id, seq, file, bytes, created)"
-                       " VALUES (?, ?, ?, ?, ?)",
-                       args, sizeof args / sizeof args[0], err);
-}
-
-/* Inside a transaction: drops the rows of all but the newest sound ones and
- * the log that none of these needs. What is left in `rows` is dropped. */
-static int drop_rows(storage *s, known_rows *known, muster_error *err)
-{
-    size_t kept = 0;
-    size_t dropped = 0;
-    uint64_t oldest = 0;
-    int rc = read_rows(s, known, err);
-    for (size_t i = 0; rc == 0 && i < known->count; i++) {
-        const known_row row = known->rows[i];
-        if (kept < KEPT && !is_damaged(s, row.id)) {
-            kept++;
-            oldest = row.seq;
-            continue;
-        }
-        known->rows[dropped++] = row;
-        const storage_value id = storage_int(row.id);
-        rc = storage_run(s, "DELETE FROM generation WHERE id = ?", &id, 1, err);
-    }
-    known->count = dropped;
-    if (rc != 0 || kept < KEPT)
-        return rc;
-    return storage_log_prune(s, oldest, err);
-}
-
-static int publish_row(generation_writer *w, muster_error *err)
-{
-    storage *s = w->s;
-    known_rows known = {0};
-    ASSERT(sqlite3_get_autocommit(s->db) != 0);
-    int rc = storage_begin(s, err);
-    if (rc == 0)
-        rc = insert_row(w, err);
-    if (rc == 0)
-        rc = drop_rows(s, &known, err);
-    if (rc == 0)
-        rc = storage_commit(s, err);
-    if (rc != 0)
-        storage_rollback(s);
-    for (size_t i = 0; rc == 0 && i < known.count; i++) {
-        char *path = path_of(s, known.rows[i].id, "mgen");
-        file_unlink(path, NULL); /* else the next writer removes it */
-        mem_free(path);
-    }
-    if (rc == 0)
-        s->damaged_count = 0;
-    mem_free(known.rows);
-    return rc;
-}
-
-int generation_publish(generation_writer *w, muster_error *err)
-{
-    ASSERT(w != NULL && w->hash == NULL);
-    int rc = 0;
+    ASSERT(w != NULL && w->hash == NULL && !w->renamed);
     if (w->failed)
-        rc = error_set(err, MUSTER_EIO, "io",
-                       "the generation could not be written to %s", w->s->dir);
-    if (rc == 0)
-        rc = put_directory(w, err);
+        return error_set(err, MUSTER_EIO, "io",
+                         "the generation could not be written to %s",
+                         w->s->dir);
+    int rc = put_directory(w, err);
     if (rc == 0)
         rc = make_durable(w, err);
-    if (rc == 0)
-        rc = publish_row(w, err);
-    if (rc != 0) {
-        generation_abandon(w); /* a renamed file goes with the strays */
-        return rc;
-    }
-    release_writer(w);
-    return 0;
+    w->sealed = rc == 0;
+    w->failed = rc != 0;
+    file_close(&w->fd);
+    return rc;
 }
 
 /* ---- reading ---- */
@@ -497,7 +349,7 @@ static int damaged_file(muster_error *err, int64_t id, const char *what)
 }
 
 /* (1) to (3): header, footer, directory. */
-static int check_frame(generation *g, const known_row *row, muster_error *err)
+static int check_frame(generation *g, const generation_row *row, muster_error *err)
 {
     if (g->len != row->bytes)
         return damaged_file(err, row->id, "it has another length");
@@ -530,22 +382,41 @@ static int check_frame(generation *g, const known_row *row, muster_error *err)
     return 0;
 }
 
-/* (4) and (5). */
-static int check_sections(const generation *g, int64_t id, muster_error *err)
+/* (4) and (5): NULL, or what is wrong with it. */
+static const char *section_fault(const generation *g, uint32_t i)
 {
     const uint64_t room = (uint64_t)(g->directory - g->bytes);
+    const uint8_t *entry = g->directory + i * ENTRY_BYTES;
+    const uint64_t offset = get_word(entry + 16, 8);
+    const uint64_t len = get_word(entry + 24, 8);
+    if (entry[NAME_BYTES - 1] != 0 || offset < HEADER_BYTES || offset > room ||
+        len > room - offset || offset % ALIGN != 0)
+        return "a section is out of place";
+    if (hash_bytes(g->bytes + offset, (size_t)len) != get_word(entry + 32, 8))
+        return "the bytes of a section changed";
+    return NULL;
+}
+
+static int check_sections(const generation *g, muster_error *err)
+{
     for (uint32_t i = 0; i < g->section_count; i++) {
-        const uint8_t *entry = g->directory + i * ENTRY_BYTES;
-        const uint64_t offset = get_word(entry + 16, 8);
-        const uint64_t len = get_word(entry + 24, 8);
-        if (entry[NAME_BYTES - 1] != 0 || offset < HEADER_BYTES ||
-            offset > room || len > room - offset || offset % ALIGN != 0)
-            return damaged_file(err, id, "a section is out of place");
-        if (hash_bytes(g->bytes + offset, (size_t)len) !=
-            get_word(entry + 32, 8))
-            return damaged_file(err, id, "the bytes of a section changed");
+        const char *fault = section_fault(g, i);
+        if (fault != NULL)
+            return damaged_file(err, g->id, fault);
     }
     return 0;
+}
+
+void generation_each_section(const generation *g,
+                             void (*each)(void *payload, const char *name,
+                                          const char *fault),
+                             void *payload)
+{
+    for (uint32_t i = 0; i < g->section_count; i++) {
+        char name[NAME_BYTES] = "";
+        memcpy(name, g->directory + i * ENTRY_BYTES, NAME_BYTES - 1);
+        each(payload, name, section_fault(g, i));
+    }
 }
 
 static int map_file(generation *g, const char *path, int64_t id,
@@ -571,17 +442,17 @@ static int map_file(generation *g, const char *path, int64_t id,
     return 0;
 }
 
-static int open_one(generation **out, storage *s, const known_row *row,
-                    muster_error *err)
+static int open_path(generation **out, const char *path,
+                     const generation_row *row, bool whole, muster_error *err)
 {
     generation *g = mem_zalloc(sizeof *g);
-    char *path = path_of(s, row->id, "mgen");
+    *out = NULL;
+    g->id = row->id;
     int rc = map_file(g, path, row->id, err);
     if (rc == 0)
         rc = check_frame(g, row, err);
-    if (rc == 0)
-        rc = check_sections(g, row->id, err);
-    mem_free(path);
+    if (rc == 0 && whole)
+        rc = check_sections(g, err);
     if (rc != 0) {
         generation_close(g);
         return rc;
@@ -590,52 +461,34 @@ static int open_one(generation **out, storage *s, const known_row *row,
     return 0;
 }
 
-static void note_damage(storage *s, int64_t id)
+int generation_open_row(generation **out, const storage *s,
+                        const generation_row *row, bool whole,
+                        muster_error *err)
 {
-    if (!is_damaged(s, id) && s->damaged_count < STORAGE_DAMAGED_MAX)
-        s->damaged[s->damaged_count++] = id;
+    char *path = generation_path(s->dir, row->id, "mgen");
+    const int rc = open_path(out, path, row, whole, err);
+    mem_free(path);
+    return rc;
 }
 
-int generation_open(generation **out, storage *s, muster_error *damage,
-                    muster_error *err)
+int generation_map(generation **out, const generation_writer *w,
+                   muster_error *err)
 {
-    ASSERT(out != NULL && s != NULL);
-    known_rows known;
-    *out = NULL;
-    error_clear(damage);
-    int rc = read_rows(s, &known, err);
-    if (rc != 0)
-        return rc;
-    muster_error first;
-    error_clear(&first);
-    int code = MUSTER_ECORRUPT; /* unless one could only not be read now */
-    for (size_t i = 0; *out == NULL && i < known.count; i++) {
-        muster_error reason;
-        error_clear(&reason);
-        const int opened = open_one(out, s, &known.rows[i], &reason);
-        if (opened == 0)
-            break;
-        if (opened != MUSTER_ECORRUPT)
-            code = opened;
-        else
-            note_damage(s, known.rows[i].id);
-        if (first.code == 0)
-            first = reason;
-    }
-    if (damage != NULL)
-        *damage = first;
-    if (*out == NULL && known.count != 0)
-        rc = error_set(err, code, "no_generation",
-                       "none of the %zu generations in %s can be read: %s",
-                       known.count, s->dir, first.message);
-    mem_free(known.rows);
-    return rc;
+    ASSERT(out != NULL && w != NULL);
+    const generation_row row = generation_writer_row(w);
+    return open_path(out, w->path, &row, false, err);
 }
 
 uint64_t generation_seq(const generation *g)
 {
     ASSERT(g != NULL);
     return g->seq;
+}
+
+int64_t generation_id(const generation *g)
+{
+    ASSERT(g != NULL);
+    return g->id;
 }
 
 const void *generation_section(const generation *g, const char *name,

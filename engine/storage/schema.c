@@ -3,20 +3,21 @@
  *
  * The database is for operators too: names are words of the design page, and
  * `sqlite3 muster.db` shows what there is. What a table means is the business
- * of the rooms above; this room creates them and knows only `meta`, `log` and
- * `generation`.
+ * of the rooms above; this room creates them and knows only `meta`, `log`,
+ * `load` and `generation`.
  *
  *   meta             what stands once, by key
  *   log              change batches in order; body is opaque, checksummed
- *   load             inputs: how far each is read, its receipt
+ *   load             inputs: how far each is read, and its counters
  *   generation       published files of the state
  *   provider, attribute, value, id_space    the catalog
  *   segment, segment_version                segments and all their texts
  *
  * application_id tells a Muster database from others, user_version is the
- * version of the schema. A higher version than ours is left alone. To change
+ * version of the schema. A higher version than ours is left alone; a lower one
+ * is raised when a writer opens it, while readers read it as it is. To change
  * the schema: raise SCHEMA_VERSION and add the step that leads from the former
- * version to it, in a transaction of its own, before the check below.
+ * version to it, in a transaction of its own, to schema_migrate.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -37,14 +38,6 @@ static const char schema_text[] =
     "  position INTEGER NOT NULL,"
     "  checksum INTEGER NOT NULL," /* XXH3-64 of seq, kind, body */
     "  body BLOB NOT NULL"
-    ") STRICT;"
-
-    "CREATE TABLE load ("
-    "  load_id TEXT NOT NULL PRIMARY KEY,"
-    "  position INTEGER NOT NULL,"
-    "  receipt TEXT," /* JSON */
-    "  started INTEGER,"
-    "  ended INTEGER"
     ") STRICT;"
 
     "CREATE TABLE generation ("
@@ -108,6 +101,24 @@ static const char schema_text[] =
     "  PRIMARY KEY (segment, version)"
     ") STRICT, WITHOUT ROWID;";
 
+static const char load_text[] =
+    "CREATE TABLE load ("
+    "  load_id TEXT NOT NULL PRIMARY KEY,"
+    "  position INTEGER NOT NULL,"
+    "  state BLOB NOT NULL,"
+    "  head_hash INTEGER NOT NULL," /* XXH3-64 of the first head_len bytes */
+    "  head_len INTEGER NOT NULL,"
+    "  started INTEGER NOT NULL,"
+    "  ended INTEGER,"
+    "  checksum INTEGER NOT NULL" /* XXH3-64 of the rest (load.c) */
+    ") STRICT;"
+    "CREATE INDEX load_ended ON load (ended) WHERE ended IS NOT NULL;";
+
+/* Which log it is: mark.c. */
+static const char identity_text[] =
+    "INSERT INTO meta (key, value) VALUES ('log_id', random()) "
+    "ON CONFLICT (key) DO NOTHING;";
+
 int schema_check(storage *s, bool *empty, muster_error *err)
 {
     ASSERT(s != NULL && s->db != NULL && empty != NULL);
@@ -140,6 +151,7 @@ int schema_check(storage *s, bool *empty, muster_error *err)
     if (version < 1)
         return error_set(err, MUSTER_ECORRUPT, "bad_database",
                          "%s/muster.db has no format number", s->dir);
+    s->version = version;
     return 0;
 }
 
@@ -154,10 +166,50 @@ int schema_create(storage *s, muster_error *err)
     if (rc == 0)
         rc = storage_exec(s, schema_text, "make tables in", err);
     if (rc == 0)
+        rc = storage_exec(s, load_text, "make tables in", err);
+    if (rc == 0)
+        rc = storage_exec(s, identity_text, "make tables in", err);
+    if (rc == 0)
         rc = storage_exec(s, marks, "make tables in", err);
     if (rc == 0)
         rc = storage_exec(s, "COMMIT", "write to", err);
     if (rc != 0)
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    else
+        s->version = SCHEMA_VERSION;
     return rc;
+}
+
+/* 1 to 2: loads have a checksum and the head of their input, a log its
+ * identity. */
+static int migrate_to_2(storage *s, muster_error *err)
+{
+    int rc = storage_exec(s, "BEGIN IMMEDIATE", "write to", err);
+    if (rc == 0)
+        rc = storage_exec(s, "ALTER TABLE load RENAME TO load_1",
+                          "change tables in", err);
+    if (rc == 0)
+        rc = storage_exec(s, load_text, "change tables in", err);
+    if (rc == 0)
+        rc = load_migrate(s, err);
+    if (rc == 0)
+        rc = storage_exec(s, "DROP TABLE load_1", "change tables in", err);
+    if (rc == 0)
+        rc = storage_exec(s, identity_text, "change tables in", err);
+    if (rc == 0)
+        rc = storage_exec(s, "PRAGMA user_version = 2", "change tables in",
+                          err);
+    if (rc == 0)
+        rc = storage_exec(s, "COMMIT", "write to", err);
+    if (rc != 0)
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    else
+        s->version = 2;
+    return rc;
+}
+
+int schema_migrate(storage *s, muster_error *err)
+{
+    ASSERT(s->version >= 1 && s->version <= SCHEMA_VERSION);
+    return s->version < 2 ? migrate_to_2(s, err) : 0;
 }

@@ -151,6 +151,7 @@ static void test_catalog_catalog_file__left_out_keys_are_kept(void **state)
     assert_int_equal(n->ttl_hours, 120);
     assert_int_equal(catalog_provider_find(c, text_of("p"))->ttl_hours, 72);
     apply(c, "{\"attributes\":{\"n\":{\"kind\":\"number\",\"ttl\":null}}}");
+    n = catalog_attribute_find(c, text_of("n"));
     assert_true(n->ttl_hours == CATALOG_TTL_UNSET);
     assert_string_equal(n->unit, "km");
     catalog_free(c);
@@ -161,10 +162,10 @@ static void test_catalog_catalog_file__inferred_becomes_declared(void **state)
     (void)state;
     catalog *c = catalog_new();
     const catalog_attribute def = catalog_attribute_default(KIND_EVENT);
-    const catalog_attribute *row = NULL;
-    catalog_attribute_put(c, text_of("buy"), &def, &row, NULL);
+    catalog_attribute_put(c, text_of("buy"), &def, NULL, NULL);
     apply(c, "{\"attributes\":{\"buy\":{\"kind\":\"event\","
              "\"amount\":true}}}");
+    const catalog_attribute *row = catalog_attribute_find(c, text_of("buy"));
     assert_true(row->declared);
     assert_true(row->amount);
     catalog_free(c);
@@ -410,11 +411,12 @@ static void test_catalog_catalog_file__mangled_files_are_harmless(void **state)
         char *exact = malloc(len + 1);
         memcpy(exact, text, len);
         catalog *c = catalog_new();
+        const uint64_t version = catalog_version(c);
         muster_error err;
         error_clear(&err);
         const int rc = catalog_file_apply(c, exact, len, &err);
         assert_true(rc <= 0 && err.offset + err.length <= len);
-        assert_true(rc == 0 || catalog_version(c) == 0);
+        assert_true(rc == 0 || catalog_version(c) == version);
         catalog_free(c);
         free(exact);
     }

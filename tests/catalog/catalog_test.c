@@ -170,26 +170,29 @@ static void test_catalog_catalog__the_rest_may_change(void **state)
     catalog *c = catalog_new();
     const catalog_attribute *age =
         put(c, "age", catalog_attribute_default(KIND_NUMBER));
-    const catalog_attribute *buy =
-        put(c, "buy", catalog_attribute_default(KIND_EVENT));
+    put(c, "buy", catalog_attribute_default(KIND_EVENT));
     assert_false(age->declared);
     catalog_attribute def = declared(KIND_NUMBER);
     def.ttl_hours = 720;
     memcpy(def.unit, "years", 6);
-    assert_ptr_equal(put(c, "age", def), age);
-    assert_int_equal(age->ttl_hours, 720);
-    assert_string_equal(age->unit, "years");
-    assert_true(age->declared);
+    const catalog_attribute *changed = put(c, "age", def);
+    assert_ptr_equal(catalog_attribute_get(c, age->id), changed);
+    assert_int_equal(changed->id, age->id);
+    assert_string_equal(changed->name, "age");
+    assert_int_equal(changed->ttl_hours, 720);
+    assert_string_equal(changed->unit, "years");
+    assert_true(changed->declared);
+    assert_false(age->declared); /* a row that was handed out stays */
+    assert_ptr_equal(put(c, "age", def), changed);
     def = declared(KIND_EVENT);
     def.amount = true;
     def.retention_days = 30;
-    put(c, "buy", def);
+    const catalog_attribute *buy = put(c, "buy", def);
     assert_true(buy->amount);
     assert_int_equal(buy->retention_days, 30);
     /* it stays, whatever comes later */
     def.amount = false;
-    put(c, "buy", def);
-    assert_true(buy->amount);
+    assert_true(put(c, "buy", def)->amount);
     catalog_free(c);
 }
 
@@ -201,10 +204,10 @@ static void test_catalog_catalog__a_guess_takes_nothing_away(void **state)
     def.grain = GRAIN_HOUR;
     def.cap = 7;
     def.retention_days = 30;
-    const catalog_attribute *view = put(c, "view", def);
+    put(c, "view", def);
     catalog_attribute guess = catalog_attribute_default(KIND_EVENT);
     guess.amount = true;
-    put(c, "view", guess);
+    const catalog_attribute *view = put(c, "view", guess);
     assert_int_equal(view->grain, GRAIN_HOUR);
     assert_int_equal(view->cap, 7);
     assert_int_equal(view->retention_days, 30);
@@ -359,15 +362,17 @@ static void test_catalog_catalog__providers_change_party_and_ttl(void **state)
     assert_int_equal(catalog_provider_put(c, text_of("acme"), PARTY_THIRD, 720,
                                           true, &again, NULL),
                      0);
-    assert_ptr_equal(acme, again);
-    assert_int_equal(acme->party, PARTY_THIRD);
-    assert_int_equal(acme->ttl_hours, 720);
+    assert_int_equal(again->id, 1);
+    assert_string_equal(again->name, "acme");
+    assert_int_equal(again->party, PARTY_THIRD);
+    assert_int_equal(again->ttl_hours, 720);
+    assert_int_equal(acme->party, PARTY_FIRST); /* as it was handed out */
     /* a guess changes nothing */
     assert_int_equal(catalog_provider_put(c, text_of("acme"), PARTY_FIRST, 0,
                                           false, NULL, NULL),
                      0);
-    assert_int_equal(acme->party, PARTY_THIRD);
-    assert_true(acme->declared);
+    assert_ptr_equal(catalog_provider_find(c, text_of("acme")), again);
+    assert_true(again->declared);
     assert_int_equal(catalog_provider_put(c, text_of("Acme"), PARTY_FIRST, 0,
                                           true, NULL, &err),
                      MUSTER_EINVAL);
@@ -392,8 +397,9 @@ static void test_catalog_catalog__spaces_are_added(void **state)
         catalog_space_put(c, text_of("loyalty"), false, &space, NULL), 0);
     assert_int_equal(space->id, 6);
     assert_false(space->declared);
-    assert_int_equal(catalog_space_put(c, text_of("loyalty"), true, NULL, NULL),
-                     0);
+    assert_int_equal(
+        catalog_space_put(c, text_of("loyalty"), true, &space, NULL), 0);
+    assert_int_equal(space->id, 6);
     assert_true(space->declared);
     assert_int_equal(catalog_space_put(c, text_of("a:b"), true, NULL, NULL),
                      MUSTER_EINVAL);

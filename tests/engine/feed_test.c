@@ -287,7 +287,7 @@ static void test_engine_feed__max_errors_stops_and_keeps_what_was_accepted(
     assert_int_equal(count(h, "x = \"1\""), 1);
 }
 
-static void test_engine_feed__one_feed_at_a_time(void **state)
+static void test_engine_feed__one_feed_of_a_load_id_at_a_time(void **state)
 {
     house *h = *state;
     muster_feed_options options = MUSTER_FEED_OPTIONS_INIT;
@@ -296,11 +296,17 @@ static void test_engine_feed__one_feed_at_a_time(void **state)
     muster_error err;
 
     options.format = MUSTER_INPUT_NDJSON;
+    options.load_id = "a";
     assert_int_equal(muster_feed_open(&one, h->engine, &options, &err), 0);
     assert_int_equal(muster_feed_open(&two, h->engine, &options, &err),
                      MUSTER_EBUSY);
+    assert_string_equal(err.word, "feeding");
     assert_null(two);
+    options.load_id = "b";
+    assert_int_equal(muster_feed_open(&two, h->engine, &options, &err), 0);
+    muster_feed_free(two);
     muster_feed_free(one);
+    options.load_id = "a";
     assert_int_equal(muster_feed_open(&two, h->engine, &options, &err), 0);
     muster_feed_free(two);
     muster_feed_free(NULL);
@@ -373,7 +379,7 @@ int main(void)
         HOUSE_TEST(test_engine_feed__rejects_come_in_order_of_input),
         HOUSE_TEST(
             test_engine_feed__max_errors_stops_and_keeps_what_was_accepted),
-        HOUSE_TEST(test_engine_feed__one_feed_at_a_time),
+        HOUSE_TEST(test_engine_feed__one_feed_of_a_load_id_at_a_time),
         HOUSE_TEST(test_engine_feed__a_dry_run_changes_nothing),
         HOUSE_TEST(test_engine_feed__a_dry_run_works_on_a_reader),
     };

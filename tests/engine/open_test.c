@@ -397,8 +397,8 @@ static int sql(const char *dir, const char *text)
 }
 
 /* The mirror's table is gone under the writer, so that the commit of a new
- * attribute fails after it has been applied. Nothing of it may reach a
- * generation, and the directory must take changes again once opened anew. */
+ * attribute fails after it has been applied. Nothing of it may be seen or
+ * reach a generation, and the engine takes changes again by itself. */
 static void test_engine_open__a_failed_commit_leaves_no_trace(void **state)
 {
     house *h = *state;
@@ -415,13 +415,12 @@ static void test_engine_open__a_failed_commit_leaves_no_trace(void **state)
     const int ended = muster_feed_finish(f, &err);
     assert_true(rc != 0 || ended != 0);
     muster_feed_free(f);
-    assert_int_equal(muster_engine_checkpoint(h->engine, &err), MUSTER_EIO);
-    assert_string_equal(err.word, "write_failed");
-    assert_int_equal(try_save(h, "s", "all", NULL, &err), MUSTER_EIO);
-    assert_int_equal(sql(h->dir, "ALTER TABLE away RENAME TO attribute"), 0);
-    house_reopen(h, MUSTER_OPEN_WRITE);
     assert_int_equal(stats(h).users, 1);
     assert_int_equal(stats(h).attributes, 1);
+    assert_int_equal(try_save(h, "s", "all", NULL, &err), 0);
+    assert_int_equal(muster_engine_checkpoint(h->engine, &err), 0);
+    assert_int_equal(sql(h->dir, "ALTER TABLE away RENAME TO attribute"), 0);
+    assert_int_equal(stats(h).users, 1);
     feed(h, TWO);
     house_checkpoint(h);
     house_reopen(h, MUSTER_OPEN_WRITE);

@@ -12,5 +12,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_chunk(INGEST_CSV, data, size);
     fuzz_cut(INGEST_CSV, data, size);
+    fuzz_body(INGEST_CSV, data, size);
     return 0;
 }

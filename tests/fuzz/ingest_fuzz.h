@@ -152,6 +152,9 @@ typedef struct fuzz_sum {
     uint64_t records;
     uint64_t rejects;
     uint64_t places;
+    uint64_t at; /* input_end and input_line of the last batch */
+    uint64_t line;
+    uint32_t left; /* batches to take; then the sink stops */
     size_t input_len;
 } fuzz_sum;
 
@@ -164,19 +167,27 @@ static inline int fuzz_sink(void *payload, fact_batch *take_batch,
     sum->records += take_batch->record_count;
     sum->rejects += take_batch->reject_count;
     for (uint32_t i = 0; i < take_batch->record_count; i++)
-        sum->places = sum->places * 31 + take_batch->places[i].line * 7 +
-                      take_batch->places[i].offset;
+        sum->places += hash_mix(take_batch->places[i].line * 0x100000007u +
+                                take_batch->places[i].offset);
+    sum->at = take_batch->input_end;
+    sum->line = take_batch->input_line;
     fact_batch_free(take_batch);
-    return 0;
+    return --sum->left > 0 ? 0 : MUSTER_ECANCELLED;
 }
 
+/* What `batches` batches say, on from where `before` came to. */
 static inline fuzz_sum fuzz_load(ingest_format format, const uint8_t *data,
-                                 size_t size, size_t chunk_bytes)
+                                 size_t size, size_t chunk_bytes,
+                                 uint32_t batches, fuzz_sum before)
 {
     ingest_options options = fuzz_options(format);
-    fuzz_sum sum = {.input_len = (size_t)-1};
+    fuzz_sum sum = before;
     ingest *in = NULL;
+    sum.input_len = (size_t)-1;
+    sum.left = batches;
     options.chunk_bytes = chunk_bytes;
+    options.resume_at = before.at;
+    options.resume_line = before.line;
     ASSERT(ingest_open(&in, &options, fuzz_sink, &sum, NULL) == 0);
     if (size == 0 || ingest_push(in, data, size, NULL) == 0)
         ingest_finish(in, NULL);
@@ -184,17 +195,40 @@ static inline fuzz_sum fuzz_load(ingest_format format, const uint8_t *data,
     return sum;
 }
 
-/* Cut anywhere, the same records come out. Threads start and end for each
- * input, so only a quarter of them is asked for it. */
+static inline void fuzz_same(fuzz_sum a, fuzz_sum b)
+{
+    ASSERT(a.records == b.records && a.rejects == b.rejects);
+    ASSERT(a.places == b.places && a.at == b.at && a.line == b.line);
+}
+
+/* Cut anywhere, the same records come out; interrupted after any batch, the
+ * rest does. Threads start and end for each input, so only a quarter of them
+ * is asked for it. */
 static inline void fuzz_cut(ingest_format format, const uint8_t *data,
                             size_t size)
 {
     if (size == 0 || size > 4096 || hash_bytes(data, size) % 4 != 0)
         return;
-    const fuzz_sum whole = fuzz_load(format, data, size, 0);
-    const fuzz_sum cut = fuzz_load(format, data, size, 1 + data[0] % 61u);
-    ASSERT(whole.records == cut.records && whole.rejects == cut.rejects);
-    ASSERT(whole.places == cut.places);
+    const fuzz_sum none = {0};
+    const size_t chunk = 1 + data[0] % 61u;
+    const fuzz_sum whole = fuzz_load(format, data, size, 0, UINT32_MAX, none);
+    fuzz_same(fuzz_load(format, data, size, chunk, UINT32_MAX, none), whole);
+    const fuzz_sum some =
+        fuzz_load(format, data, size, chunk, 1 + data[size / 2] % 7u, none);
+    fuzz_same(fuzz_load(format, data, size, chunk, UINT32_MAX, some), whole);
+}
+
+/* A body is read, or refused whole. */
+static inline void fuzz_body(ingest_format format, const uint8_t *data,
+                             size_t size)
+{
+    const ingest_options options = fuzz_options(format);
+    fact_batches list;
+    if (ingest_parse_body(&options, data, size, &list, NULL) != 0)
+        ASSERT(list.count == 0);
+    for (size_t i = 0; i < list.count; i++)
+        fuzz_batch(list.items[i], (size_t)-1);
+    fact_batches_release(&list);
 }
 
 #endif

@@ -62,5 +62,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_chunk(INGEST_MSGPACK, data, size);
     fuzz_ways(data, size);
     fuzz_cut(INGEST_MSGPACK, data, size);
+    fuzz_body(INGEST_MSGPACK, data, size);
     return 0;
 }

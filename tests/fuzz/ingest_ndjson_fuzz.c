@@ -13,5 +13,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_chunk(INGEST_NDJSON, data, size);
     fuzz_cut(INGEST_AUTO, data, size);
+    fuzz_body(INGEST_AUTO, data, size);
     return 0;
 }

@@ -1,8 +1,10 @@
 /*
- * stack_model_test.c - builder, merge, stack, leaves and facts against the
- * twin: random streams of operations, cut at random places into deltas, with
- * compaction and re-opening from bytes in between; then random leaves are
- * asked block by block and row by row.
+ * stack_model_test.c - builder, merges, views, leaves, facts and entries
+ * against the twin: random streams of operations, cut at random places into
+ * deltas, with merges of random neighbours, new bases under newer deltas and
+ * re-opening from bytes in between; then random leaves are asked block by
+ * block and row by row, and all entries are told. In some worlds time goes on
+ * and merges drop what has ended.
  *
  * Populations reach over the edges of arrays, bitsets, runs and blocks; rows
  * are spoken of one by one, in ranges, in steps and at random, so that planes
@@ -25,71 +27,168 @@
 typedef struct world {
     random_state r;
     twin twin;
-    index_stack *stack;
+    index_stack *view;
+    index_stack *pinned; /* being merged to a base; NULL = none is */
     index_builder *builder;
     uint32_t cut_chance;  /* of 2^20, per operation on a row */
     uint32_t deltas_left; /* cuts still allowed */
-    /* bytes of a re-opened base */
-    uint8_t *directory;
-    uint8_t *planes;
+    bool ages;       /* time goes on: what has ended may be dropped */
+    uint32_t now;    /* no earlier hour is asked any more */
+    uint32_t oldest; /* number of the oldest bucket asked for */
     uint64_t seed;
 } world;
 
+static const uint32_t expiries[] = {10, 11, 20, 30, 1000, INDEX_NEVER};
+static const uint32_t nows[] = {0, 5, 10, 11, 12, 20, 21, 30, 31, 1000, 1001};
+static const int64_t numbers[] = {
+    0, 1, -1, 5, 9999, 10000, -10000, 10001, 123456, -123456, 340000,
+    ((int64_t)1 << 40) * 10000 - 1, -((int64_t)1 << 40) * 10000 + 1};
+static const int64_t amounts[] = {0, 0, 1, 9999, 10000, 199000,
+                                  MUSTER_AMOUNT_MAX * 10000, AMOUNT_TOP / 2,
+                                  AMOUNT_TOP};
+
+static const twin_attribute *attribute_of(const world *w, uint32_t id)
+{
+    for (uint32_t i = 0; i < w->twin.attribute_count; i++)
+        if (w->twin.attributes[i].id == id)
+            return &w->twin.attributes[i];
+    return NULL;
+}
+
 static uint32_t cap_of(void *payload, uint32_t attribute)
 {
+    const twin_attribute *a = attribute_of(payload, attribute);
+    return a ? a->cap : 255;
+}
+
+/* Buckets before this one are not asked for any more. */
+static uint32_t oldest_of(void *payload, uint32_t attribute)
+{
     const world *w = payload;
-    for (uint32_t i = 0; i < w->twin.attribute_count; i++)
-        if (w->twin.attributes[i].id == attribute)
-            return w->twin.attributes[i].cap;
-    return 255;
+    const twin_attribute *a = attribute_of(w, attribute);
+    return a ? twin_bucket(a, w->oldest) : 0;
+}
+
+static index_limits limits_of(world *w)
+{
+    return (index_limits){cap_of, w, w->now,
+                          w->oldest > 0 ? oldest_of : NULL};
 }
 
 /* ---- layers ---- */
 
+static void advance(world *w, index_stack *take_next)
+{
+    index_view_release(w->view);
+    w->view = take_next;
+}
+
+static void check_layer(const world *w, const index_layer *l, bool base)
+{
+    muster_error err;
+    if (index_layer_check(l, base, &err) != 0)
+        fail_msg("seed %llu, rows %u: %s", (unsigned long long)w->seed,
+                 w->twin.rows, err.message);
+}
+
+typedef struct layer_bytes {
+    uint8_t *directory;
+    uint8_t *planes;
+} layer_bytes;
+
+static void free_bytes(void *payload)
+{
+    layer_bytes *b = payload;
+    free(b->directory);
+    free(b->planes);
+    free(b);
+}
+
 static uint8_t *copy_bytes(const void *bytes, size_t len)
 {
-    uint8_t *copy = malloc(len + 1); /* exact ends for the sanitizer */
+    uint8_t *copy = malloc(len ? len : 1); /* exact, for the sanitizer */
     assert_non_null(copy);
     if (len)
         memcpy(copy, bytes, len);
-    return realloc(copy, len ? len : 1);
+    return copy;
 }
 
-/* The compacted base as bytes, opened again under a new stack. */
-static void reopen(world *w)
+/* The layer as bytes, opened again. */
+static index_layer *reopen(index_layer *take_layer)
 {
-    const index_layer *base = index_compact(w->stack);
+    layer_bytes *b = malloc(sizeof *b);
     size_t directory_len;
     size_t planes_len;
-    const void *directory = index_layer_directory(base, &directory_len);
-    const void *planes = index_layer_planes(base, &planes_len);
-    uint8_t *new_directory = copy_bytes(directory, directory_len);
-    uint8_t *new_planes = copy_bytes(planes, planes_len);
+    const void *directory = index_layer_directory(take_layer, &directory_len);
+    const void *planes = index_layer_planes(take_layer, &planes_len);
     index_layer *opened;
     muster_error err;
 
-    assert_int_equal(index_layer_check(base, &err), 0);
-    assert_int_equal(index_layer_open(&opened, new_directory, directory_len,
-                                      new_planes, planes_len, &err), 0);
-    index_free(w->stack);
-    free(w->directory);
-    free(w->planes);
-    w->directory = new_directory;
-    w->planes = new_planes;
-    w->stack = index_new(cap_of, w);
-    index_push(w->stack, opened, true);
+    assert_non_null(b);
+    b->directory = copy_bytes(directory, directory_len);
+    b->planes = copy_bytes(planes, planes_len);
+    assert_int_equal(index_layer_open(&opened, b->directory, directory_len,
+                                      b->planes, planes_len, &err), 0);
+    index_layer_on_free(opened, free_bytes, b);
+    index_layer_release(take_layer);
+    return opened;
+}
+
+/* A new base of a view taken earlier, under the deltas that came since. */
+static void finish_base(world *w)
+{
+    const index_limits limits = limits_of(w);
+    index_layer *base = index_merge_base(w->pinned, &limits);
+
+    check_layer(w, base, true);
+    if (chance(&w->r, 50))
+        base = reopen(base);
+    advance(w, index_view_replace(w->view, 0, index_layer_count(w->pinned),
+                                  base));
+    index_view_release(w->pinned);
+    w->pinned = NULL;
+}
+
+/* Some neighbouring deltas, or all of them, become one. */
+static void merge_deltas(world *w)
+{
+    const index_limits limits = limits_of(w);
+    index_layer *some[INDEX_DELTAS_MAX];
+    const size_t deltas = index_delta_count(w->view);
+    const size_t first = 1 + dice(&w->r, (uint32_t)deltas);
+    const size_t count = 1 + dice(&w->r, (uint32_t)(deltas + 1 - first));
+
+    for (size_t i = 0; i < count; i++)
+        some[i] = index_layer_at(w->view, first + i);
+    index_layer *one = index_merge_deltas(some, count, &limits);
+    check_layer(w, one, false);
+    advance(w, index_view_replace(w->view, first, count, one));
+}
+
+static void pass_time(world *w)
+{
+    w->now = w->now < nows[1] ? nows[1] : w->now + dice(&w->r, 12);
+    if (w->oldest + 2 < TWIN_BUCKETS && chance(&w->r, 50))
+        w->oldest++;
 }
 
 static void close_delta(world *w)
 {
-    muster_error err;
     index_layer *l = index_builder_finish(w->builder);
-    assert_int_equal(index_layer_check(l, &err), 0);
-    index_push(w->stack, l, false);
+
+    check_layer(w, l, false);
+    advance(w, index_view_push(w->view, l));
+    if (w->ages && chance(&w->r, 20))
+        pass_time(w);
+    if (w->pinned) {
+        if (chance(&w->r, 60))
+            finish_base(w);
+        return;
+    }
+    while (index_delta_count(w->view) > 0 && chance(&w->r, 30))
+        merge_deltas(w);
     if (chance(&w->r, 15))
-        index_compact(w->stack);
-    else if (chance(&w->r, 10))
-        reopen(w);
+        w->pinned = index_view_retain(w->view);
 }
 
 static void maybe_cut(world *w)
@@ -101,15 +200,6 @@ static void maybe_cut(world *w)
 }
 
 /* ---- operations ---- */
-
-static const uint32_t expiries[] = {10, 11, 20, 30, 1000, INDEX_NEVER};
-static const uint32_t nows[] = {0, 5, 10, 11, 12, 20, 21, 30, 31, 1000, 1001};
-static const int64_t numbers[] = {
-    0, 1, -1, 5, 9999, 10000, -10000, 10001, 123456, -123456, 340000,
-    ((int64_t)1 << 40) * 10000 - 1, -((int64_t)1 << 40) * 10000 + 1};
-static const int64_t amounts[] = {0, 0, 1, 9999, 10000, 199000,
-                                  MUSTER_AMOUNT_MAX * 10000, AMOUNT_TOP / 2,
-                                  AMOUNT_TOP};
 
 typedef struct operation {
     const twin_attribute *a;
@@ -283,7 +373,7 @@ static void random_range(random_state *r, int64_t least, int64_t top,
 }
 
 static void random_event_range(random_state *r, const twin_attribute *a,
-                               leaf_spec *spec)
+                               uint32_t oldest, leaf_spec *spec)
 {
     uint32_t from = dice(r, TWIN_BUCKETS);
     uint32_t to = dice(r, TWIN_BUCKETS);
@@ -292,7 +382,9 @@ static void random_event_range(random_state *r, const twin_attribute *a,
         from = to;
         to = t;
     }
-    spec->from = chance(r, 30) ? 0 : twin_bucket(a, from);
+    if (from < oldest)
+        from = oldest;
+    spec->from = chance(r, 30) && oldest == 0 ? 0 : twin_bucket(a, from);
     spec->to = chance(r, 30) ? 100000 : twin_bucket(a, to);
     spec->bucket_hours = a->hours ? 1 : 24;
     if (spec->type == LEAF_COUNT)
@@ -324,9 +416,11 @@ static leaf_spec random_spec(world *w, const twin_attribute *a,
         spec.any = false;
         values[spec.value_count++] = 0;
     }
-    spec.now_hour = PICK(r, nows);
+    do
+        spec.now_hour = PICK(r, nows);
+    while (spec.now_hour < w->now);
     if (a->kind == TWIN_EVENT)
-        random_event_range(r, a, &spec);
+        random_event_range(r, a, w->oldest, &spec);
     if (a->kind == TWIN_NUMBER) {
         spec.low = chance(r, 20) ? INT64_MIN : PICK(r, numbers);
         spec.high = chance(r, 20) ? INT64_MAX : PICK(r, numbers);
@@ -344,7 +438,7 @@ static void fail_leaf(const world *w, const leaf_spec *s, uint32_t row,
              (unsigned long long)w->seed, w->twin.rows, what, got, row,
              s->attribute, (int)s->type, s->any, s->value_count, s->now_hour,
              s->from, s->to, (long long)s->low, (long long)s->high,
-             index_delta_count(w->stack));
+             index_delta_count(w->view));
 }
 
 static void check_block(const world *w, const twin_attribute *a,
@@ -377,7 +471,7 @@ static void check_leaf(world *w, const twin_attribute *a, block_buf *bufs)
     uint32_t providers[TWIN_PROVIDERS];
     uint32_t values[TWIN_VALUES];
     const leaf_spec spec = random_spec(w, a, providers, values);
-    index_leaf *leaf = index_leaf_new(w->stack, &spec);
+    index_leaf *leaf = index_leaf_new(w->view, &spec);
     leaf_cursor *c = leaf_cursor_new(leaf);
     const uint32_t blocks = w->twin.rows / BLOCK_ROWS + 2;
 
@@ -424,11 +518,39 @@ static void gather(void *payload, const index_fact *f)
                       f->count, f->amount);
         return;
     }
+    if (f->bucket < g->w->now)
+        return;
     if (f->bucket > g->expiry[p][f->value])
         g->expiry[p][f->value] = f->bucket;
     if (g->numbers[p]++ > 0)
         assert_true(g->a->kind != TWIN_NUMBER || g->number[p] == f->number);
     g->number[p] = f->number;
+}
+
+static void check_slots(const gathered *g, uint32_t provider, uint32_t row)
+{
+    const twin *t = &g->w->twin;
+    for (uint32_t v = 0; v < TWIN_VALUES; v++) {
+        const twin_slot *want = twin_slots_at(t, g->a, provider, row, v);
+        for (uint32_t b = g->w->oldest; b < TWIN_BUCKETS; b++) {
+            const twin_slot *got = &g->slots[provider - 1][v][b];
+            assert_int_equal(got->count, want[b].count);
+            assert_int_equal(got->amount, want[b].amount);
+        }
+    }
+}
+
+static void check_profile(const gathered *g, uint32_t provider, uint32_t row)
+{
+    const twin_profile *want =
+        twin_profile_at(&g->w->twin, g->a, provider, row);
+    for (uint32_t v = 0; v < TWIN_VALUES; v++) {
+        const uint32_t expiry = want->expiry[v];
+        assert_int_equal(g->expiry[provider - 1][v],
+                         expiry >= g->w->now ? expiry : 0);
+    }
+    if (g->a->kind == TWIN_NUMBER && g->expiry[provider - 1][0])
+        assert_int_equal(g->number[provider - 1], want->number);
 }
 
 static void check_facts(const world *w, const twin_attribute *a, uint32_t row)
@@ -437,22 +559,122 @@ static void check_facts(const world *w, const twin_attribute *a, uint32_t row)
 
     g->w = w;
     g->a = a;
-    index_facts_each(w->stack, a->id, a->kind == TWIN_EVENT,
+    index_facts_each(w->view, a->id, a->kind == TWIN_EVENT,
                      a->kind == TWIN_NUMBER, row, gather, g);
     for (uint32_t p = 1; p <= w->twin.providers; p++) {
-        if (a->kind == TWIN_EVENT) {
-            assert_memory_equal(g->slots[p - 1],
-                                twin_slots_at(&w->twin, a, p, row, 0),
-                                sizeof g->slots[0]);
-            continue;
-        }
-        const twin_profile *want = twin_profile_at(&w->twin, a, p, row);
-        assert_memory_equal(g->expiry[p - 1], want->expiry,
-                            sizeof want->expiry);
-        if (a->kind == TWIN_NUMBER && want->expiry[0])
-            assert_int_equal(g->number[p - 1], want->number);
+        if (a->kind == TWIN_EVENT)
+            check_slots(g, p, row);
+        else
+            check_profile(g, p, row);
     }
     mem_free(g);
+}
+
+/* ---- entries ---- */
+
+typedef struct entry_count {
+    const world *w;
+    uint8_t *told[TWIN_ATTRIBUTES]; /* by user, value, bucket of events */
+    uint64_t entries;
+    uint64_t steps; /* planes passed */
+} entry_count;
+
+static void fail_entry(const world *w, const index_entry *e, const char *what)
+{
+    fail_msg("seed %llu, rows %u: %s: attribute %u provider %u row %u value "
+             "%u bucket %u count %u amount %lld number %lld",
+             (unsigned long long)w->seed, w->twin.rows, what, e->attribute,
+             e->provider, e->row, e->value, e->bucket, e->count,
+             (long long)e->amount, (long long)e->number);
+}
+
+/* Is the entry what the twin has? *at: its place in `told`. */
+static bool entry_stands(const world *w, const twin_attribute *a,
+                         const index_entry *e, size_t *at)
+{
+    const size_t user = (size_t)(e->provider - 1) * w->twin.rows + e->row;
+    *at = user * TWIN_VALUES + e->value;
+    if (a->kind == TWIN_EVENT) {
+        const uint32_t b = (e->bucket - a->first_bucket) / a->bucket_step;
+        const twin_slot *s =
+            &twin_slots_at(&w->twin, a, e->provider, e->row, e->value)[b];
+        *at = *at * TWIN_BUCKETS + b;
+        return twin_bucket(a, b) == e->bucket && s->count == e->count &&
+               s->amount == e->amount && e->number == 0;
+    }
+    const twin_profile *p =
+        twin_profile_at(&w->twin, a, e->provider, e->row);
+    return p->expiry[e->value] == e->bucket && e->count == 1 &&
+           e->amount == 0 &&
+           e->number == (a->kind == TWIN_NUMBER ? p->number : 0);
+}
+
+static int count_entry(void *payload, const index_entry *e)
+{
+    entry_count *c = payload;
+    const world *w = c->w;
+    const twin_attribute *a = attribute_of(w, e->attribute);
+    size_t at;
+
+    if (!a || e->provider < 1 || e->provider > w->twin.providers ||
+        e->row >= w->twin.rows || e->value >= TWIN_VALUES)
+        fail_entry(w, e, "no such entry");
+    if (a->kind == TWIN_EVENT ? e->bucket < twin_bucket(a, w->oldest)
+                              : e->bucket < w->now)
+        return 0; /* dropped or not */
+    if (!entry_stands(w, a, e, &at))
+        fail_entry(w, e, "not what the twin has");
+    uint8_t *told = c->told[a - w->twin.attributes];
+    if (told[at]++)
+        fail_entry(w, e, "told twice");
+    c->entries++;
+    return 0;
+}
+
+static int count_steps(void *payload, uint64_t done, uint64_t total)
+{
+    entry_count *c = payload;
+    assert_true(done > c->steps && done <= total);
+    assert_int_equal(total, index_plane_count(c->w->view));
+    c->steps = done;
+    return 0;
+}
+
+static uint64_t twin_entries(const world *w, const twin_attribute *a)
+{
+    const size_t values = (size_t)w->twin.providers * w->twin.rows *
+                          TWIN_VALUES;
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < values; i++) {
+        for (uint32_t b = w->oldest; a->slots && b < TWIN_BUCKETS; b++)
+            n += a->slots[i * TWIN_BUCKETS + b].count > 0;
+        if (a->profiles) {
+            const uint32_t expiry =
+                a->profiles[i / TWIN_VALUES].expiry[i % TWIN_VALUES];
+            n += expiry > 0 && expiry >= w->now;
+        }
+    }
+    return n;
+}
+
+static void check_entries(world *w)
+{
+    const index_limits limits = limits_of(w);
+    entry_count c = {.w = w};
+    uint64_t want = 0;
+
+    for (uint32_t i = 0; i < w->twin.attribute_count; i++) {
+        const size_t users = (size_t)w->twin.providers * w->twin.rows;
+        c.told[i] = mem_array(users, TWIN_VALUES * TWIN_BUCKETS);
+        want += twin_entries(w, &w->twin.attributes[i]);
+    }
+    assert_int_equal(index_entries_each(w->view, &limits, count_entry,
+                                        count_steps, &c), 0);
+    assert_int_equal(c.entries, want);
+    assert_int_equal(c.steps, index_plane_count(w->view));
+    for (uint32_t i = 0; i < w->twin.attribute_count; i++)
+        mem_free(c.told[i]);
 }
 
 /* ---- worlds ---- */
@@ -495,6 +717,7 @@ static void check_world(world *w, uint32_t leaves, block_buf *bufs)
         for (uint32_t j = 0; j < 20; j++)
             check_facts(w, a, dice(&w->r, w->twin.rows));
     }
+    check_entries(w);
 }
 
 static uint32_t world_rows(random_state *r, bool large)
@@ -506,6 +729,24 @@ static uint32_t world_rows(random_state *r, bool large)
     return chance(r, 50) ? 1 + dice(r, 20) : 1 + dice(r, 1000);
 }
 
+/* Asks what stands, then again when merged on and on. */
+static void finish_world(world *w, bool large, block_buf *bufs)
+{
+    close_delta(w);
+    assert_int_equal(index_builder_facts(w->builder), 0);
+    check_world(w, large ? 3 : 12, bufs);
+    if (w->pinned)
+        finish_base(w);
+    while (index_delta_count(w->view) > 1) {
+        merge_deltas(w);
+        check_world(w, 1, bufs);
+    }
+    w->pinned = index_view_retain(w->view);
+    finish_base(w);
+    check_world(w, large ? 3 : 6, bufs);
+    index_view_release(w->view);
+}
+
 static void run_world(uint64_t seed, bool large)
 {
     block_buf *bufs = mem_aligned(2 * sizeof *bufs);
@@ -515,9 +756,10 @@ static void run_world(uint64_t seed, bool large)
     random_seed(&w.r, seed);
     const uint32_t rows = world_rows(&w.r, large);
     populate(&w, rows);
-    w.stack = index_new(cap_of, &w);
+    w.view = index_view_empty();
     w.builder = index_builder_new();
-    w.deltas_left = dice(&w.r, 6);
+    w.deltas_left = dice(&w.r, chance(&w.r, 70) ? 6 : 15);
+    w.ages = chance(&w.r, 50);
     const uint64_t most = 3 * (uint64_t)rows + dice(&w.r, 300);
     w.cut_chance = (uint32_t)(((uint64_t)w.deltas_left << 20) / (most + 1));
     while (done < most) {
@@ -527,15 +769,8 @@ static void run_world(uint64_t seed, bool large)
             check_world(&w, 1, bufs);
         }
     }
-    close_delta(&w);
-    assert_int_equal(index_builder_facts(w.builder), 0);
-    check_world(&w, large ? 3 : 12, bufs);
-    reopen(&w);
-    check_world(&w, large ? 3 : 6, bufs);
-    index_free(w.stack);
+    finish_world(&w, large, bufs);
     index_builder_free(w.builder);
-    free(w.directory);
-    free(w.planes);
     twin_release(&w.twin);
     mem_free(bufs);
 }

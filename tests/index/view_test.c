@@ -141,11 +141,11 @@ static void check_writer(const row_array *a, const set *shrunk,
     index_layer *l = layer_writer_finish(&w);
     assert_int_equal(l->count, 1);
     assert_int_equal(l->entries[0].count, a->count);
-    assert_int_equal(index_layer_check(l, &err), 0);
+    assert_int_equal(index_layer_check(l, false, &err), 0);
     assert_true(l->entries[0].len <= set_encoded_size(shrunk));
     check_bytes(l->planes + l->entries[0].offset, l->entries[0].len, shrunk,
                 r, a);
-    index_layer_free(l);
+    index_layer_release(l);
 }
 
 static void run_sets(uint64_t rounds, bool shrink)

@@ -4,40 +4,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <zlib.h>
-#include <zstd.h>
-
-#include "ingest/ingest_support.h"
+#include "ingest/packers.h"
 
 static const char lines[] =
     "{\"ids\":{\"cookie\":\"a\"},\"set\":{\"x\":\"1\"}}\n"
     "{\"ids\":{\"cookie\":\"b\"},\"set\":{\"x\":\"2\"}}\n"
     "{\"ids\":{\"cookie\":\"c\"},\"set\":{\"x\":\"3\"}}\n";
-
-static void put_gzip(buffer *out, const void *bytes, size_t len)
-{
-    z_stream z = {0};
-    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, 0), Z_OK);
-    const size_t bound = deflateBound(&z, len) + 64;
-    z.next_in = (Bytef *)bytes;
-    z.avail_in = (uInt)len;
-    z.next_out = buffer_reserve(out, bound);
-    z.avail_out = (uInt)bound;
-    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-    out->len += bound - z.avail_out;
-    deflateEnd(&z);
-}
-
-static void put_zstd(buffer *out, const void *bytes, size_t len)
-{
-    const size_t bound = ZSTD_compressBound(len);
-    uint8_t *to = buffer_reserve(out, bound);
-    const size_t written = ZSTD_compress(to, bound, bytes, len, 3);
-    assert_false(ZSTD_isError(written));
-    out->len += written;
-}
-
-typedef void (*packer)(buffer *out, const void *bytes, size_t len);
 
 static void load_bytes(outcome *o, const buffer *bytes, size_t piece)
 {
@@ -177,8 +149,7 @@ static void test_ingest_input__damaged(void **state)
 static void test_ingest_input__damage_anywhere(void **state)
 {
     (void)state;
-    static const packer packers[] = {put_gzip, put_zstd};
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 1; i < PACKER_COUNT; i++) {
         buffer packed;
         buffer_init(&packed, 1 << 20);
         packers[i](&packed, lines, strlen(lines));

@@ -116,6 +116,27 @@ test_ingest_receipt__json_has_the_shape_of_the_contract(void **state)
     mem_free(r);
 }
 
+static void test_ingest_receipt__json_says_what_was_done_before(void **state)
+{
+    (void)state;
+    ingest_receipt *r = mem_alloc(sizeof *r);
+    buffer out;
+    json_writer w;
+    receipt_init(r);
+    r->epoch = 3;
+    r->resumed = 4096;
+    r->repeated = true;
+    buffer_init(&out, 1 << 20);
+    json_begin(&w, &out, false);
+    receipt_to_json(r, &w);
+    assert_non_null(strstr(buffer_cstr(&out),
+                           "\"epoch\":3,\"resumed\":4096,\"repeated\":true,"
+                           "\"errors\":[]"));
+    buffer_release(&out);
+    receipt_release(r);
+    mem_free(r);
+}
+
 static void test_ingest_receipt__an_empty_one_is_whole(void **state)
 {
     (void)state;
@@ -153,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_ingest_receipt__unknown_attributes_stand_once),
         cmocka_unit_test(
             test_ingest_receipt__json_has_the_shape_of_the_contract),
+        cmocka_unit_test(test_ingest_receipt__json_says_what_was_done_before),
         cmocka_unit_test(test_ingest_receipt__an_empty_one_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,85 @@ static inline void append(storage *s, uint64_t seq, const char *body)
     assert_int_equal(storage_commit(s, NULL), 0);
 }
 
+/* One bit of a file changes; `at` below 0 counts from its end. */
+static inline void damage_file(const char *name, off_t at)
+{
+    char path[600];
+    make_path(path, sizeof path, name);
+    const int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    const off_t end = lseek(fd, 0, SEEK_END);
+    const off_t place = at >= 0 ? at : end + at;
+    uint8_t byte = 0;
+    assert_int_equal(pread(fd, &byte, 1, place), 1);
+    byte ^= 0x40;
+    assert_int_equal(pwrite(fd, &byte, 1, place), 1);
+    close(fd);
+}
+
+static inline int take_int(void *payload, const storage_value *columns,
+                           size_t column_count, muster_error *err)
+{
+    (void)err;
+    assert_int_equal(column_count, 1);
+    *(int64_t *)payload = columns[0].integer;
+    return 0;
+}
+
+static inline int64_t rows_of(storage *s, const char *sql)
+{
+    int64_t count = -1;
+    assert_int_equal(storage_each(s, sql, NULL, 0, take_int, &count, NULL), 0);
+    return count;
+}
+
+/* A generation of state `seq`: a section with its number, a large one, an
+ * empty one. */
+static inline int fill_generation(generation_writer *w, uint64_t seq,
+                                  muster_error *err)
+{
+    uint8_t piece[1000];
+    int rc = generation_begin(w, "number", err);
+    if (rc == 0)
+        rc = generation_write(w, &seq, sizeof seq, err);
+    if (rc == 0)
+        rc = generation_end(w, err);
+    if (rc == 0)
+        rc = generation_begin(w, "large", err);
+    for (size_t i = 0; rc == 0 && i < 3000; i++) {
+        memset(piece, (int)(i + seq), sizeof piece);
+        rc = generation_write(w, piece, sizeof piece, err);
+    }
+    if (rc == 0)
+        rc = generation_end(w, err);
+    if (rc == 0)
+        rc = generation_begin(w, "a-name-of-15-by", err);
+    return rc != 0 ? rc : generation_end(w, err);
+}
+
+static inline int write_generation(storage *s, uint64_t seq, muster_error *err)
+{
+    generation_writer *w = NULL;
+    int rc = generation_create(&w, s, seq, err);
+    if (rc == 0)
+        rc = fill_generation(w, seq, err);
+    if (rc != 0) {
+        generation_abandon(w);
+        return rc;
+    }
+    return generation_publish(w, err);
+}
+
+/* Batches up to `seq`, then a generation of it. */
+static inline void advance(storage *s, uint64_t seq)
+{
+    muster_error err;
+    while (storage_log_last(s) < seq)
+        append(s, storage_log_last(s) + 1, "batch");
+    if (write_generation(s, seq, &err) != 0)
+        fail_msg("%s", err.message);
+}
+
 /* Exit code of `run` in a child process; as nobody when we are root and
  * `unprivileged` is set. */
 static inline int in_child(int (*run)(void), bool unprivileged)

@@ -12,38 +12,6 @@
 #include "directory.h"
 #include "storage/file.h"
 
-/* A generation of state `seq`: a section with its number, a large one, an
- * empty one. */
-static int write_generation(storage *s, uint64_t seq, muster_error *err)
-{
-    generation_writer *w = NULL;
-    uint8_t piece[1000];
-    int rc = generation_create(&w, s, seq, err);
-    if (rc == 0)
-        rc = generation_begin(w, "number", err);
-    if (rc == 0)
-        rc = generation_write(w, &seq, sizeof seq, err);
-    if (rc == 0)
-        rc = generation_end(w, err);
-    if (rc == 0)
-        rc = generation_begin(w, "large", err);
-    for (size_t i = 0; rc == 0 && i < 3000; i++) {
-        memset(piece, (int)(i + seq), sizeof piece);
-        rc = generation_write(w, piece, sizeof piece, err);
-    }
-    if (rc == 0)
-        rc = generation_end(w, err);
-    if (rc == 0)
-        rc = generation_begin(w, "a-name-of-15-by", err);
-    if (rc == 0)
-        rc = generation_end(w, err);
-    if (rc != 0) {
-        generation_abandon(w);
-        return rc;
-    }
-    return generation_publish(w, err);
-}
-
 static void expect_generation(storage *s, uint64_t seq, const char *damage)
 {
     generation *g = NULL;
@@ -85,32 +53,6 @@ static void expect_none(storage *s, int code)
     assert_null(g);
     assert_int_equal(err.code, code);
     assert_int_equal(damage.code, code);
-}
-
-/* Batches up to `seq`, then a generation of it. */
-static void advance(storage *s, uint64_t seq)
-{
-    muster_error err;
-    while (storage_log_last(s) < seq)
-        append(s, storage_log_last(s) + 1, "batch");
-    if (write_generation(s, seq, &err) != 0)
-        fail_msg("%s", err.message);
-}
-
-static int take_int(void *payload, const storage_value *columns,
-                    size_t column_count, muster_error *err)
-{
-    (void)err;
-    (void)column_count;
-    *(int64_t *)payload = columns[0].integer;
-    return 0;
-}
-
-static int64_t rows_of(storage *s, const char *sql)
-{
-    int64_t count = -1;
-    assert_int_equal(storage_each(s, sql, NULL, 0, take_int, &count, NULL), 0);
-    return count;
 }
 
 static void test_storage_generation__none_is_no_error(void **state)
@@ -220,30 +162,21 @@ static void test_storage_generation__strays_are_removed(void **state)
         assert_non_null(f);
         fclose(f);
     }
-    advance(s, 2);
-    for (size_t i = 1; i < 7; i++)
+    storage *view = open_data(STORAGE_READ); /* a reader leaves them */
+    storage_close(view);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(file_exists(strays[i]));
+    storage_close(s);
+    s = open_data(STORAGE_WRITE);
+    for (size_t i = 0; i < 7; i++)
         assert_int_equal(file_exists(i < 4 ? strays[i] : others[i - 4]),
-                         i >= 4 || i == 1);
+                         i >= 4);
+    advance(s, 2);
     expect_generation(s, 2, NULL);
     storage_close(s);
 }
 
 /* ---- damage ---- */
-
-static void damage_file(const char *name, off_t at)
-{
-    char path[600];
-    make_path(path, sizeof path, name);
-    const int fd = open(path, O_RDWR);
-    assert_true(fd >= 0);
-    const off_t end = lseek(fd, 0, SEEK_END);
-    const off_t place = at >= 0 ? at : end + at;
-    uint8_t byte = 0;
-    assert_int_equal(pread(fd, &byte, 1, place), 1);
-    byte ^= 0x40;
-    assert_int_equal(pwrite(fd, &byte, 1, place), 1);
-    close(fd);
-}
 
 static void test_storage_generation__the_older_one_stands_in(void **state)
 {
@@ -492,6 +425,240 @@ static void test_storage_generation__unreadable_now_is_no_damage(void **state)
     storage_close(s);
 }
 
+/* ---- in two halves ---- */
+
+static generation_writer *sealed(storage *s, uint64_t seq)
+{
+    generation_writer *w = NULL;
+    int64_t id = 0;
+    assert_int_equal(storage_generation_next(s, &id, NULL), 0);
+    assert_int_equal(generation_start(&w, s, id, seq, NULL), 0);
+    assert_int_equal(fill_generation(w, seq, NULL), 0);
+    assert_int_equal(generation_seal(w, NULL), 0);
+    return w;
+}
+
+typedef struct half {
+    storage *s;
+    int64_t id;
+    uint64_t seq;
+    generation_writer *w;
+    generation *g;
+} half;
+
+/* On another thread: no assertion of cmocka there. */
+static void *write_half(void *payload)
+{
+    half *h = payload;
+    if (generation_start(&h->w, h->s, h->id, h->seq, NULL) != 0 ||
+        fill_generation(h->w, h->seq, NULL) != 0 ||
+        generation_seal(h->w, NULL) != 0 ||
+        generation_map(&h->g, h->w, NULL) != 0)
+        abort();
+    return NULL;
+}
+
+static void test_storage_generation__written_beside_commits(void **state)
+{
+    (void)state;
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 2);
+    advance(s, 4);
+    half h = {.s = s, .seq = 4};
+    assert_int_equal(storage_generation_next(s, &h.id, NULL), 0);
+    const pthread_t thread = thread_start(write_half, &h);
+    for (uint64_t seq = 5; seq <= 40; seq++)
+        append(s, seq, "batch");
+    thread_join(thread);
+    expect_generation(s, 4, NULL);
+    assert_int_equal(rows_of(s, "SELECT count(*) FROM generation"), 2);
+    assert_int_equal(storage_begin(s, NULL), 0);
+    assert_int_equal(generation_adopt(s, h.w, NULL), 0);
+    assert_int_equal(storage_commit(s, NULL), 0);
+    assert_true(file_exists("gen-1.mgen"));
+    generation_adopted(s, h.w);
+    assert_false(file_exists("gen-1.mgen"));
+    assert_int_equal(generation_id(h.g), 3);
+    assert_int_equal(generation_seq(h.g), 4);
+    size_t len = 0;
+    assert_non_null(generation_section(h.g, "large", &len));
+    assert_int_equal(len, 3000000);
+    generation_close(h.g);
+    storage_close(s);
+    s = open_data(STORAGE_READ);
+    expect_generation(s, 4, NULL);
+    storage_close(s);
+}
+
+static void test_storage_generation__one_not_adopted_leaves_nothing(void **st)
+{
+    (void)st;
+    storage *s = open_data(STORAGE_CREATE);
+    append(s, 1, "one");
+    generation_writer *w = sealed(s, 1);
+    assert_true(file_exists("gen-1.mgen"));
+    generation_abandon(w);
+    assert_false(file_exists("gen-1.mgen"));
+    w = sealed(s, 1); /* adopted and rolled back */
+    assert_true(file_exists("gen-2.mgen")); /* numbers are given once */
+    assert_int_equal(storage_begin(s, NULL), 0);
+    assert_int_equal(generation_adopt(s, w, NULL), 0);
+    storage_rollback(s);
+    generation_abandon(w);
+    assert_false(file_exists("gen-2.mgen"));
+    expect_none(s, 0);
+    w = sealed(s, 1); /* killed in between */
+    storage_close(s);
+    assert_true(file_exists("gen-3.mgen"));
+    s = open_data(STORAGE_WRITE);
+    assert_false(file_exists("gen-3.mgen"));
+    storage_close(s);
+    generation_abandon(w);
+}
+
+static void test_storage_generation__the_log_goes_in_pieces(void **state)
+{
+    (void)state;
+    bool more = true;
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 5);
+    assert_int_equal(storage_begin(s, NULL), 0);
+    assert_int_equal(storage_log_trim(s, 1000, &more, NULL), 0);
+    storage_rollback(s);
+    assert_false(more); /* one generation: all of it is kept */
+    generation_writer *w = sealed(s, 5);
+    for (uint64_t seq = 6; seq <= 9; seq++)
+        append(s, seq, "batch");
+    assert_int_equal(storage_begin(s, NULL), 0);
+    assert_int_equal(generation_adopt(s, w, NULL), 0);
+    assert_int_equal(storage_log_trim(s, 0, &more, NULL), 0);
+    assert_int_equal(storage_commit(s, NULL), 0);
+    generation_adopted(s, w);
+    assert_true(more);
+    assert_int_equal(rows_of(s, "SELECT min(seq) FROM log"), 2);
+    storage_close(s);
+    for (int64_t first = 4; more; first += 2) { /* "batch" has 5 bytes */
+        s = open_data(STORAGE_WRITE);
+        expect_generation(s, 5, NULL);
+        assert_int_equal(storage_begin(s, NULL), 0);
+        assert_int_equal(storage_log_trim(s, 12, &more, NULL), 0);
+        assert_int_equal(storage_commit(s, NULL), 0);
+        assert_int_equal(rows_of(s, "SELECT min(seq) FROM log"), first);
+        storage_close(s);
+        storage_close(open_data(STORAGE_READ));
+    }
+    s = open_data(STORAGE_WRITE);
+    assert_int_equal(rows_of(s, "SELECT min(seq) FROM log"), 6);
+    assert_int_equal(storage_begin(s, NULL), 0);
+    assert_int_equal(storage_log_trim(s, SIZE_MAX, &more, NULL), 0);
+    assert_int_equal(storage_commit(s, NULL), 0);
+    assert_int_equal(rows_of(s, "SELECT min(seq) FROM log"), 6);
+    storage_close(s);
+}
+
+/* A row that tells a later state than its file does not end the log. */
+static void test_storage_generation__a_changed_row_is_not_believed(void **st)
+{
+    (void)st;
+    bool more = false;
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 2);
+    advance(s, 4);
+    for (uint64_t seq = 5; seq <= 9; seq++)
+        append(s, seq, "batch");
+    storage_close(s);
+    raw_sql("UPDATE generation SET seq = 8");
+    s = open_data(STORAGE_WRITE);
+    assert_int_equal(storage_begin(s, NULL), 0);
+    assert_int_equal(storage_log_trim(s, SIZE_MAX, &more, NULL), 0);
+    assert_int_equal(storage_commit(s, NULL), 0);
+    assert_int_equal(rows_of(s, "SELECT min(seq) FROM log"), 3);
+    storage_close(s);
+    raw_sql("UPDATE generation SET seq = 2 * id");
+    s = open_data(STORAGE_WRITE);
+    expect_generation(s, 4, NULL);
+    storage_close(s);
+}
+
+/* ---- beside a writer ---- */
+
+static void test_storage_generation__one_that_went_is_said(void **state)
+{
+    (void)state;
+    generation *g = NULL;
+    muster_error err;
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 1);
+    storage *view = open_data(STORAGE_READ);
+    for (int inside = 0; inside < 2; inside++) {
+        if (inside)
+            assert_int_equal(storage_begin(view, NULL), 0);
+        const int64_t seen = rows_of(view, "SELECT max(id) FROM generation");
+        advance(s, 2);
+        advance(s, 3);
+        if (!inside) { /* it reads its rows now, and finds the newest */
+            expect_generation(view, 3, NULL);
+            continue;
+        }
+        assert_int_equal(rows_of(view, "SELECT max(id) FROM generation"),
+                         seen);
+        assert_int_equal(generation_open(&g, view, NULL, &err), MUSTER_EBUSY);
+        assert_string_equal(err.word, "generation_gone");
+        assert_null(g);
+        assert_int_equal(storage_begin(view, NULL), 0);
+        expect_generation(view, 3, NULL);
+        storage_rollback(view);
+    }
+    storage_close(view);
+    storage_close(s);
+}
+
+/* Its row is there still: that is damage, and the older one stands in. */
+static void test_storage_generation__one_that_is_lost_is_damage(void **state)
+{
+    (void)state;
+    char path[600];
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 1);
+    advance(s, 2);
+    storage_close(s);
+    make_path(path, sizeof path, "gen-2.mgen");
+    unlink(path);
+    s = open_data(STORAGE_READ);
+    expect_generation(s, 1, "its file is missing");
+    assert_int_equal(storage_begin(s, NULL), 0);
+    expect_generation(s, 1, "its file is missing");
+    assert_int_equal(rows_of(s, "SELECT count(*) FROM log"), 1);
+    storage_rollback(s);
+    storage_close(s);
+}
+
+/* ---- forgetting ---- */
+
+static void test_storage_generation__a_damaged_one_is_forgotten(void **state)
+{
+    (void)state;
+    muster_error err;
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 1);
+    assert_int_equal(generation_forget(s, 7, &err), MUSTER_ENOTFOUND);
+    damage_file("gen-1.mgen", 200);
+    assert_int_equal(generation_forget(s, 1, NULL), 0); /* all of the log */
+    assert_false(file_exists("gen-1.mgen"));
+    expect_none(s, 0);
+    advance(s, 2);
+    advance(s, 3);
+    damage_file("gen-3.mgen", 200);
+    assert_int_equal(generation_forget(s, 3, NULL), 0);
+    expect_generation(s, 2, NULL);
+    damage_file("gen-2.mgen", 200);
+    assert_int_equal(generation_forget(s, 2, &err), MUSTER_EREFUSED);
+    assert_string_equal(err.word, "generation_needed");
+    assert_int_equal(rows_of(s, "SELECT count(*) FROM generation"), 1);
+    assert_true(file_exists("gen-2.mgen"));
+    storage_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,6 +682,15 @@ int main(void)
         storage_unit_test(
             test_storage_generation__a_failed_write_is_remembered),
         storage_unit_test(test_storage_generation__unreadable_now_is_no_damage),
+        storage_unit_test(test_storage_generation__written_beside_commits),
+        storage_unit_test(
+            test_storage_generation__one_not_adopted_leaves_nothing),
+        storage_unit_test(test_storage_generation__the_log_goes_in_pieces),
+        storage_unit_test(
+            test_storage_generation__a_changed_row_is_not_believed),
+        storage_unit_test(test_storage_generation__one_that_went_is_said),
+        storage_unit_test(test_storage_generation__one_that_is_lost_is_damage),
+        storage_unit_test(test_storage_generation__a_damaged_one_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

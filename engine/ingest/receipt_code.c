@@ -1,0 +1,158 @@
+/*
+ * receipt_code.c - a receipt as bytes: what a load has counted, kept beside
+ * its last batch, so that a load that goes on gives the receipt of the whole
+ * input, and one that is repeated gives that of the first time.
+ *
+ *   version   u8, 1
+ *   counters  varint each, in the order of COUNTERS
+ *   load id   text of at most 63 bytes
+ *   reasons   varint count, then each: text, the reason's word; varint,
+ *             how often, at least 1
+ *   unknown   varint count, then each: text, the attribute's name
+ *
+ * A text is its length as a varint and its bytes. Valid if and only if: the
+ * version is 1; every count is within its list; reasons are ones that this
+ * version knows and stand once; names are names of attributes; nothing
+ * follows. Reasons go by word, so that their numbers may change.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ingest/ingest.h"
+
+#define VERSION 1u
+
+/* X(member): what is counted, in the order in which it is written. */
+#define COUNTERS(X)                                                            \
+    X(records)                                                                 \
+    X(accepted)                                                                \
+    X(rejected)                                                                \
+    X(facts_flag)                                                              \
+    X(facts_one_of)                                                            \
+    X(facts_many_of)                                                           \
+    X(facts_number)                                                            \
+    X(facts_event)                                                             \
+    X(facts_unset)                                                             \
+    X(users_new)                                                               \
+    X(conflicts)                                                               \
+    X(bytes)                                                                   \
+    X(epoch)
+
+static void put_text(buffer *out, const char *text)
+{
+    const size_t len = strlen(text);
+    buffer_put_varint(out, len);
+    buffer_put(out, text, len);
+}
+
+static void put_reasons(const ingest_receipt *r, buffer *out)
+{
+    uint64_t count = 0;
+    for (int i = INGEST_OK + 1; i < INGEST_REASON_COUNT; i++)
+        count += r->reasons[i] > 0;
+    buffer_put_varint(out, count);
+    for (int i = INGEST_OK + 1; i < INGEST_REASON_COUNT; i++) {
+        if (r->reasons[i] == 0)
+            continue;
+        put_text(out, ingest_reason_word((ingest_reason)i));
+        buffer_put_varint(out, r->reasons[i]);
+    }
+}
+
+void receipt_encode(const ingest_receipt *r, buffer *out)
+{
+    ASSERT(r != NULL && out != NULL);
+    buffer_put_u8(out, VERSION);
+#define PUT_COUNTER(member) buffer_put_varint(out, r->member);
+    COUNTERS(PUT_COUNTER)
+#undef PUT_COUNTER
+    put_text(out, r->load_id);
+    put_reasons(r, out);
+    buffer_put_varint(out, r->unknown_attribute_count);
+    for (size_t i = 0; i < r->unknown_attribute_count; i++)
+        put_text(out, r->unknown_attributes[i]);
+}
+
+/* ---- reading ---- */
+
+/* A text of at most `most` bytes; false when it is longer or cut off. */
+static bool get_text(reader *in, size_t most, muster_text *out)
+{
+    const uint64_t len = reader_varint(in);
+    if (len > most)
+        return false;
+    const uint8_t *bytes = reader_bytes(in, (size_t)len);
+    *out = text_make((const char *)bytes, (size_t)len);
+    return bytes != NULL && memchr(bytes, '\0', (size_t)len) == NULL;
+}
+
+/* INGEST_OK when no reason has that word. */
+static ingest_reason find_reason(muster_text word)
+{
+    for (int i = INGEST_OK + 1; i < INGEST_REASON_COUNT; i++)
+        if (text_is(word, ingest_reason_word((ingest_reason)i)))
+            return (ingest_reason)i;
+    return INGEST_OK;
+}
+
+static bool get_reasons(ingest_receipt *r, reader *in)
+{
+    const uint64_t count = reader_varint(in);
+    if (count >= INGEST_REASON_COUNT)
+        return false;
+    for (uint64_t i = 0; i < count; i++) {
+        muster_text word;
+        if (!get_text(in, MUSTER_NAME_BYTES_MAX, &word))
+            return false;
+        const ingest_reason reason = find_reason(word);
+        const uint64_t times = reader_varint(in);
+        if (reason == INGEST_OK || r->reasons[reason] > 0 || times == 0)
+            return false;
+        r->reasons[reason] = times;
+    }
+    return true;
+}
+
+static bool get_unknown(ingest_receipt *r, reader *in)
+{
+    const uint64_t count = reader_varint(in);
+    if (count > RECEIPT_UNKNOWN_MAX)
+        return false;
+    for (uint64_t i = 0; i < count; i++) {
+        muster_text name;
+        if (!get_text(in, MUSTER_NAME_BYTES_MAX, &name) ||
+            !catalog_is_attribute_name(name))
+            return false;
+        receipt_unknown_attribute(r, name);
+    }
+    return r->unknown_attribute_count == count;
+}
+
+static bool get_receipt(ingest_receipt *r, reader *in)
+{
+    muster_text load_id;
+    if (reader_u8(in) != VERSION)
+        return false;
+#define GET_COUNTER(member) r->member = reader_varint(in);
+    COUNTERS(GET_COUNTER)
+#undef GET_COUNTER
+    if (!get_text(in, sizeof r->load_id - 1, &load_id))
+        return false;
+    memcpy(r->load_id, load_id.ptr, load_id.len);
+    r->errors_truncated = r->rejected > 0;
+    return get_reasons(r, in) && get_unknown(r, in) && reader_ok(in) &&
+           reader_left(in) == 0;
+}
+
+int receipt_decode(ingest_receipt *r, const void *bytes, size_t len,
+                   muster_error *err)
+{
+    reader in;
+    ASSERT(r != NULL && (bytes != NULL || len == 0));
+    receipt_init(r);
+    reader_init(&in, bytes, len);
+    if (get_receipt(r, &in))
+        return 0;
+    receipt_release(r);
+    return error_set(err, MUSTER_ECORRUPT, "bad_receipt",
+                     "the stored receipt of a load is damaged");
+}

@@ -1,0 +1,600 @@
+/*
+ * keeper.c - the background of an engine that writes: generations, merges of
+ * deltas, the write-back of SQLite's log, and freeing what is large.
+ *
+ * A generation, without a pause for anyone:
+ *   1. writer   cut: everything gathered is published; that epoch is held and
+ *               its layers are sealed: later merges stay above them
+ *   2. keeper   merges the epoch's layers to one base, writes and flushes the
+ *               file, maps it, fills a dictionary over it with the ids that
+ *               came meanwhile
+ *   3. writer   the row in SQLite goes with the next commit; then the last
+ *               few ids, and the sealed layers give way to the new base
+ * Merges of deltas go the same way without a file. The keeper does one thing
+ * at a time.
+ *
+ * Budgets: memory is what lies above the newest generation; the log is what
+ * recovery would replay. From half of either a generation is asked for; at
+ * all of it facts are not admitted until one has made room.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine.h"
+
+/* Deltas in a view from which a generation is asked for: there must be room
+ * for those that come while it is written. */
+#define LAYERS_ASK 36u
+#define LAYERS_CUT 40u
+/* After a failure the keeper does not begin by itself for this long. */
+#define RETRY_NS ((uint64_t)10 * 1000000000)
+/* Deltas that are merged together in the background. */
+#define MERGE_LAYERS 6u
+/* A WAL of this size is written back. */
+#define WAL_BYTES ((uint64_t)16 << 20)
+/* Ids that a new dictionary may still miss when the writer takes it over. */
+#define LAST_IDS 2000u
+#define CATCH_UP_IDS 100000u
+/* Log rows deleted in one commit. */
+#define TRIM_BYTES ((size_t)4 << 20)
+
+struct keeper {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what stands above the line */
+    pthread_cond_t wake;  /* the keeper's */
+    pthread_cond_t over;  /* of those who wait for a generation */
+    bool stopping;
+    bool want_generation;
+    bool want_merge;
+    bool want_checkpoint;
+    bool want_trim;
+    bool busy; /* with a generation */
+    uint64_t finished; /* generations, also failed ones */
+    int last_rc;
+    muster_error last_error;
+    uint64_t failed_ns;
+    bool stopped;
+    trash *garbage;
+    trash **garbage_end;
+    /* ---- the line */
+    size_t sealed;    /* layers of the view, from the base on; atomic */
+    uint64_t lineage; /* writer's: grows when the state is made anew */
+};
+
+static void discard_now(trash *t)
+{
+    while (t) {
+        trash *next = t->next;
+        if (t->view)
+            index_view_release(t->view);
+        dictionary_release(t->snapshot);
+        dictionary_free(t->ids);
+        base_release(t->base);
+        mem_free(t);
+        t = next;
+    }
+}
+
+/* ---- what others ask ---- */
+
+static void wake(struct keeper *k, bool *want)
+{
+    pthread_mutex_lock(&k->lock);
+    *want = true;
+    pthread_cond_signal(&k->wake);
+    pthread_mutex_unlock(&k->lock);
+}
+
+void keeper_ask(muster_engine *e)
+{
+    wake(e->keeper, &e->keeper->want_generation);
+}
+
+int keeper_generation(muster_engine *e, muster_error *err)
+{
+    struct keeper *k = e->keeper;
+
+    pthread_mutex_lock(&k->lock);
+    /* one that is being written may be of an older state */
+    const uint64_t until = k->finished + (k->busy ? 2 : 1);
+    k->want_generation = true;
+    pthread_cond_signal(&k->wake);
+    while (k->finished < until)
+        pthread_cond_wait(&k->over, &k->lock);
+    const int rc = k->last_rc;
+    if (rc != 0 && err)
+        *err = k->last_error;
+    pthread_mutex_unlock(&k->lock);
+    return rc;
+}
+
+static bool is_over(const muster_engine *e)
+{
+    return engine_shown(&e->shown_memory) > e->memory_budget ||
+           engine_shown(&e->shown_log_behind) > e->log_budget;
+}
+
+int keeper_admit(muster_engine *e, bool patient, muster_error *err)
+{
+    struct keeper *k = e->keeper;
+    int rc = 0;
+
+    if (!is_over(e))
+        return 0;
+    if (patient)
+        rc = keeper_generation(e, err);
+    if (rc != 0 || !is_over(e))
+        return rc;
+    wake(k, &k->want_generation);
+    return error_set(err, MUSTER_ELIMIT, "memory",
+                     "the budget for what lies above the newest generation "
+                     "is used up (%llu of %llu MiB of memory, %llu of %llu "
+                     "MiB of log): no facts are taken until it is written "
+                     "down; reading goes on",
+                     (unsigned long long)engine_shown(&e->shown_memory) >> 20,
+                     (unsigned long long)e->memory_budget >> 20,
+                     (unsigned long long)engine_shown(&e->shown_log_behind) >>
+                         20,
+                     (unsigned long long)e->log_budget >> 20);
+}
+
+void keeper_discard(muster_engine *e, const trash *parts)
+{
+    trash *t = mem_alloc(sizeof *t);
+    struct keeper *k = e->keeper;
+
+    *t = *parts;
+    t->next = NULL;
+    if (!k) {
+        discard_now(t);
+        return;
+    }
+    pthread_mutex_lock(&k->lock);
+    const bool stopped = k->stopped;
+    if (!stopped) {
+        *k->garbage_end = t;
+        k->garbage_end = &t->next;
+        pthread_cond_signal(&k->wake);
+    }
+    pthread_mutex_unlock(&k->lock);
+    if (stopped)
+        discard_now(t);
+}
+
+size_t keeper_sealed_layers(muster_engine *e)
+{
+    return __atomic_load_n(&e->keeper->sealed, __ATOMIC_RELAXED);
+}
+
+static void seal(struct keeper *k, size_t layers)
+{
+    __atomic_store_n(&k->sealed, layers, __ATOMIC_RELAXED);
+}
+
+void keeper_forget(muster_engine *e)
+{
+    seal(e->keeper, 0);
+    e->keeper->lineage++;
+}
+
+static void show(uint64_t *shown, uint64_t v)
+{
+    __atomic_store_n(shown, v, __ATOMIC_RELAXED);
+}
+
+uint64_t engine_shown(const uint64_t *shown)
+{
+    return __atomic_load_n(shown, __ATOMIC_RELAXED);
+}
+
+void keeper_show(muster_engine *e)
+{
+    show(&e->shown_memory, state_memory(&e->state));
+    show(&e->shown_log_behind, e->state.bytes_behind);
+    show(&e->shown_generation, (uint64_t)e->state.generation);
+    show(&e->shown_generation_seq, e->state.generation_seq);
+}
+
+void keeper_look(muster_engine *e)
+{
+    struct keeper *k = e->keeper;
+    const size_t layers = index_layer_count(e->state.index);
+
+    keeper_show(e);
+    const bool ask =
+        engine_shown(&e->shown_memory) > e->memory_budget / 2 ||
+        engine_shown(&e->shown_log_behind) > e->log_budget / 2 ||
+        layers > LAYERS_ASK;
+    const bool merge = layers > keeper_sealed_layers(e) + MERGE_LAYERS;
+    const bool write_back = storage_wal_bytes(e->store) > WAL_BYTES;
+    if (!ask && !merge && !write_back)
+        return;
+    pthread_mutex_lock(&k->lock);
+    k->want_generation |=
+        ask && !k->busy &&
+        (k->last_rc == 0 || clock_monotonic_ns() - k->failed_ns > RETRY_NS);
+    k->want_merge |= merge;
+    k->want_checkpoint |= write_back;
+    pthread_cond_signal(&k->wake);
+    pthread_mutex_unlock(&k->lock);
+}
+
+/* ---- a cut ---- */
+
+/* A moment of the state that the keeper works from. */
+typedef struct cut {
+    bool for_file;
+    epoch *at; /* held */
+    int64_t id;
+    size_t layers;
+    uint64_t facts;
+    uint64_t bytes;
+    uint64_t lineage;
+} cut;
+
+static int cut_act(muster_engine *e, change_request *r, muster_error *err)
+{
+    cut *c = r->payload;
+    const size_t layers = index_layer_count(e->state.index);
+
+    if (layers > LAYERS_CUT) /* leaves room for those to come */
+        state_merge(&e->state, LAYERS_CUT / 2, layers - LAYERS_CUT / 2);
+    return c->for_file ? storage_generation_next(e->store, &c->id, err) : 0;
+}
+
+static void cut_after(muster_engine *e, change_request *r)
+{
+    cut *c = r->payload;
+
+    c->at = e->gate.current;
+    ASSERT(c->at->seq == e->state.seq && c->at->index == e->state.index);
+    epoch_hold(c->at);
+    c->layers = index_layer_count(c->at->index);
+    c->facts = e->state.facts_behind;
+    c->bytes = e->state.bytes_behind;
+    c->lineage = e->keeper->lineage;
+    seal(e->keeper, c->layers);
+}
+
+static int take_cut(muster_engine *e, cut *c, bool for_file,
+                    muster_error *err)
+{
+    change_request r = {.act = cut_act,
+                        .after = cut_after,
+                        .payload = c,
+                        .ack = MUSTER_ACK_APPLIED};
+
+    memset(c, 0, sizeof *c);
+    c->for_file = for_file;
+    return writer_do(e, &r, err);
+}
+
+/* ---- generations ---- */
+
+typedef struct birth {
+    cut from;
+    generation_writer *w;
+    shared_base *base;
+    index_layer *layer;
+    dictionary *ids;
+} birth;
+
+static int adopt_act(muster_engine *e, change_request *r, muster_error *err)
+{
+    birth *b = r->payload;
+    if (b->from.lineage != e->keeper->lineage)
+        return error_set(err, MUSTER_ECONFLICT, "made_anew",
+                         "the state was made anew while the generation was "
+                         "written");
+    return generation_adopt(e->store, b->w, err);
+}
+
+/* The state goes on over the new base. */
+static void adopt_after(muster_engine *e, change_request *r)
+{
+    birth *b = r->payload;
+    working *w = &e->state;
+    trash old = {.view = w->index, .ids = w->ids, .base = w->base};
+
+    point("generation.adopted");
+    generation_adopted(e->store, b->w);
+    b->w = NULL;
+    const bool whole = dictionary_catch_up(b->ids, w->ids, UINT64_MAX);
+    ASSERT(whole);
+    w->ids = b->ids;
+    w->index = index_view_replace(w->index, 0, b->from.layers, b->layer);
+    w->base = base_retain(b->base);
+    w->generation = b->from.id;
+    w->generation_seq = b->from.at->seq;
+    w->facts_behind -= b->from.facts;
+    w->bytes_behind -= b->from.bytes;
+    b->ids = NULL;
+    b->layer = NULL;
+    seal(e->keeper, 0);
+    epoch_publish(e);
+    keeper_discard(e, &old);
+    keeper_show(e);
+}
+
+/* The new dictionary learns the ids that came since the cut, in steps, until
+ * so few are left that the writer may do them. */
+static void catch_up(muster_engine *e, dictionary *ids)
+{
+    uint64_t missing = UINT64_MAX;
+
+    while (missing > LAST_IDS) {
+        epoch_pin pin;
+        const epoch *at = epoch_pin_newest(e, &pin);
+        (void)dictionary_catch_up(ids, at->ids, CATCH_UP_IDS);
+        missing = dictionary_ids(at->ids) - dictionary_ids(ids);
+        epoch_unpin(e, &pin);
+    }
+}
+
+static int give_birth(muster_engine *e, birth *b, muster_error *err)
+{
+    generation *file;
+
+    int rc = generation_start(&b->w, e->store, b->from.id, b->from.at->seq,
+                              err);
+    point("generation.begin");
+    if (rc == 0)
+        rc = generation_fill(b->w, b->from.at, err);
+    point("generation.written");
+    if (rc == 0)
+        rc = generation_seal(b->w, err);
+    point("generation.sealed");
+    if (rc == 0)
+        rc = generation_map(&file, b->w, err);
+    if (rc != 0)
+        return rc;
+    b->base = base_share(file);
+    rc = generation_layer(b->base, &b->layer, err);
+    if (rc == 0)
+        rc = generation_dictionary(b->base, &b->ids, err);
+    if (rc != 0)
+        return rc;
+    catch_up(e, b->ids);
+    change_request r = {.act = adopt_act,
+                        .after = adopt_after,
+                        .payload = b,
+                        .ack = MUSTER_ACK_APPLIED};
+    return writer_do(e, &r, err);
+}
+
+static int make_generation(muster_engine *e, muster_error *err)
+{
+    birth b = {0};
+
+    int rc = take_cut(e, &b.from, true, err);
+    if (rc != 0)
+        return rc;
+    if (b.from.at->seq == engine_shown(&e->shown_generation_seq) &&
+        engine_shown(&e->shown_generation) != 0) { /* nothing is new */
+        seal(e->keeper, 0);
+        epoch_let_go(b.from.at);
+        return 0;
+    }
+    rc = give_birth(e, &b, err);
+    epoch_let_go(b.from.at);
+    if (rc != 0) {
+        seal(e->keeper, 0);
+        generation_abandon(b.w);
+        if (b.layer)
+            index_layer_release(b.layer);
+        dictionary_free(b.ids);
+    }
+    base_release(b.base);
+    segments_refresh(e);
+    return rc;
+}
+
+/* ---- log rows that no generation needs ---- */
+
+static int trim_act(muster_engine *e, change_request *r, muster_error *err)
+{
+    const int rc = storage_log_trim(e->store, TRIM_BYTES, r->payload, err);
+    point("log.trimmed");
+    return rc;
+}
+
+static void trim(muster_engine *e)
+{
+    bool more = true;
+    while (more) {
+        change_request r = {
+            .act = trim_act, .payload = &more, .lazy = true};
+        if (writer_do(e, &r, NULL) != 0)
+            return;
+    }
+}
+
+/* ---- merges ---- */
+
+typedef struct merging {
+    cut from;
+    size_t first;
+    index_layer *layer;
+} merging;
+
+static int merge_act(muster_engine *e, change_request *r, muster_error *err)
+{
+    const merging *m = r->payload;
+    if (m->from.lineage != e->keeper->lineage)
+        return error_set(err, MUSTER_ECONFLICT, "made_anew",
+                         "the state was made anew during a merge");
+    return 0;
+}
+
+static void merge_after(muster_engine *e, change_request *r)
+{
+    merging *m = r->payload;
+    working *w = &e->state;
+    const trash old = {.view = w->index};
+
+    w->index = index_view_replace(w->index, m->first,
+                                  m->from.layers - m->first, m->layer);
+    m->layer = NULL;
+    seal(e->keeper, 0);
+    epoch_publish(e);
+    keeper_discard(e, &old);
+    point("merge.done");
+}
+
+/* From which layer on it pays: the older one is at most twice as large as all
+ * newer ones together. */
+static size_t merge_from(const index_stack *view)
+{
+    size_t first = index_layer_count(view);
+    size_t bytes = 0;
+
+    while (first > 1) {
+        const size_t more =
+            index_layer_bytes(index_layer_at(view, first - 1));
+        if (index_layer_count(view) - first >= MERGE_LAYERS &&
+            more > 2 * bytes)
+            break;
+        bytes += more;
+        first--;
+    }
+    return first;
+}
+
+static void merge_deltas(muster_engine *e)
+{
+    merging m = {0};
+    index_layer *layers[INDEX_DELTAS_MAX + 1];
+
+    if (take_cut(e, &m.from, false, NULL) != 0)
+        return;
+    const index_stack *view = m.from.at->index;
+    m.first = merge_from(view);
+    const size_t count = m.from.layers - m.first;
+    if (count >= 2) {
+        state_rules rules = {m.from.at->names, m.from.at->tick};
+        const index_limits limits = rules_limits(&rules, false);
+        for (size_t i = 0; i < count; i++)
+            layers[i] = index_layer_at(view, m.first + i);
+        m.layer = index_merge_deltas(layers, count, &limits);
+        change_request r = {.act = merge_act,
+                            .after = merge_after,
+                            .payload = &m,
+                            .ack = MUSTER_ACK_APPLIED};
+        (void)writer_do(e, &r, NULL);
+        if (m.layer)
+            index_layer_release(m.layer);
+    }
+    epoch_let_go(m.from.at);
+    seal(e->keeper, 0);
+}
+
+/* ---- the thread ---- */
+
+typedef struct wants {
+    bool generation;
+    bool merge;
+    bool checkpoint;
+    bool trim;
+    bool stopping;
+    trash *garbage;
+} wants;
+
+static wants next_wants(struct keeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    while (!k->stopping && !k->want_generation && !k->want_merge &&
+           !k->want_checkpoint && !k->want_trim && !k->garbage)
+        pthread_cond_wait(&k->wake, &k->lock);
+    const wants next = {k->want_generation, k->want_merge,
+                        k->want_checkpoint, k->want_trim,
+                        k->stopping,        k->garbage};
+    k->want_generation = k->want_merge = false;
+    k->want_checkpoint = k->want_trim = false;
+    k->busy = next.generation;
+    k->garbage = NULL;
+    k->garbage_end = &k->garbage;
+    pthread_mutex_unlock(&k->lock);
+    return next;
+}
+
+static void finish_generation(struct keeper *k, int rc,
+                              const muster_error *why)
+{
+    pthread_mutex_lock(&k->lock);
+    k->busy = false;
+    k->finished++;
+    k->last_rc = rc;
+    k->last_error = *why;
+    k->failed_ns = clock_monotonic_ns();
+    k->want_trim |= rc == 0;
+    pthread_cond_broadcast(&k->over);
+    pthread_mutex_unlock(&k->lock);
+}
+
+static void *run(void *payload)
+{
+    muster_engine *e = payload;
+    struct keeper *k = e->keeper;
+
+    for (;;) {
+        const wants next = next_wants(k);
+        discard_now(next.garbage);
+        if (next.checkpoint)
+            (void)storage_checkpoint(e->store, &(bool){false}, NULL);
+        if (next.generation) {
+            muster_error why;
+            error_clear(&why);
+            const int rc = make_generation(e, &why);
+            finish_generation(k, rc, &why);
+        } else if (next.merge && !next.stopping) {
+            merge_deltas(e);
+        }
+        if (next.trim && !next.stopping)
+            trim(e);
+        if (next.stopping && !next.generation)
+            return NULL;
+    }
+}
+
+void keeper_start(muster_engine *e)
+{
+    struct keeper *k = mem_zalloc(sizeof *k);
+
+    pthread_mutex_init(&k->lock, NULL);
+    pthread_cond_init(&k->wake, NULL);
+    pthread_cond_init(&k->over, NULL);
+    k->garbage_end = &k->garbage;
+    e->keeper = k;
+    k->thread = thread_start(run, e);
+}
+
+void keeper_stop(muster_engine *e)
+{
+    struct keeper *k = e->keeper;
+
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->lock);
+    k->stopping = true;
+    pthread_cond_signal(&k->wake);
+    pthread_mutex_unlock(&k->lock);
+    thread_join(k->thread);
+    pthread_mutex_lock(&k->lock);
+    k->stopped = true;
+    trash *garbage = k->garbage;
+    k->garbage = NULL;
+    pthread_mutex_unlock(&k->lock);
+    discard_now(garbage);
+}
+
+void keeper_free(muster_engine *e)
+{
+    struct keeper *k = e->keeper;
+
+    if (!k)
+        return;
+    pthread_cond_destroy(&k->wake);
+    pthread_cond_destroy(&k->over);
+    pthread_mutex_destroy(&k->lock);
+    mem_free(k);
+    e->keeper = NULL;
+}

@@ -1,0 +1,188 @@
+/*
+ * state.c - the working state: made from disk, replayed, thrown away.
+ *
+ * Recovery: the newest valid generation, then every newer batch of the log,
+ * applied in order by the code that applied them the first time.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine.h"
+
+/* ---- rules ---- */
+
+static uint32_t cap_of(void *payload, uint32_t attribute)
+{
+    const state_rules *r = payload;
+    if (attribute < CATALOG_ATTRIBUTE_FIRST)
+        return 1;
+    const catalog_attribute *a = catalog_attribute_get(r->names, attribute);
+    return a && a->cap ? a->cap : MUSTER_COUNT_CAP_DEFAULT;
+}
+
+/* Oldest bucket of an event attribute within its retention at the tick. */
+static uint32_t first_bucket_of(void *payload, uint32_t attribute)
+{
+    const state_rules *r = payload;
+    if (attribute < CATALOG_ATTRIBUTE_FIRST)
+        return 0;
+    const catalog_attribute *a = catalog_attribute_get(r->names, attribute);
+    const int64_t day = r->tick / 24;
+    if (!a || a->kind != KIND_EVENT || day < a->retention_days)
+        return 0;
+    const uint32_t first = (uint32_t)(day - a->retention_days + 1);
+    return a->grain == GRAIN_HOUR ? first * 24 : first;
+}
+
+index_limits rules_limits(state_rules *rules, bool drop)
+{
+    index_limits limits = {.cap = cap_of, .payload = rules};
+    if (drop && rules->tick > 0) {
+        limits.now_hour = (uint32_t)rules->tick;
+        limits.first_bucket = first_bucket_of;
+    }
+    return limits;
+}
+
+/* ---- life ---- */
+
+void state_init(working *w)
+{
+    *w = (working){
+        .names = catalog_new(),
+        .audiences = audience_store_new(),
+        .ids = dictionary_new(),
+        .index = index_view_empty(),
+        .building = index_builder_new(),
+    };
+}
+
+void state_free(working *w)
+{
+    index_builder_free(w->building);
+    if (w->index)
+        index_view_release(w->index);
+    dictionary_free(w->ids);
+    audience_store_free(w->audiences);
+    catalog_free(w->names);
+    base_release(w->base);
+    mem_free(w->forgotten);
+    memset(w, 0, sizeof *w);
+}
+
+size_t state_memory(const working *w)
+{
+    size_t bytes = index_builder_memory(w->building) +
+                   dictionary_memory(w->ids) + catalog_memory(w->names) +
+                   audience_store_memory(w->audiences);
+    for (size_t i = 0; i < index_layer_count(w->index); i++)
+        bytes += index_layer_bytes(index_layer_at(w->index, i));
+    return bytes;
+}
+
+/* ---- layers ---- */
+
+static void set_view(working *w, index_stack *take_view)
+{
+    index_view_release(w->index);
+    w->index = take_view;
+}
+
+void state_merge(working *w, size_t first, size_t count)
+{
+    state_rules rules = {w->names, w->tick};
+    const index_limits limits = rules_limits(&rules, false);
+    index_layer *layers[INDEX_DELTAS_MAX + 1];
+
+    ASSERT(first > 0 && first + count <= index_layer_count(w->index));
+    for (size_t i = 0; i < count; i++)
+        layers[i] = index_layer_at(w->index, first + i);
+    index_layer *one = index_merge_deltas(layers, count, &limits);
+    set_view(w, index_view_replace(w->index, first, count, one));
+}
+
+void state_flush(working *w)
+{
+    const size_t count = index_layer_count(w->index);
+
+    if (index_builder_facts(w->building) == 0)
+        return;
+    if (count == INDEX_DELTAS_MAX + 1) /* the last resort: see keeper.c */
+        state_merge(w, count - INDEX_DELTAS_MAX / 4, INDEX_DELTAS_MAX / 4);
+    set_view(w,
+             index_view_push(w->index, index_builder_finish(w->building)));
+}
+
+/* ---- recovery ---- */
+
+typedef struct replay {
+    const muster_engine *e;
+    working *w;
+} replay;
+
+/* Stops the walk without being an error: a reader's budget is used up. */
+#define REPLAY_FULL 1
+
+static int replay_batch(void *payload, const storage_batch *batch,
+                        muster_error *err)
+{
+    replay *r = payload;
+    working *w = r->w;
+
+    const int rc = change_apply(w, NULL, batch->kind, batch->bytes,
+                                batch->len, &(apply_report){0}, err);
+    if (rc != 0)
+        return rc;
+    w->seq = batch->seq;
+    w->bytes_behind += batch->len;
+    if (index_builder_facts(w->building) < ENGINE_DELTA_FACTS)
+        return 0;
+    state_flush(w);
+    return r->e->mode == MUSTER_OPEN_READ &&
+                   state_memory(w) > r->e->memory_budget
+               ? REPLAY_FULL
+               : 0;
+}
+
+static int recover_once(muster_engine *e, working *w, muster_error *err)
+{
+    replay r = {e, w};
+    generation *file = NULL;
+
+    int rc = generation_open(&file, e->store, &e->damage, err);
+    if (rc != 0)
+        return rc;
+    if (file) {
+        w->base = base_share(file);
+        rc = generation_load(w, w->base, err);
+    }
+    if (rc == 0)
+        rc = storage_log_each(e->store, w->seq, replay_batch, &r, err);
+    if (rc == REPLAY_FULL)
+        rc = 0;
+    if (rc == 0)
+        state_flush(w);
+    return rc;
+}
+
+/* A reader looks through one transaction, in which rows stay as they are;
+ * files may be removed by the writer nevertheless. */
+#define READ_TRIES 8
+
+int state_recover(muster_engine *e, working *w, muster_error *err)
+{
+    if (e->mode != MUSTER_OPEN_READ)
+        return recover_once(e, w, err);
+    int rc = MUSTER_EBUSY;
+    for (int i = 0; i < READ_TRIES && rc == MUSTER_EBUSY; i++) {
+        rc = storage_begin(e->store, err);
+        if (rc != 0)
+            return rc;
+        rc = recover_once(e, w, err);
+        storage_rollback(e->store);
+        if (rc == MUSTER_EBUSY) {
+            state_free(w);
+            state_init(w);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,533 @@
+/*
+ * writer.c - the one writer: a queue of requests, committed in groups.
+ *
+ * Whoever wants something changed hands a request over; the writer's thread
+ * takes all that wait (at most GROUP_BYTES of changes), logs and applies them
+ * in one transaction, makes that durable with one flush of the disk, and
+ * publishes an epoch. So a flush is shared by all who wait for one, and the
+ * busier the engine the larger the groups.
+ *
+ * The delta of a group is made before its commit, so that what is acknowledged
+ * is visible a moment later; ack=applied is told behind the publication,
+ * ack=durable before it. Requests that nobody waits to see (a bulk load's)
+ * gather facts for a larger delta.
+ *
+ * A group that fails leaves the working state ahead of the disk: all its
+ * requests are told so, and before the next group the store is opened anew
+ * and the state made from it. A full disk is looked for before a group, so
+ * that it costs no such repair each time.
+ *
+ * The thread also keeps the state's clock: a tick is logged when a UTC hour
+ * has begun, before the first change in it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE /* pthread_condattr_setclock */
+#include "engine.h"
+
+#include <time.h>
+
+#define GROUP_BYTES ((size_t)16 << 20)
+#define GROUP_REQUESTS 4096u
+/* Free space without which nothing is begun: the WAL of a group, and what
+ * the checkpoint of it may add to the database. */
+#define ROOM_BYTES ((uint64_t)64 << 20)
+/* A WAL beyond this is written back by the writer itself. */
+#define WAL_BYTES_MAX ((uint64_t)256 << 20)
+/* The clock is looked at this often when there is nothing to do, and what
+ * readers have left behind. */
+#define IDLE_S 20
+#define IDLE_RETIRED_MS 50
+/* While others write, a bulk load's facts become visible in small parts, and
+ * epochs follow each other at this distance. */
+#define FEW_FACTS 50000u
+#define PUBLISH_NS 2000000u
+#define CALM_NS 1000000000u
+#define HEAVY_BYTES ((size_t)256 << 10)
+/* Small deltas are merged as they come: from MERGE_LAYERS of them on, up to
+ * MERGE_BYTES together, so that it takes well below a millisecond. */
+#define MERGE_LAYERS 4u
+#define MERGE_BYTES ((size_t)256 << 10)
+
+struct writer {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the queue */
+    pthread_cond_t wake;
+    change_request *first;
+    change_request *last;
+    bool stopping;
+    /* the thread's own */
+    bool dirty; /* the working state may not be what the disk holds */
+    bool owed;  /* something committed is not visible yet */
+    uint64_t published_ns;
+    uint64_t waited_ns; /* when somebody last waited to see something */
+    buffer tick;
+};
+
+/* ---- handing over ---- */
+
+void writer_post(muster_engine *e, change_request *first)
+{
+    struct writer *w = e->writer;
+    change_request *last = first;
+
+    while (last->next)
+        last = last->next;
+    pthread_mutex_lock(&w->lock);
+    ASSERT(!w->stopping);
+    if (w->last)
+        w->last->next = first;
+    else
+        w->first = first;
+    w->last = last;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+typedef struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool done;
+} waiting;
+
+static void wake_waiting(change_request *r)
+{
+    waiting *w = r->waiter;
+    pthread_mutex_lock(&w->lock);
+    w->done = true;
+    pthread_cond_signal(&w->over);
+    pthread_mutex_unlock(&w->lock);
+}
+
+int writer_do(muster_engine *e, change_request *r, muster_error *err)
+{
+    waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    change_request *last = r;
+
+    while (last->next)
+        last = last->next;
+    last->done = wake_waiting;
+    last->waiter = &w;
+    writer_post(e, r);
+    pthread_mutex_lock(&w.lock);
+    while (!w.done)
+        pthread_cond_wait(&w.over, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    pthread_mutex_destroy(&w.lock);
+    pthread_cond_destroy(&w.over);
+    if (last->rc < 0 && err)
+        *err = last->error;
+    return last->rc;
+}
+
+/* ---- taking a group ---- */
+
+static size_t weight_of(const change_request *r)
+{
+    return 256 + (r->body ? r->body->len : 0);
+}
+
+/* The next requests, at most a group of them; those that belong together
+ * stay together. Caller holds the lock. */
+static change_request *take_group(struct writer *w)
+{
+    change_request *first = w->first;
+    change_request *last = first;
+    size_t bytes = first ? weight_of(first) : 0;
+    uint32_t count = 1;
+
+    if (!first)
+        return NULL;
+    while (last->next &&
+           (last->with_next ||
+            (bytes < GROUP_BYTES && count < GROUP_REQUESTS))) {
+        last = last->next;
+        bytes += weight_of(last);
+        count++;
+    }
+    w->first = last->next;
+    if (!w->first)
+        w->last = NULL;
+    last->next = NULL;
+    return first;
+}
+
+/* ---- one group ---- */
+
+static int append_change(muster_engine *e, change_request *r,
+                         muster_error *err)
+{
+    working *w = &e->state;
+    apply_report none = {0};
+    const storage_batch batch = {w->seq + 1,     (uint32_t)r->kind,
+                                 text_of(r->load_id ? r->load_id : ""),
+                                 r->position,    r->body->data,
+                                 r->body->len};
+
+    int rc = storage_log_append(e->store, &batch, err);
+    if (rc != 0)
+        return rc;
+    point("log.appended");
+    rc = change_apply(w, e->mirror, (uint32_t)r->kind, r->body->data,
+                      r->body->len, r->report ? r->report : &none, err);
+    if (rc != 0)
+        return rc;
+    point("applied");
+    w->seq = batch.seq;
+    w->bytes_behind += batch.len;
+    r->seq = batch.seq;
+    return 0;
+}
+
+/* A refusal concerns one request; a failure the whole group. */
+static int run_request(muster_engine *e, change_request *r, muster_error *err)
+{
+    r->rc = 0;
+    r->seq = e->state.seq;
+    if (r->act) {
+        error_clear(&r->error);
+        r->rc = r->act(e, r, &r->error);
+        if (r->rc == MUSTER_EIO) { /* the transaction may be gone */
+            *err = r->error;
+            return r->rc;
+        }
+        if (r->rc != 0)
+            return 0;
+    }
+    int rc = 0;
+    if (r->kind != 0 && r->body && r->body->len > 0)
+        rc = append_change(e, r, err);
+    if (rc == 0 && r->logged)
+        rc = r->logged(e, r, err);
+    return rc;
+}
+
+/* Facts refused together with a sibling are not there at all. */
+static int run_group(muster_engine *e, change_request *group,
+                     muster_error *err)
+{
+    int rc = 0;
+    int chain = 0; /* why the rest of a chain is refused */
+    muster_error why;
+
+    for (change_request *r = group; r && rc == 0; r = r->next) {
+        if (chain != 0) {
+            r->rc = chain;
+            r->error = why;
+        } else {
+            rc = run_request(e, r, err);
+        }
+        chain = r->with_next ? r->rc : 0;
+        why = r->error;
+    }
+    return rc;
+}
+
+/* ---- when to publish ---- */
+
+static bool has_facts_only(const change_request *r)
+{
+    return r->kind == CHANGE_FACTS || r->kind == 0;
+}
+
+/* May what this group brought become visible later? */
+static bool may_gather(struct writer *w, const muster_engine *e,
+                       const change_request *group, uint64_t now)
+{
+    const size_t facts = index_builder_facts(e->state.building);
+    bool waited = false;
+
+    for (const change_request *r = group; r; r = r->next) {
+        if (!has_facts_only(r) || (!r->lazy && r->ack == MUSTER_ACK_APPLIED))
+            return false;
+        waited |= !r->lazy;
+    }
+    if (waited || !group) {
+        w->waited_ns = now;
+        w->owed |= facts < FEW_FACTS && now - w->published_ns < PUBLISH_NS;
+        return w->owed;
+    }
+    return facts < (now - w->waited_ns < CALM_NS ? FEW_FACTS
+                                                 : ENGINE_DELTA_FACTS);
+}
+
+static void publish(muster_engine *e, uint64_t now)
+{
+    epoch_publish(e);
+    e->writer->published_ns = now;
+    e->writer->owed = false;
+    point("published");
+}
+
+/* Is there anything committed that readers do not see? */
+static bool is_behind(const muster_engine *e)
+{
+    const epoch *at = e->gate.current;
+    return at->seq != e->state.seq || at->index != e->state.index;
+}
+
+/* What was gathered becomes visible. */
+static void publish_gathered(muster_engine *e)
+{
+    if (e->writer->dirty)
+        return;
+    state_flush(&e->state);
+    if (is_behind(e))
+        publish(e, clock_monotonic_ns());
+}
+
+/* ---- committing ---- */
+
+static int log_tick(muster_engine *e, muster_error *err)
+{
+    struct writer *w = e->writer;
+    const muster_hour hour = clock_hour_of(clock_now());
+    change_request tick = {.kind = CHANGE_TICK, .body = &w->tick};
+
+    if (e->fixed_now || hour <= e->state.tick)
+        return 0;
+    buffer_clear(&w->tick);
+    change_tick(&w->tick, hour);
+    point("tick");
+    return append_change(e, &tick, err);
+}
+
+static int commit_group(muster_engine *e, change_request *group,
+                        bool *gathered, muster_error *err)
+{
+    const uint64_t now = clock_monotonic_ns();
+
+    int rc = storage_begin(e->store, err);
+    if (rc != 0)
+        return rc;
+    e->writer->dirty = true; /* until it is committed */
+    rc = log_tick(e, err);
+    if (rc == 0)
+        rc = run_group(e, group, err);
+    *gathered = rc == 0 && may_gather(e->writer, e, group, now);
+    if (rc == 0 && !*gathered)
+        state_flush(&e->state);
+    if (rc == 0)
+        rc = mirror_flush(e, err);
+    point("commit.before");
+    if (rc == 0)
+        rc = storage_commit(e->store, err);
+    if (rc != 0) {
+        storage_rollback(e->store);
+        return rc;
+    }
+    point("commit.after");
+    e->writer->dirty = false;
+    return 0;
+}
+
+/* ---- repair ---- */
+
+/* The working state anew from the disk. Readers keep the epoch they have
+ * until it stands. */
+static int revive(muster_engine *e, muster_error *err)
+{
+    working fresh;
+
+    int rc = storage_reopen(e->store, err);
+    if (rc != 0)
+        return rc;
+    state_init(&fresh);
+    rc = state_recover(e, &fresh, err);
+    if (rc != 0) {
+        state_free(&fresh);
+        return rc;
+    }
+    keeper_forget(e);
+    mirror_free(e);
+    working old = e->state;
+    e->state = fresh;
+    mirror_attach(e);
+    publish(e, clock_monotonic_ns());
+    const trash large = {.view = old.index, .ids = old.ids, .base = old.base};
+    keeper_discard(e, &large);
+    old.index = NULL;
+    old.ids = NULL;
+    old.base = NULL;
+    state_free(&old);
+    e->writer->dirty = false;
+    return 0;
+}
+
+static int check_room(muster_engine *e, muster_error *err)
+{
+    bool room = true;
+    const int rc = storage_has_room(e->store, ROOM_BYTES, &room, err);
+
+    if (rc != 0 || room)
+        return rc;
+    return error_set(err, MUSTER_EIO, "disk_full",
+                     "less than %llu MiB are free for %s: nothing is "
+                     "written until there is more; reading goes on",
+                     (unsigned long long)(ROOM_BYTES >> 20), e->data_dir);
+}
+
+static int make_ready(muster_engine *e, muster_error *err)
+{
+    const int rc = check_room(e, err);
+    return rc == 0 && e->writer->dirty ? revive(e, err) : rc;
+}
+
+/* ---- behind a group ---- */
+
+/* A request may be gone once it is told. */
+static void tell(muster_engine *e, change_request *group, int failed,
+                 const muster_error *why)
+{
+    while (group) {
+        change_request *r = group;
+        group = r->next;
+        if (failed != 0) {
+            r->rc = failed;
+            r->error = *why;
+        }
+        if (r->rc == 0 && r->after)
+            r->after(e, r);
+        if (r->done)
+            r->done(r);
+    }
+}
+
+/* Small deltas at the end of the view become one. True when some did. */
+static bool merge_small(muster_engine *e)
+{
+    working *w = &e->state;
+    const size_t count = index_layer_count(w->index);
+    const size_t sealed = keeper_sealed_layers(e);
+    const size_t least = sealed > 1 ? sealed : 1;
+    size_t first = count;
+    size_t bytes = 0;
+
+    while (first > least) {
+        const size_t more =
+            index_layer_bytes(index_layer_at(w->index, first - 1));
+        if (bytes + more > MERGE_BYTES ||
+            (first < count && more > 2 * bytes + 4096))
+            break;
+        bytes += more;
+        first--;
+    }
+    if (count - first < MERGE_LAYERS)
+        return false;
+    state_merge(w, first, count - first);
+    return true;
+}
+
+static void look_after(muster_engine *e)
+{
+    if (!e->writer->owed && merge_small(e))
+        publish(e, clock_monotonic_ns());
+    if (storage_wal_bytes(e->store) > WAL_BYTES_MAX)
+        (void)storage_checkpoint_now(e->store, NULL);
+    keeper_look(e);
+}
+
+static void serve(muster_engine *e, change_request *group)
+{
+    muster_error why;
+    bool gathered = false;
+
+    error_clear(&why);
+    int rc = make_ready(e, &why);
+    if (rc == 0)
+        rc = commit_group(e, group, &gathered, &why);
+    if (rc == 0 && !gathered && is_behind(e))
+        publish(e, clock_monotonic_ns());
+    tell(e, group, rc, &why);
+    if (rc == 0)
+        look_after(e);
+}
+
+/* ---- the thread ---- */
+
+/* The next group; NULL when there is none for a while. */
+static change_request *next_group(muster_engine *e, bool *stopping)
+{
+    struct writer *w = e->writer;
+    struct timespec until;
+
+    pthread_mutex_lock(&w->lock);
+    if (!w->first && !w->stopping && !w->owed) {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        if (epoch_has_retired(e))
+            until.tv_nsec += IDLE_RETIRED_MS * 1000000L;
+        else
+            until.tv_sec += IDLE_S;
+        if (until.tv_nsec >= 1000000000L) {
+            until.tv_nsec -= 1000000000L;
+            until.tv_sec++;
+        }
+        pthread_cond_timedwait(&w->wake, &w->lock, &until);
+    }
+    change_request *group = take_group(w);
+    *stopping = w->stopping && !group;
+    pthread_mutex_unlock(&w->lock);
+    return group;
+}
+
+static bool is_heavy(const change_request *group)
+{
+    size_t bytes = 0;
+    for (const change_request *r = group; r; r = r->next)
+        bytes += weight_of(r);
+    return bytes > HEAVY_BYTES;
+}
+
+static void *run(void *payload)
+{
+    muster_engine *e = payload;
+    bool stopping = false;
+
+    while (!stopping) {
+        change_request *group = next_group(e, &stopping);
+        const uint64_t since = clock_monotonic_ns() - e->writer->published_ns;
+        if (!group || (e->writer->owed && (since >= PUBLISH_NS ||
+                                           is_heavy(group))))
+            publish_gathered(e);
+        if (group)
+            serve(e, group);
+        else if (!stopping && !e->fixed_now &&
+                 clock_hour_of(clock_now()) > e->state.tick)
+            serve(e, NULL); /* the clock alone */
+        epoch_reap(e);
+    }
+    return NULL;
+}
+
+void writer_start(muster_engine *e)
+{
+    struct writer *w = mem_zalloc(sizeof *w);
+    pthread_condattr_t attributes;
+
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    buffer_init(&w->tick, 64);
+    e->writer = w;
+    w->thread = thread_start(run, e);
+}
+
+void writer_stop(muster_engine *e)
+{
+    struct writer *w = e->writer;
+
+    if (!w)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    thread_join(w->thread);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->lock);
+    buffer_release(&w->tick);
+    mem_free(w);
+    e->writer = NULL;
+}

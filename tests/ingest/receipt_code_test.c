@@ -1,0 +1,232 @@
+/*
+ * receipt_code_test.c - receipts as bytes: there and back, the bytes that
+ * version 1 has, and damage.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE 1 /* memmem */
+#include "ingest/ingest_support.h"
+
+/* Every counter another number. */
+static ingest_receipt *example(void)
+{
+    ingest_receipt *r = mem_alloc(sizeof *r);
+    receipt_init(r);
+    r->records = 1;
+    r->accepted = 2;
+    r->rejected = 300;
+    r->facts_flag = 4;
+    r->facts_one_of = 5;
+    r->facts_many_of = 6;
+    r->facts_number = 7;
+    r->facts_event = 8;
+    r->facts_unset = 9;
+    r->users_new = 10;
+    r->conflicts = 11;
+    r->bytes = 12;
+    r->epoch = 13;
+    r->reasons[INGEST_BAD_ID] = 299;
+    r->reasons[INGEST_FULL] = 1;
+    snprintf(r->load_id, sizeof r->load_id, "load-1");
+    receipt_unknown_attribute(r, text_of("geo.planet"));
+    receipt_unknown_attribute(r, text_of("x"));
+    return r;
+}
+
+static void drop(ingest_receipt *r)
+{
+    receipt_release(r);
+    mem_free(r);
+}
+
+/* The golden bytes of version 1. */
+static const char golden[] =
+    "\x01"
+    "\x01\x02\xac\x02\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d"
+    "\x06load-1"
+    "\x02\x06"
+    "bad_id\xab\x02\x04"
+    "full\x01"
+    "\x02\x0ageo.planet\x01x";
+#define GOLDEN_LEN (sizeof golden - 1)
+
+static void test_ingest_receipt_code__has_the_bytes_of_version_1(void **state)
+{
+    (void)state;
+    buffer out;
+    ingest_receipt *r = example();
+    buffer_init(&out, 1000);
+    receipt_encode(r, &out);
+    assert_int_equal(out.len, GOLDEN_LEN);
+    assert_memory_equal(out.data, golden, GOLDEN_LEN);
+    buffer_release(&out);
+    drop(r);
+}
+
+static void test_ingest_receipt_code__there_and_back(void **state)
+{
+    (void)state;
+    ingest_receipt *want = example();
+    ingest_receipt *got = mem_alloc(sizeof *got);
+    memset(got, 0xa5, sizeof *got);
+    assert_int_equal(receipt_decode(got, golden, GOLDEN_LEN, NULL), 0);
+    assert_string_equal(got->load_id, "load-1");
+    assert_memory_equal(got->reasons, want->reasons, sizeof want->reasons);
+    assert_int_equal(got->records, 1);
+    assert_int_equal(got->rejected, 300);
+    assert_int_equal(got->facts_unset, 9);
+    assert_int_equal(got->epoch, 13);
+    assert_int_equal(got->unknown_attribute_count, 2);
+    assert_string_equal(got->unknown_attributes[0], "geo.planet");
+    /* What belongs to one run is empty; rejects of before are not shown. */
+    assert_int_equal(got->error_count, 0);
+    assert_true(got->errors_truncated);
+    assert_false(got->repeated);
+    assert_int_equal(got->resumed, 0);
+    assert_true(got->seconds == 0);
+    drop(got);
+    drop(want);
+}
+
+static void test_ingest_receipt_code__the_largest_and_the_empty(void **state)
+{
+    (void)state;
+    buffer out;
+    buffer again;
+    ingest_receipt *r = mem_alloc(sizeof *r);
+    ingest_receipt *back = mem_alloc(sizeof *back);
+    buffer_init(&out, 1 << 20);
+    buffer_init(&again, 1 << 20);
+    receipt_init(r);
+    receipt_encode(r, &out);
+    assert_int_equal(receipt_decode(back, out.data, out.len, NULL), 0);
+    assert_false(back->errors_truncated);
+    receipt_release(back);
+    memset(&r->records, 0xff, sizeof r->records);
+    memset(r->load_id, 'l', sizeof r->load_id - 1);
+    for (int i = INGEST_OK + 1; i < INGEST_REASON_COUNT; i++)
+        r->reasons[i] = UINT64_MAX;
+    buffer_clear(&out);
+    receipt_encode(r, &out);
+    assert_true(out.len < 1024);
+    for (int i = 0; i < RECEIPT_UNKNOWN_MAX; i++) {
+        char name[MUSTER_NAME_BYTES_MAX + 1];
+        snprintf(name, sizeof name, "a%0127d", i);
+        receipt_unknown_attribute(r, text_of(name));
+    }
+    buffer_clear(&out);
+    receipt_encode(r, &out);
+    assert_int_equal(receipt_decode(back, out.data, out.len, NULL), 0);
+    receipt_encode(back, &again);
+    assert_int_equal(again.len, out.len);
+    assert_memory_equal(again.data, out.data, out.len);
+    drop(back);
+    drop(r);
+    buffer_release(&again);
+    buffer_release(&out);
+}
+
+static void assert_corrupt(const void *bytes, size_t len)
+{
+    muster_error err;
+    ingest_receipt *r = mem_alloc(sizeof *r);
+    assert_int_equal(receipt_decode(r, bytes, len, &err), MUSTER_ECORRUPT);
+    assert_string_equal(err.word, "bad_receipt");
+    assert_int_equal(r->unknown_attribute_count, 0);
+    mem_free(r); /* an empty one holds nothing */
+}
+
+static void test_ingest_receipt_code__damage_is_seen(void **state)
+{
+    (void)state;
+    char bytes[GOLDEN_LEN + 1];
+    for (size_t len = 0; len < GOLDEN_LEN; len++) {
+        char *cut = mem_alloc(len + 1);
+        memcpy(cut, golden, len);
+        assert_corrupt(cut, len);
+        mem_free(cut);
+    }
+    memcpy(bytes, golden, GOLDEN_LEN + 1);
+    assert_corrupt(bytes, GOLDEN_LEN + 1);
+    bytes[0] = 2;
+    assert_corrupt(bytes, GOLDEN_LEN);
+    /* A reason that nobody knows; a name that is none; too many of either; a
+     * length without end. */
+    static const struct {
+        const char *at, *bytes;
+    } damages[] = {
+        {"bad_id", "bad_ix"},
+        {"geo", "GEO"},
+        {"\x02\x06"
+         "bad_id",
+         "\x7f"},
+        {"\x02\x0ageo", "\x65"},
+        {"\x0ageo", "\xff\xff\xff"},
+    };
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+        memcpy(bytes, golden, GOLDEN_LEN);
+        char *at =
+            memmem(bytes, GOLDEN_LEN, damages[i].at, strlen(damages[i].at));
+        assert_non_null(at);
+        memcpy(at, damages[i].bytes, strlen(damages[i].bytes));
+        assert_corrupt(bytes, GOLDEN_LEN);
+    }
+}
+
+static void test_ingest_receipt_code__nothing_stands_twice(void **state)
+{
+    (void)state;
+    static const char head[] = "\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    static const char reasons[] = "\x02\x04"
+                                  "full\x01\x04"
+                                  "full\x01\x00";
+    static const char names[] = "\x00\x02\x01x\x01x";
+    char bytes[64];
+    memcpy(bytes, head, 15);
+    memcpy(bytes + 15, reasons, sizeof reasons - 1);
+    assert_corrupt(bytes, 15 + sizeof reasons - 1);
+    memcpy(bytes + 15, names, sizeof names - 1);
+    assert_corrupt(bytes, 15 + sizeof names - 1);
+    bytes[15 + sizeof names - 2] = 'y';
+    ingest_receipt *r = mem_alloc(sizeof *r);
+    assert_int_equal(receipt_decode(r, bytes, 15 + sizeof names - 1, NULL), 0);
+    drop(r);
+}
+
+/* Any byte changed: refused, or a receipt that says just that. */
+static void test_ingest_receipt_code__damage_anywhere(void **state)
+{
+    (void)state;
+    char bytes[GOLDEN_LEN];
+    ingest_receipt *r = mem_alloc(sizeof *r);
+    buffer again;
+    buffer_init(&again, 1 << 16);
+    for (size_t at = 0; at < GOLDEN_LEN; at++) {
+        for (int change = 1; change < 256; change++) {
+            memcpy(bytes, golden, GOLDEN_LEN);
+            bytes[at] = (char)(bytes[at] ^ change);
+            if (receipt_decode(r, bytes, GOLDEN_LEN, NULL) != 0)
+                continue;
+            buffer_clear(&again);
+            receipt_encode(r, &again);
+            assert_int_equal(again.len, GOLDEN_LEN);
+            assert_memory_equal(again.data, bytes, GOLDEN_LEN);
+            receipt_release(r);
+        }
+    }
+    buffer_release(&again);
+    mem_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ingest_receipt_code__has_the_bytes_of_version_1),
+        cmocka_unit_test(test_ingest_receipt_code__there_and_back),
+        cmocka_unit_test(test_ingest_receipt_code__the_largest_and_the_empty),
+        cmocka_unit_test(test_ingest_receipt_code__damage_is_seen),
+        cmocka_unit_test(test_ingest_receipt_code__nothing_stands_twice),
+        cmocka_unit_test(test_ingest_receipt_code__damage_anywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
