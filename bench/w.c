@@ -208,13 +208,6 @@ static void make_universe(maker *m)
     put_plane(m, held(INDEX_UNIVERSE, 0), m->w->rows);
 }
 
-static uint32_t no_cap(void *payload, uint32_t attribute)
-{
-    (void)payload;
-    (void)attribute;
-    return UINT32_MAX;
-}
-
 world *w_open(uint64_t users, uint64_t seed)
 {
     muster_error err;
@@ -236,7 +229,6 @@ world *w_open(uint64_t users, uint64_t seed)
     make_visits(&m);
     make_universe(&m);
     mem_free(m.rows);
-    w->index = index_new(no_cap, NULL);
-    index_push(w->index, layer_writer_finish(&m.out), true);
+    w->index = index_view_base(layer_writer_finish(&m.out));
     return w;
 }

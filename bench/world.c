@@ -46,7 +46,7 @@ void world_close(world *w)
     if (w->engine) {
         muster_engine_close(w->engine);
     } else {
-        index_free(w->index);
+        index_view_release(w->index);
         catalog_free(w->names);
     }
     mem_free(w);

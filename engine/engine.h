@@ -23,6 +23,9 @@
  *   names.c       muster_catalog and muster_attributes, providers
  *   people.c      muster_privacy: opt-out, forget
  *   numbers.c     muster_reach: overlap, breakdown
+ *   state_hash.c  one number for a whole state; steps of long work
+ *   backup.c      muster_snapshot: copies that are checked
+ *   doctor.c      muster_doctor: everything read and compared, repairs
  *
  * One order. A change is encoded, logged and committed, and applied by the
  * writer thread; replay applies the same bytes in the same order and gives
@@ -279,7 +282,7 @@ int keeper_generation(muster_engine *e, muster_error *err);
 void keeper_look(muster_engine *e);
 /* Writer's thread: layers that a generation being written has; no merge may
  * reach over the last of them. 0 when none. */
-size_t keeper_sealed_layers(muster_engine *e);
+size_t keeper_closed_layers(muster_engine *e);
 /* Writer's thread: the working state was made anew; what is being made of the
  * former one is dropped. */
 void keeper_forget(muster_engine *e);
@@ -441,5 +444,16 @@ int kept_take(muster_segment *s, const epoch *at, kept_plan **out,
 void kept_give(muster_segment *s, kept_plan *k);
 /* Lets go of what idle segments keep of epochs other than the newest. */
 void segments_refresh(muster_engine *e);
+
+/* ---- checking and copying ---- */
+
+/* Tells how far long work is; MUSTER_ECANCELLED when it shall stop. The task,
+ * its step and err may be NULL. */
+int task_step(const muster_task *task, const char *what, uint64_t done,
+              uint64_t total, muster_error *err);
+/* Of a pinned or held epoch; state_hash.c says of what. MUSTER_ECORRUPT
+ * "bad_state" when it names what is not there, MUSTER_ECANCELLED. */
+int epoch_hash(const epoch *at, const muster_task *task,
+               muster_state_hash *out, muster_error *err);
 
 #endif

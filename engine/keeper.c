@@ -4,12 +4,12 @@
  *
  * A generation, without a pause for anyone:
  *   1. writer   cut: everything gathered is published; that epoch is held and
- *               its layers are sealed: later merges stay above them
+ *               its layers are closed: later merges stay above them
  *   2. keeper   merges the epoch's layers to one base, writes and flushes the
  *               file, maps it, fills a dictionary over it with the ids that
  *               came meanwhile
  *   3. writer   the row in SQLite goes with the next commit; then the last
- *               few ids, and the sealed layers give way to the new base
+ *               few ids, and the closed layers give way to the new base
  * Merges of deltas go the same way without a file. The keeper does one thing
  * at a time.
  *
@@ -56,7 +56,7 @@ struct keeper {
     trash *garbage;
     trash **garbage_end;
     /* ---- the line */
-    size_t sealed;    /* layers of the view, from the base on; atomic */
+    size_t closed;    /* layers of the view, from the base on; atomic */
     uint64_t lineage; /* writer's: grows when the state is made anew */
 };
 
@@ -160,19 +160,19 @@ void keeper_discard(muster_engine *e, const trash *parts)
         discard_now(t);
 }
 
-size_t keeper_sealed_layers(muster_engine *e)
+size_t keeper_closed_layers(muster_engine *e)
 {
-    return __atomic_load_n(&e->keeper->sealed, __ATOMIC_RELAXED);
+    return __atomic_load_n(&e->keeper->closed, __ATOMIC_RELAXED);
 }
 
-static void seal(struct keeper *k, size_t layers)
+static void close_layers(struct keeper *k, size_t layers)
 {
-    __atomic_store_n(&k->sealed, layers, __ATOMIC_RELAXED);
+    __atomic_store_n(&k->closed, layers, __ATOMIC_RELAXED);
 }
 
 void keeper_forget(muster_engine *e)
 {
-    seal(e->keeper, 0);
+    close_layers(e->keeper, 0);
     e->keeper->lineage++;
 }
 
@@ -204,7 +204,7 @@ void keeper_look(muster_engine *e)
         engine_shown(&e->shown_memory) > e->memory_budget / 2 ||
         engine_shown(&e->shown_log_behind) > e->log_budget / 2 ||
         layers > LAYERS_ASK;
-    const bool merge = layers > keeper_sealed_layers(e) + MERGE_LAYERS;
+    const bool merge = layers > keeper_closed_layers(e) + MERGE_LAYERS;
     const bool write_back = storage_wal_bytes(e->store) > WAL_BYTES;
     if (!ask && !merge && !write_back)
         return;
@@ -252,7 +252,7 @@ static void cut_after(muster_engine *e, change_request *r)
     c->facts = e->state.facts_behind;
     c->bytes = e->state.bytes_behind;
     c->lineage = e->keeper->lineage;
-    seal(e->keeper, c->layers);
+    close_layers(e->keeper, c->layers);
 }
 
 static int take_cut(muster_engine *e, cut *c, bool for_file,
@@ -309,7 +309,7 @@ static void adopt_after(muster_engine *e, change_request *r)
     w->bytes_behind -= b->from.bytes;
     b->ids = NULL;
     b->layer = NULL;
-    seal(e->keeper, 0);
+    close_layers(e->keeper, 0);
     epoch_publish(e);
     keeper_discard(e, &old);
     keeper_show(e);
@@ -342,7 +342,7 @@ static int give_birth(muster_engine *e, birth *b, muster_error *err)
     point("generation.written");
     if (rc == 0)
         rc = generation_seal(b->w, err);
-    point("generation.sealed");
+    point("generation.durable");
     if (rc == 0)
         rc = generation_map(&file, b->w, err);
     if (rc != 0)
@@ -370,14 +370,14 @@ static int make_generation(muster_engine *e, muster_error *err)
         return rc;
     if (b.from.at->seq == engine_shown(&e->shown_generation_seq) &&
         engine_shown(&e->shown_generation) != 0) { /* nothing is new */
-        seal(e->keeper, 0);
+        close_layers(e->keeper, 0);
         epoch_let_go(b.from.at);
         return 0;
     }
     rc = give_birth(e, &b, err);
     epoch_let_go(b.from.at);
     if (rc != 0) {
-        seal(e->keeper, 0);
+        close_layers(e->keeper, 0);
         generation_abandon(b.w);
         if (b.layer)
             index_layer_release(b.layer);
@@ -434,7 +434,7 @@ static void merge_after(muster_engine *e, change_request *r)
     w->index = index_view_replace(w->index, m->first,
                                   m->from.layers - m->first, m->layer);
     m->layer = NULL;
-    seal(e->keeper, 0);
+    close_layers(e->keeper, 0);
     epoch_publish(e);
     keeper_discard(e, &old);
     point("merge.done");
@@ -484,7 +484,7 @@ static void merge_deltas(muster_engine *e)
             index_layer_release(m.layer);
     }
     epoch_let_go(m.from.at);
-    seal(e->keeper, 0);
+    close_layers(e->keeper, 0);
 }
 
 /* ---- the thread ---- */

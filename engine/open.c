@@ -180,6 +180,16 @@ int muster_engine_open(muster_engine **out,
     return engine_open(out, options, false, err);
 }
 
+bool muster_engine_notice(const muster_engine *engine, muster_error *out)
+{
+    engine_check(engine);
+    if (engine->damage.code == 0)
+        return false;
+    *out = engine->damage;
+    error_suggest(out, "muster doctor --repair");
+    return true;
+}
+
 void muster_engine_close(muster_engine *engine)
 {
     if (!engine)

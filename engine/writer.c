@@ -398,8 +398,8 @@ static bool merge_small(muster_engine *e)
 {
     working *w = &e->state;
     const size_t count = index_layer_count(w->index);
-    const size_t sealed = keeper_sealed_layers(e);
-    const size_t least = sealed > 1 ? sealed : 1;
+    const size_t closed = keeper_closed_layers(e);
+    const size_t least = closed > 1 ? closed : 1;
     size_t first = count;
     size_t bytes = 0;
 

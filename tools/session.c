@@ -131,6 +131,9 @@ int session_open(cli *c, muster_open_mode mode)
     }
     c->mode = mode;
     c->opened = c->set;
+    if (muster_engine_notice(c->engine, &err))
+        tell(c, "%s; opened from what is sound, nothing is missing: %s",
+             err.message, err.suggestion);
     if (c->set.verbose)
         tell_opened(c, clock_monotonic_ns() - start);
     if (muster_scope_new(&c->scope, "cli", MUSTER_PURPOSE_ANALYSIS, NULL,

@@ -21,8 +21,12 @@
 #define DAYS_PER_ERA 146097
 #define DAYS_TO_1970 719468 /* from 0000-03-01 */
 
+muster_time (*clock_hook)(void) = NULL;
+
 muster_time clock_now(void)
 {
+    if (clock_hook)
+        return clock_hook();
     struct timespec now;
     ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
     return (muster_time)now.tv_sec;

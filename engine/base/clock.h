@@ -15,6 +15,9 @@
 #define CLOCK_TIME_MAX ((muster_time)7258118399)  /* 2199-12-31T23:59:59Z */
 
 muster_time clock_now(void);           /* wall clock, seconds */
+/* A test's wall clock; NULL: the machine's. Set before threads start, or let
+ * the function itself be safe to call from any. */
+extern muster_time (*clock_hook)(void);
 uint64_t clock_monotonic_ns(void);     /* for measuring */
 
 muster_day clock_day_of(muster_time t);   /* floor */

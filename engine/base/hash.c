@@ -1,5 +1,6 @@
 /*
- * hash.c - XXH3, 64 bits: checksums of files and batches, hashes of tables.
+ * hash.c - XXH3, 64 and 128 bits: checksums of files and batches, hashes of
+ * tables and states.
  *
  * The values are XXH3's published ones, little-endian machines and
  * big-endian ones alike, so they may be stored. Not cryptographic: a
@@ -28,6 +29,13 @@ uint64_t hash_bytes_seed(const void *bytes, size_t len, uint64_t seed)
 {
     ASSERT(bytes != NULL || len == 0);
     return XXH3_64bits_withSeed(bytes, len, seed);
+}
+
+hash128 hash_bytes128(const void *bytes, size_t len)
+{
+    ASSERT(bytes != NULL || len == 0);
+    const XXH128_hash_t h = XXH3_128bits(bytes, len);
+    return (hash128){h.low64, h.high64};
 }
 
 hash_stream *hash_stream_new(void)

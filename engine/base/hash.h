@@ -12,6 +12,13 @@
 uint64_t hash_bytes(const void *bytes, size_t len);
 uint64_t hash_bytes_seed(const void *bytes, size_t len, uint64_t seed);
 
+/* XXH3-128. */
+typedef struct hash128 {
+    uint64_t low;
+    uint64_t high;
+} hash128;
+hash128 hash_bytes128(const void *bytes, size_t len);
+
 /* Streaming form for files. */
 typedef struct hash_stream hash_stream;
 hash_stream *hash_stream_new(void);

@@ -110,55 +110,6 @@ void index_view_release(const index_stack *x)
     mem_free(held(x));
 }
 
-/* ---- a stack that one thread changes in place ---- */
-
-index_stack *index_new(index_cap_fn cap, void *payload)
-{
-    index_stack *x = index_view_empty();
-
-    ASSERT(cap != NULL);
-    x->cap = cap;
-    x->payload = payload;
-    return x;
-}
-
-void index_free(index_stack *x)
-{
-    index_view_release(x);
-}
-
-void index_push(index_stack *x, index_layer *take_layer, bool base)
-{
-    x->version = next_version();
-    if (base) {
-        ASSERT(x->count == 1 && x->layers[0]->count == 0);
-        index_layer_release(x->layers[0]);
-        x->layers[0] = take_layer;
-        return;
-    }
-    if (take_layer->count == 0) {
-        index_layer_release(take_layer);
-        return;
-    }
-    if (x->count > INDEX_DELTAS_MAX)
-        index_compact(x);
-    x->layers[x->count++] = take_layer;
-}
-
-const index_layer *index_compact(index_stack *x)
-{
-    if (x->count == 1)
-        return x->layers[0];
-    const index_limits limits = {.cap = x->cap, .payload = x->payload};
-    index_layer *base = index_merge_base(x, &limits);
-    for (size_t i = 0; i < x->count; i++)
-        index_layer_release(x->layers[i]);
-    x->layers[0] = base;
-    x->count = 1;
-    x->version = next_version();
-    return base;
-}
-
 /* ---- what is in a view ---- */
 
 uint64_t index_version(const index_stack *x)

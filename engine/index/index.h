@@ -83,7 +83,6 @@ size_t index_layer_bytes(const index_layer *l);
  * released. */
 index_layer *index_layer_retain(index_layer *l);
 void index_layer_release(index_layer *l);
-void index_layer_free(index_layer *l); /* the same as release */
 /* Called once when the layer is freed, on the thread that lets it go, to let
  * go of a mapped file. To be told before the layer is shared. */
 void index_layer_on_free(index_layer *l, void (*done)(void *payload),
@@ -189,21 +188,6 @@ index_layer *index_merge_deltas(index_layer *const *layers, size_t count,
  * buckets has the same answers as before. */
 index_layer *index_merge_base(const index_stack *x,
                               const index_limits *limits);
-
-/* ---- a stack that one thread changes in place while nobody reads ---- */
-
-/* The cap of an event attribute: merged counts saturate there. */
-typedef uint32_t (*index_cap_fn)(void *payload, uint32_t attribute);
-
-index_stack *index_new(index_cap_fn cap, void *payload);
-void index_free(index_stack *x); /* and its layers */
-/* Takes the layer as the base (only while empty) or the newest delta. An
- * empty delta is dropped. More than INDEX_DELTAS_MAX are merged into a new
- * base first. */
-void index_push(index_stack *x, index_layer *take_layer, bool base);
-/* One base of everything: rows only in their latest expiry, delta-only roles
- * gone. Returned borrowed. */
-const index_layer *index_compact(index_stack *x);
 
 /* ---- leaves: what one predicate holds ---- */
 

@@ -133,11 +133,6 @@ void index_layer_release(index_layer *l)
     mem_free(l);
 }
 
-void index_layer_free(index_layer *l)
-{
-    index_layer_release(l);
-}
-
 void index_layer_on_free(index_layer *l, void (*done)(void *payload),
                          void *payload)
 {

@@ -112,8 +112,6 @@ struct index_stack {
     size_t count;
     uint64_t version;
     uint32_t refs; /* atomic */
-    index_cap_fn cap;
-    void *payload;
 };
 
 #endif

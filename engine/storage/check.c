@@ -28,7 +28,11 @@
 #define FINDINGS_MAX 1000u
 #define STEP_BYTES ((uint64_t)16 << 20)
 
-typedef enum subject { SUBJECT_OTHER, SUBJECT_BATCH, SUBJECT_GENERATION } subject;
+typedef enum subject {
+    SUBJECT_OTHER,
+    SUBJECT_BATCH,
+    SUBJECT_GENERATION
+} subject;
 
 typedef struct kept_finding {
     subject about;

@@ -3,7 +3,7 @@
  *
  * A commit appends pages to muster.db-wal; a checkpoint copies them into
  * muster.db and flushes both. Done inside a commit, as SQLite does by itself,
- * it makes every few hundredth commit wait for tens of milliseconds. So
+ * it makes every few thousandth commit wait for tens of milliseconds. So
  * SQLite's own is switched off, and a background thread copies on a
  * connection of its own (`side`, opened with the first call) in the mode that
  * waits for nobody.
@@ -13,6 +13,13 @@
  * so the file grows; the writer then ends the copying itself between two
  * transactions (storage_checkpoint_now), which is short behind a checkpoint
  * of the background thread.
+ *
+ * Measured, 10,000 commits of a batch of 4 KiB, one flush each, the background
+ * thread copying every 16 MiB: p50 0.15 ms, p99 0.34 ms, p99.9 2.2 ms, the
+ * longest 5 ms; six times the writer ended the copying, 7 ms at most. With
+ * SQLite's own checkpoints inside commits: 0.16, 0.41, 3.9 and 38 ms. With a
+ * bound of 256 MiB: 0.27, 2.5, 4.3 and 78 ms, for a file that grows is
+ * flushed with its metadata, and cutting it back takes long.
  *
  * How much of the file is in use SQLite tells with each commit (its hook); the
  * file's own length only tells how much once was.

@@ -4,8 +4,8 @@
  * The database is copied by SQLite itself (VACUUM INTO) inside one read
  * transaction: the state of one commit, without the pages that are free, and
  * without a pause for the writer. A backup page by page would begin again with
- * each commit of another process. The files of generations are opened before, so
- * that one which the writer removes meanwhile can still be read; when the
+ * each commit of another process. The files of generations are opened before,
+ * so that one which the writer removes meanwhile can still be read; when the
  * copied rows name one that came later and is gone already, all is done
  * again, a few times.
  *
@@ -400,40 +400,33 @@ int storage_copy(const char *from_dir, const char *to_dir, storage_step_fn step,
 
 /* ---- checksums of files ---- */
 
-int storage_file_hash(const char *path, uint64_t out[2], uint64_t *bytes,
-                      storage_step_fn step, void *payload, muster_error *err)
+static int hash_open_file(int fd, const char *path, uint64_t out[2],
+                          uint64_t *bytes, muster_error *err)
 {
-    ASSERT(path != NULL && out != NULL && bytes != NULL);
-    const char *slash = strrchr(path, '/');
-    const char *what = slash != NULL ? slash + 1 : path;
-    int fd = -1;
-    size_t total = 0;
-    size_t got = PIECE_BYTES;
-    int rc = file_open(&fd, path, O_RDONLY, err);
+    const void *mapped = "";
+    size_t len = 0;
+    int rc = file_size(fd, &len, path, err);
+    if (rc == 0 && len != 0)
+        rc = file_map(&mapped, fd, len, path, err);
     if (rc != 0)
         return rc;
-    rc = file_size(fd, &total, path, err);
-    uint8_t *piece = mem_alloc(PIECE_BYTES);
-    hash_stream *h = hash_stream_new();
-    uint64_t chain = 1;
-    *bytes = 0;
-    while (rc == 0 && got == PIECE_BYTES) {
-        if (step != NULL)
-            rc = step(payload, what, *bytes, total);
-        if (rc != 0)
-            error_set(err, rc, "cancelled", "reading %s was stopped", path);
-        else
-            rc = file_read_at(fd, piece, PIECE_BYTES, *bytes, &got, path, err);
-        if (rc == 0) {
-            hash_stream_add(h, piece, got);
-            chain = hash_bytes_seed(piece, got, chain);
-            *bytes += got;
-        }
-    }
-    out[0] = hash_stream_value(h);
-    out[1] = chain;
-    hash_stream_free(h);
-    mem_free(piece);
+    const hash128 h = hash_bytes128(mapped, len);
+    if (len != 0)
+        file_unmap(mapped, len);
+    out[0] = h.low;
+    out[1] = h.high;
+    *bytes = len;
+    return 0;
+}
+
+int storage_file_hash(const char *path, uint64_t out[2], uint64_t *bytes,
+                      muster_error *err)
+{
+    ASSERT(path != NULL && out != NULL && bytes != NULL);
+    int fd = -1;
+    int rc = file_open(&fd, path, O_RDONLY, err);
+    if (rc == 0)
+        rc = hash_open_file(fd, path, out, bytes, err);
     file_close(&fd);
     return rc;
 }

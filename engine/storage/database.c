@@ -515,7 +515,8 @@ static void close_database(storage *s, bool checkpoint)
 static void remove_made(const char *dir)
 {
     static const char *const names[] = {
-        STORAGE_LOCK, STORAGE_DATABASE, STORAGE_DATABASE "-wal", STORAGE_DATABASE "-shm"};
+        STORAGE_LOCK, STORAGE_DATABASE, STORAGE_DATABASE "-wal",
+        STORAGE_DATABASE "-shm"};
     char path[STORAGE_PATH_ROOM];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
@@ -584,7 +585,8 @@ void storage_close(storage *s)
 /* What was in doubt is written again and flushed, or not there. */
 static int make_sure(storage *s, muster_error *err)
 {
-    const int rc = checkpoint_rest(s, SQLITE_CHECKPOINT_TRUNCATE, STORAGE_BUSY_MS);
+    const int rc =
+        checkpoint_rest(s, SQLITE_CHECKPOINT_TRUNCATE, STORAGE_BUSY_MS);
     return rc == SQLITE_OK ? 0 : storage_sql_error(s, rc, "write to", err);
 }
 

@@ -93,7 +93,7 @@ struct generation_writer {
     size_t section_capacity;
     bool failed;
     bool renamed; /* the file has its name */
-    bool sealed;
+    bool complete; /* sealed */
     bool adopted;
     generation_rows dropped; /* by the adoption */
 };
@@ -264,13 +264,13 @@ storage *generation_writer_storage(const generation_writer *w)
 
 generation_row generation_writer_row(const generation_writer *w)
 {
-    ASSERT(w->sealed);
+    ASSERT(w->complete);
     return (generation_row){w->id, w->seq, w->offset};
 }
 
 generation_rows *generation_writer_adopt(generation_writer *w)
 {
-    ASSERT(w->sealed);
+    ASSERT(w->complete);
     w->adopted = true;
     return &w->dropped;
 }
@@ -334,7 +334,7 @@ int generation_seal(generation_writer *w, muster_error *err)
     int rc = put_directory(w, err);
     if (rc == 0)
         rc = make_durable(w, err);
-    w->sealed = rc == 0;
+    w->complete = rc == 0;
     w->failed = rc != 0;
     file_close(&w->fd);
     return rc;
@@ -349,7 +349,8 @@ static int damaged_file(muster_error *err, int64_t id, const char *what)
 }
 
 /* (1) to (3): header, footer, directory. */
-static int check_frame(generation *g, const generation_row *row, muster_error *err)
+static int check_frame(generation *g, const generation_row *row,
+                       muster_error *err)
 {
     if (g->len != row->bytes)
         return damaged_file(err, row->id, "it has another length");

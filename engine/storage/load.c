@@ -240,7 +240,8 @@ int storage_load_put(storage *s, const storage_load *load, muster_error *err)
     ASSERT(storage_in_transaction(s));
     const storage_value key = storage_text(load->load_id);
     load_times former = {0};
-    int rc = storage_each(s, "SELECT started, ended FROM load WHERE load_id = ?",
+    int rc = storage_each(s,
+                          "SELECT started, ended FROM load WHERE load_id = ?",
                           &key, 1, take_times, &former, err);
     if (rc == 0)
         rc = count_rows(s, err);

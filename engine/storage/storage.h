@@ -89,9 +89,14 @@ int storage_has_room(const storage *s, uint64_t bytes, bool *room,
  * loses nothing, for the log stays; it breaks the storage (MUSTER_EIO), a full
  * disk does not. Background thread. Cost: the pages copied, two flushes. */
 int storage_checkpoint(storage *s, bool *behind, muster_error *err);
+/* The bound to keep: below the length that SQLite cuts the file back to
+ * (journal_size_limit, 64 MiB), so that it is written over and neither grows
+ * nor is cut, both of which a flush pays for. */
+#define STORAGE_WAL_BYTES_MAX ((uint64_t)60 << 20)
 /* Bytes of the write-ahead log in use. After a checkpoint that left nothing
  * behind the next commit begins it anew; under constant writing that seldom
- * comes, so a bound has to be kept with storage_checkpoint_now. Any thread. */
+ * comes, so STORAGE_WAL_BYTES_MAX has to be kept with storage_checkpoint_now.
+ * Any thread. */
 uint64_t storage_wal_bytes(const storage *s);
 /* The same to the end, between two transactions of the writer: the next one
  * begins the write-ahead log anew. Waits for a checkpoint under way and a
@@ -296,12 +301,11 @@ void generation_close(generation *g);
  * thread. Cost: one reading and one writing of it all. */
 int storage_copy(const char *from_dir, const char *to_dir,
                  storage_step_fn step, void *payload, muster_error *err);
-/* 128 bits of a file and its length: XXH3-64 of all of it, and XXH3-64 from
- * piece to piece of 1 MiB, each seeded with the one before (1 first). Never
- * of a database that this process has open: closing it would end SQLite's
- * locks. */
+/* XXH3-128 of a file, low half first, and its length. Never of a database
+ * that this process has open: closing it would end SQLite's locks. Any
+ * thread. Cost: one reading, mapped. */
 int storage_file_hash(const char *path, uint64_t out[2], uint64_t *bytes,
-                      storage_step_fn step, void *payload, muster_error *err);
+                      muster_error *err);
 
 typedef enum storage_finding_kind {
     STORAGE_NOTE,       /* nothing is wrong */

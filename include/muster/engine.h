@@ -1,16 +1,22 @@
 /*
  * engine.h - a data directory, opened.
  *
- * Threads: every call on one engine may be made from any thread; questions
- * run side by side, a write waits for the questions before it. A callback
- * (`each`, `reject`) must not call the engine that called it. One process
- * writes to a directory at a time; any number may read it.
+ * Threads: every call on one engine may be made from any thread. Questions
+ * take no lock: each holds for one epoch, an immutable state, the newest when
+ * it began. Writes are committed by one thread of the engine, those that wait
+ * at the same time together. A callback (`each`, `reject`) must not call the
+ * engine that called it. One process writes to a directory at a time; any
+ * number may read it: a reader sees the state of the moment it opened.
+ *
+ * After a write that failed the engine recovers by itself, from the disk,
+ * before the next one; questions are answered all the time.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef MUSTER_ENGINE_H
 #define MUSTER_ENGINE_H
 
+#include <stdbool.h>
 #include <muster/error.h>
 #include <muster/types.h>
 
@@ -77,12 +83,17 @@ typedef struct muster_task {
 MUSTER_API int muster_engine_open(muster_engine **out,
                                   const muster_engine_options *options,
                                   muster_error *err);
+/* Was something passed over at opening, from which the rest was recovered: a
+ * damaged generation? Then *out tells what and the remedy. */
+MUSTER_API bool muster_engine_notice(const muster_engine *engine,
+                                     muster_error *out);
 /* NULL is fine. Waits for running calls; everything acknowledged is on disk
  * already. */
 MUSTER_API void muster_engine_close(muster_engine *engine);
 
-/* Writes a new generation now, so that the next open replays nothing.
- * Feeds do this themselves when they end. */
+/* Writes a new generation now, so that the next open replays nothing, and
+ * waits for it; questions and writes go on meanwhile. Feeds ask for one
+ * themselves when they end, and so does the engine at half of a budget. */
 MUSTER_API int muster_engine_checkpoint(muster_engine *engine,
                                         muster_error *err);
 

@@ -330,37 +330,6 @@ static void test_index_layer__a_deep_check_names_the_bad_plane(void **state)
 
 /* ---- the stack ---- */
 
-static void test_index_stack__more_deltas_than_fit_are_merged(void **state)
-{
-    (void)state;
-    static const uint32_t provider = 1;
-    const leaf_spec spec = {.type = LEAF_COUNT,
-                            .attribute = 19,
-                            .providers = &provider,
-                            .provider_count = 1,
-                            .any = true,
-                            .to = 1000,
-                            .bucket_hours = 24,
-                            .low = 100,
-                            .high = 100};
-    index_stack *x = index_new(cap_of, NULL);
-    index_builder *b = index_builder_new();
-
-    for (uint32_t i = 0; i < 100; i++) {
-        index_add_event(b, 19, 1, 255, 1, 7, 5, 1, 0);
-        index_push(x, index_builder_finish(b), false);
-        assert_true(index_delta_count(x) <= INDEX_DELTAS_MAX);
-        if (i + 1 == INDEX_DELTAS_MAX)
-            assert_int_equal(index_delta_count(x), INDEX_DELTAS_MAX);
-    }
-    index_leaf *leaf = index_leaf_new(x, &spec);
-    assert_true(index_leaf_has(leaf, 5));
-    assert_false(index_leaf_has(leaf, 4));
-    index_leaf_free(leaf);
-    index_builder_free(b);
-    index_free(x);
-}
-
 /* The next view in place of the former, with what was built. */
 static void push(index_stack **x, index_builder *b)
 {
@@ -465,7 +434,6 @@ int main(void)
         cmocka_unit_test(test_index_layer__a_count_needs_its_seen_plane),
         cmocka_unit_test(test_index_layer__damaged_bytes_never_lead_outside),
         cmocka_unit_test(test_index_layer__a_deep_check_names_the_bad_plane),
-        cmocka_unit_test(test_index_stack__more_deltas_than_fit_are_merged),
         cmocka_unit_test(test_index_stack__a_row_of_very_many_values),
         cmocka_unit_test(test_index_stack__cuts_leave_no_trace_in_the_base),
     };

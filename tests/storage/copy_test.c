@@ -334,6 +334,10 @@ static void test_storage_copy__each_failed_call_leaves_nothing(void **state)
 
 /* ---- checksums of files ---- */
 
+/* What `xxhsum -H2` tells of a file without bytes. */
+static const uint64_t of_nothing[2] = {0x6001c324468d497fu,
+                                       0x99aa06d3014798d8u};
+
 static void write_bytes(const char *path, size_t len)
 {
     FILE *f = fopen(path, "w");
@@ -356,28 +360,21 @@ static void test_storage_copy__a_file_has_a_checksum(void **state)
     for (size_t i = 0; i < 5; i++) {
         write_bytes(path, lengths[i]);
         assert_int_equal(
-            storage_file_hash(path, first, &bytes, NULL, NULL, NULL), 0);
+            storage_file_hash(path, first, &bytes, NULL), 0);
         assert_int_equal(bytes, lengths[i]);
-        assert_true(first[0] != first[1] || lengths[i] == 0);
-        file_ops ops = file_system;
-        ops.read_at = failing_read_at; /* in short pieces */
-        calls_left = -1;
-        storage_file_hooks(&ops);
-        assert_int_equal(
-            storage_file_hash(path, again, &bytes, NULL, NULL, NULL), 0);
-        storage_file_hooks(NULL);
-        assert_memory_equal(first, again, sizeof first);
+        if (lengths[i] == 0)
+            assert_memory_equal(first, of_nothing, sizeof first);
         if (lengths[i] == 0)
             continue;
         const int fd = open(path, O_RDWR);
         assert_int_equal(pwrite(fd, "!", 1, (off_t)lengths[i] / 2), 1);
         close(fd);
         assert_int_equal(
-            storage_file_hash(path, again, &bytes, NULL, NULL, NULL), 0);
+            storage_file_hash(path, again, &bytes, NULL), 0);
         assert_true(first[0] != again[0] && first[1] != again[1]);
     }
     snprintf(path, sizeof path, "%s/none", parent);
-    assert_int_equal(storage_file_hash(path, first, &bytes, NULL, NULL, &err),
+    assert_int_equal(storage_file_hash(path, first, &bytes, &err),
                      MUSTER_EIO);
 }
 
