@@ -34,6 +34,8 @@
 /* Ids that a new dictionary may still miss when the writer takes it over. */
 #define LAST_IDS 2000u
 #define CATCH_UP_IDS 100000u
+/* Generations that a feed waits for before it is refused. */
+#define PATIENCE 4
 /* Log rows deleted in one commit. */
 #define TRIM_BYTES ((size_t)4 << 20)
 
@@ -118,9 +120,8 @@ int keeper_admit(muster_engine *e, bool patient, muster_error *err)
     struct keeper *k = e->keeper;
     int rc = 0;
 
-    if (!is_over(e))
-        return 0;
-    if (patient)
+    /* what was on its way to the writer may fill it again once or twice */
+    for (int i = 0; patient && i < PATIENCE && is_over(e) && rc == 0; i++)
         rc = keeper_generation(e, err);
     if (rc != 0 || !is_over(e))
         return rc;
@@ -309,6 +310,8 @@ static void adopt_after(muster_engine *e, change_request *r)
     w->bytes_behind -= b->from.bytes;
     b->ids = NULL;
     b->layer = NULL;
+    index_builder_free(w->building); /* and the room it has grown to */
+    w->building = index_builder_new();
     close_layers(e->keeper, 0);
     epoch_publish(e);
     keeper_discard(e, &old);
