@@ -32,8 +32,6 @@
 /* Free space without which nothing is begun: the WAL of a group, and what
  * the checkpoint of it may add to the database. */
 #define ROOM_BYTES ((uint64_t)64 << 20)
-/* A WAL beyond this is written back by the writer itself. */
-#define WAL_BYTES_MAX ((uint64_t)256 << 20)
 /* The clock is looked at this often when there is nothing to do, and what
  * readers have left behind. */
 #define IDLE_S 20
@@ -422,7 +420,7 @@ static void look_after(muster_engine *e)
 {
     if (!e->writer->owed && merge_small(e))
         publish(e, clock_monotonic_ns());
-    if (storage_wal_bytes(e->store) > WAL_BYTES_MAX)
+    if (storage_wal_bytes(e->store) > STORAGE_WAL_BYTES_MAX)
         (void)storage_checkpoint_now(e->store, NULL);
     keeper_look(e);
 }

@@ -115,6 +115,36 @@ static void test_storage_copy__restoring_is_copying_too(void **state)
     }
 }
 
+/* A backup by other means has the same identity as the directory. */
+static void test_storage_copy__a_mark_of_the_same_life_is_removed(void **state)
+{
+    (void)state;
+    char command[900];
+    char path[600];
+    muster_error err;
+    storage *s = open_data(STORAGE_CREATE);
+    append(s, 1, "one");
+    const int64_t id =
+        rows_of(s, "SELECT value FROM meta WHERE key = 'log_id'");
+    storage_close(s);
+    snprintf(target, sizeof target, "%s/backup", parent);
+    snprintf(command, sizeof command, "cp -r '%s' '%s'", data, target);
+    assert_int_equal(system(command), 0);
+    s = open_data(STORAGE_WRITE);
+    append(s, 2, "two");
+    storage_close(s);
+    make_path(path, sizeof path, "muster.db");
+    assert_int_equal(unlink(path), 0);
+    if (storage_copy(target, data, NULL, NULL, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_false(file_exists("mark"));
+    s = open_data(STORAGE_WRITE);
+    assert_int_equal(storage_log_last(s), 1);
+    assert_true(id !=
+                rows_of(s, "SELECT value FROM meta WHERE key = 'log_id'"));
+    storage_close(s);
+}
+
 static void test_storage_copy__no_generation_and_an_empty_log(void **state)
 {
     (void)state;
@@ -219,6 +249,40 @@ static void test_storage_copy__beside_a_writer_it_is_sound(void **state)
     }
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
+}
+
+/* Each time the database is copied, its generations go meanwhile. */
+static int replace_generations(void *payload, const char *what, uint64_t done,
+                               uint64_t total)
+{
+    storage *s = payload;
+    assert_true(done <= total);
+    if (strcmp(what, "muster.db") != 0)
+        return 0;
+    for (uint64_t last = storage_log_last(s); last + 2 > storage_log_last(s);)
+        advance(s, storage_log_last(s) + 1);
+    return 0;
+}
+
+static void test_storage_copy__a_file_that_goes_meanwhile_is_held(void **state)
+{
+    (void)state;
+    muster_error err;
+    storage *s = open_data(STORAGE_CREATE);
+    for (uint64_t seq = 1; seq <= 400; seq++)
+        append(s, seq, "batch");
+    advance(s, 400);
+    snprintf(target, sizeof target, "%s/copy", parent);
+    if (storage_copy(data, target, replace_generations, s, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_true(storage_log_last(s) >= 402);
+    assert_false(file_exists("gen-1.mgen"));
+    storage_close(s);
+    look_at_copy();
+    s = open_data(STORAGE_READ);
+    assert_int_equal(newest_seq(s), 400);
+    assert_int_equal(storage_log_last(s), 400);
+    storage_close(s);
 }
 
 /* ---- failures ---- */
@@ -383,10 +447,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         storage_unit_test(test_storage_copy__holds_what_was_committed),
         storage_unit_test(test_storage_copy__restoring_is_copying_too),
+        storage_unit_test(
+            test_storage_copy__a_mark_of_the_same_life_is_removed),
         storage_unit_test(test_storage_copy__no_generation_and_an_empty_log),
         storage_unit_test(test_storage_copy__a_damaged_generation_stays_behind),
         storage_unit_test(test_storage_copy__a_target_in_use_is_refused),
         storage_unit_test(test_storage_copy__beside_a_writer_it_is_sound),
+        storage_unit_test(
+            test_storage_copy__a_file_that_goes_meanwhile_is_held),
         storage_unit_test(test_storage_copy__a_stop_leaves_nothing),
         storage_unit_test(test_storage_copy__each_failed_call_leaves_nothing),
         storage_unit_test(test_storage_copy__a_file_has_a_checksum),
