@@ -14,6 +14,8 @@
  *   eval_people.c  expressions on the population
  *   eval_w.c       expressions E1..E8 of workload W
  *   decide.c       one user: a decision, a lookup
+ *   durable.h      acknowledged, visible, undisturbed, opened again: the
+ *                  durable_*.c
  *
  * A bench is a row in the list of main.c: cases by name, setup, run of one
  * case, teardown. A run measures and compares its answer with the same answer
@@ -68,6 +70,10 @@ extern const bench bench_eval_people;
 extern const bench bench_eval_w;
 extern const bench bench_decide;
 extern const bench bench_lookup;
+extern const bench bench_durable_ack;
+extern const bench bench_durable_visible;
+extern const bench bench_durable_pause;
+extern const bench bench_durable_restart;
 /* Frees what benches keep between them. */
 void people_release(void);
 

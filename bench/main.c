@@ -16,6 +16,8 @@
 static const bench *const benches[] = {
     &bench_ingest_parse, &bench_ingest_load, &bench_eval_people,
     &bench_eval_w,       &bench_decide,      &bench_lookup,
+    &bench_durable_ack,  &bench_durable_visible,
+    &bench_durable_pause, &bench_durable_restart,
 };
 #define BENCHES (sizeof benches / sizeof benches[0])
 

@@ -451,6 +451,14 @@ void segments_refresh(muster_engine *e);
  * its step and err may be NULL. */
 int task_step(const muster_task *task, const char *what, uint64_t done,
               uint64_t total, muster_error *err);
+/* The same for the walks of storage, a storage_step_fn whose payload is a
+ * task_act: it tells of "<act> <what>". */
+typedef struct task_act {
+    const muster_task *task;
+    const char *act; /* "reading" */
+} task_act;
+int task_act_step(void *payload, const char *what, uint64_t done,
+                  uint64_t total);
 /* Of a pinned or held epoch; state_hash.c says of what. MUSTER_ECORRUPT
  * "bad_state" when it names what is not there, MUSTER_ECANCELLED. */
 int epoch_hash(const epoch *at, const muster_task *task,
