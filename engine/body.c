@@ -111,6 +111,8 @@ static void fill_receipt(body *b, bool repeated, size_t len,
     if (repeated) {
         receipt_add(r, &b->load.receipt);
         r->epoch = b->load.receipt.epoch;
+        r->records_before = r->records;
+        r->facts_before = receipt_facts(r);
     }
     r->repeated = repeated;
     r->resumed = repeated ? b->load.position : 0;

@@ -127,6 +127,7 @@ typedef struct working {
     catalog *names;
     audience_store *audiences;
     dictionary *ids;
+    uint64_t ids_number; /* another for each dictionary in the process */
     index_stack *index; /* view of the closed layers */
     index_builder *building;
     uint8_t *forgotten; /* one bit a row */
@@ -140,6 +141,7 @@ typedef struct working {
     uint64_t generation_seq;
 } working;
 
+uint64_t next_ids_number(void);
 /* An empty state; state_free is fine with it. */
 void state_init(working *w);
 void state_free(working *w);
@@ -278,6 +280,8 @@ uint64_t engine_shown(const uint64_t *shown);
 void keeper_ask(muster_engine *e);
 /* And waits for it. */
 int keeper_generation(muster_engine *e, muster_error *err);
+/* Waits for those that were asked for; the error of the last one. */
+int keeper_settle(muster_engine *e, muster_error *err);
 /* Writer's thread, after a commit: is it time for a generation? */
 void keeper_look(muster_engine *e);
 /* Writer's thread: layers that a generation being written has; no merge may

@@ -131,7 +131,7 @@ void epoch_publish(muster_engine *e)
         .ids = dictionary_snapshot(w->ids),
         .index = index_view_retain(w->index),
         .base = base_retain(w->base),
-        .owner = w->ids,
+        .ids_number = w->ids_number,
     };
     epoch *former = __atomic_exchange_n(&e->gate.current, fresh,
                                         __ATOMIC_SEQ_CST);
@@ -148,7 +148,7 @@ static void give_back(muster_engine *e, epoch *old)
 
     catalog_release(old->names);
     audience_store_release(old->audiences);
-    if (old->owner == e->state.ids)
+    if (old->ids_number == e->state.ids_number)
         dictionary_release(old->ids);
     else
         parts.snapshot = old->ids;

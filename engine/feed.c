@@ -32,7 +32,6 @@ struct muster_feed {
     int lost;               /* writer's thread: why a batch was not */
     muster_error loss;
     uint64_t resumed; /* decompressed bytes passed over */
-    uint64_t known;   /* records of former runs */
     uint64_t started_ns;
     uint64_t pushed;
     bool claimed;
@@ -338,8 +337,9 @@ static int begin_load(muster_feed *f, muster_error *err)
         return rc;
     f->resumed = f->load.position;
     f->load.ended = false;
-    f->known = f->load.receipt.records;
     receipt_add(&f->receipt, &f->load.receipt);
+    f->receipt.records_before = f->receipt.records;
+    f->receipt.facts_before = receipt_facts(&f->receipt);
     return 0;
 }
 
@@ -457,7 +457,7 @@ static void fill_receipt(muster_feed *f)
     r->seconds = (double)(clock_monotonic_ns() - f->started_ns) / 1e9;
     r->bytes = f->pushed;
     r->resumed = f->resumed;
-    r->repeated = f->load.found && r->records == f->known;
+    r->repeated = f->load.found && r->records == r->records_before;
     if (f->scratch)
         r->epoch = muster_engine_epoch(f->engine);
 }

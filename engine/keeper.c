@@ -109,6 +109,20 @@ int keeper_generation(muster_engine *e, muster_error *err)
     return rc;
 }
 
+int keeper_settle(muster_engine *e, muster_error *err)
+{
+    struct keeper *k = e->keeper;
+
+    pthread_mutex_lock(&k->lock);
+    while (k->want_generation || k->busy)
+        pthread_cond_wait(&k->over, &k->lock);
+    const int rc = k->last_rc;
+    if (rc != 0 && err)
+        *err = k->last_error;
+    pthread_mutex_unlock(&k->lock);
+    return rc;
+}
+
 static bool is_over(const muster_engine *e)
 {
     return engine_shown(&e->shown_memory) > e->memory_budget ||
@@ -302,6 +316,7 @@ static void adopt_after(muster_engine *e, change_request *r)
     const bool whole = dictionary_catch_up(b->ids, w->ids, UINT64_MAX);
     ASSERT(whole);
     w->ids = b->ids;
+    w->ids_number = next_ids_number();
     w->index = index_view_replace(w->index, 0, b->from.layers, b->layer);
     w->base = base_retain(b->base);
     w->generation = b->from.id;

@@ -217,6 +217,13 @@ int muster_engine_checkpoint(muster_engine *engine, muster_error *err)
     return rc ? rc : keeper_generation(engine, err);
 }
 
+int muster_engine_settle(muster_engine *engine, muster_error *err)
+{
+    error_clear(err);
+    engine_check(engine);
+    return engine->keeper ? keeper_settle(engine, err) : 0;
+}
+
 /* ---- statistics ---- */
 
 static uint64_t directory_bytes(const char *path)

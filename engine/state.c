@@ -45,9 +45,16 @@ index_limits rules_limits(state_rules *rules, bool drop)
 
 /* ---- life ---- */
 
+uint64_t next_ids_number(void)
+{
+    static uint64_t last;
+    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
 void state_init(working *w)
 {
     *w = (working){
+        .ids_number = next_ids_number(),
         .names = catalog_new(),
         .audiences = audience_store_new(),
         .ids = dictionary_new(),

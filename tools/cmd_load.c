@@ -400,6 +400,17 @@ static void load_files(load *l, int count, char **files)
         tell_how_to_go_on(l, i - 1, count, files);
 }
 
+/* The generation that a load's end asks for; without it the next start takes
+ * longer, and that is all. */
+static void settle(cli *c)
+{
+    muster_error err;
+    if (muster_engine_settle(c->engine, &err) != 0)
+        tell(c, "no generation was written (%s); nothing is lost: the log"
+                " holds everything, and the next start reads it",
+             err.message);
+}
+
 static int cmd_load(cli *c, int argc, char **argv)
 {
     load l = {.c = c, .options = MUSTER_FEED_OPTIONS_INIT};
@@ -418,6 +429,8 @@ static int cmd_load(cli *c, int argc, char **argv)
         close_rejects(&l);
         if (l.total.loads > 0)
             load_receipt_print(c, &l.total, l.options.dry_run, l.rejects_path);
+        out_flush(c);
+        settle(c);
         code = l.code;
         if (code == 0 && l.total.rejected > 0)
             code = EXIT_PARTIAL;

@@ -105,6 +105,12 @@ static void tell_opened(const cli *c, uint64_t ns)
          c->set.data_dir, human_duration_ns(ns).text,
          human_count(stats.users).text, human_count(stats.attributes).text,
          (unsigned long long)stats.epoch);
+    tell(c, "memory above generation %llu: %s of %s; log: %s of %s",
+         (unsigned long long)stats.generation,
+         human_bytes((double)stats.memory_bytes).text,
+         human_bytes((double)stats.memory_budget).text,
+         human_bytes((double)stats.log_bytes).text,
+         human_bytes((double)stats.log_budget).text);
 }
 
 int session_open(cli *c, muster_open_mode mode)

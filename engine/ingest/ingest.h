@@ -326,6 +326,8 @@ typedef struct ingest_receipt {
     uint64_t epoch;
     uint64_t resumed;       /* decompressed bytes passed over */
     bool repeated;          /* all had been committed before */
+    uint64_t records_before; /* of these, counted by former runs; the speed */
+    uint64_t facts_before;   /* is of what this run did */
     ingest_reject errors[RECEIPT_ERRORS_MAX];
     size_t error_count;
     bool errors_truncated;

@@ -119,8 +119,10 @@ static void put_speed(const ingest_receipt *r, json_writer *out)
     /* Milliseconds are as exact as anybody reads. */
     json_key(out, "seconds");
     json_put_double(out, (double)(uint64_t)(r->seconds * 1000 + 0.5) / 1000);
-    put_uint(out, "records_per_s", per_second(r->records, r->seconds));
-    put_uint(out, "facts_per_s", per_second(fact_count(r), r->seconds));
+    put_uint(out, "records_per_s",
+             per_second(r->records - r->records_before, r->seconds));
+    put_uint(out, "facts_per_s",
+             per_second(fact_count(r) - r->facts_before, r->seconds));
     put_uint(out, "bytes", r->bytes);
 }
 

@@ -97,6 +97,11 @@ MUSTER_API void muster_engine_close(muster_engine *engine);
 MUSTER_API int muster_engine_checkpoint(muster_engine *engine,
                                         muster_error *err);
 
+/* Waits for the generation that was asked for, if any, and tells its error.
+ * Nothing is lost by one that failed: the log holds everything, and the next
+ * start reads it. */
+MUSTER_API int muster_engine_settle(muster_engine *engine, muster_error *err);
+
 /* The time questions are asked at: the fixed clock or the wall clock. */
 MUSTER_API muster_time muster_engine_now(const muster_engine *engine);
 MUSTER_API muster_epoch muster_engine_epoch(const muster_engine *engine);
