@@ -86,7 +86,7 @@ typedef struct epoch {
     const dictionary *ids;
     const index_stack *index;
     shared_base *base;
-    const dictionary *owner; /* whose snapshot ids is */
+    uint64_t ids_number; /* of the dictionary whose snapshot `ids` is */
     uint32_t holders;        /* atomic: kept beyond a call */
     struct epoch *next;      /* retired */
 } epoch;
