@@ -90,7 +90,7 @@ static void help(void)
            "  --json         one JSON object a row (NDJSON)\n"
            "  --help         this page\n\nbenches\n");
     for (size_t i = 0; i < BENCHES; i++)
-        printf("  %-14s %s\n", benches[i]->name, benches[i]->about);
+        printf("  %-15s %s\n", benches[i]->name, benches[i]->about);
 }
 
 static uint64_t number_of(const char *name, const char *text, uint64_t max)

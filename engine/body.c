@@ -14,12 +14,12 @@
 
 typedef struct body {
     const muster_feed_options *options;
-    load_state load; /* of the key; id "" = none */
-    ingest_receipt receipt;
     uint64_t head_hash;
     uint64_t head_len;
     flight **flights;
     size_t count;
+    load_state load; /* of the key; id "" = none. These two are large */
+    ingest_receipt receipt;
 } body;
 
 /* ---- on the writer's thread ---- */
@@ -156,8 +156,10 @@ int muster_ingest(muster_engine *engine, const muster_feed_options *options,
                   char **receipt_json, muster_error *err)
 {
     const uint64_t started_ns = clock_monotonic_ns();
-    body b = {.options = options};
+    body b;
 
+    memset(&b, 0, offsetof(body, load));
+    b.options = options;
     error_clear(err);
     if (receipt_json)
         *receipt_json = NULL;

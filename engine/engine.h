@@ -357,6 +357,20 @@ int mirror_flush(muster_engine *e, muster_error *err); /* in the open
     transaction: what the watcher gathered */
 void mirror_audience(struct mirror *notes, const audience *a);
 void mirror_free(muster_engine *e);
+/* Writer's thread, in a transaction: every row anew. */
+int mirror_rebuild(muster_engine *e, muster_error *err);
+/* What differs in one table; at least one number is not 0. */
+typedef struct mirror_fault {
+    const char *table;
+    uint64_t missing;
+    uint64_t different;
+    uint64_t surplus; /* nobody's */
+} mirror_fault;
+/* Compares the tables with a state that the log of `s` ends at. About 3 us a
+ * row. */
+int mirror_check(storage *s, const epoch *at,
+                 void (*fault)(void *payload, const mirror_fault *f),
+                 void *payload, muster_error *err);
 
 /* ---- generations ---- */
 

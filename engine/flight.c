@@ -18,8 +18,9 @@ static void keep_reject(void *payload, const ingest_reject *r)
 
 flight *flight_new(fact_batch *take_batch, muster_time now, void *owner)
 {
-    flight *f = mem_zalloc(sizeof *f);
+    flight *f = mem_alloc(sizeof *f);
 
+    memset(f, 0, offsetof(flight, receipt));
     f->batch = take_batch;
     f->owner = owner;
     receipt_init(&f->receipt);

@@ -13,7 +13,6 @@ typedef struct flight {
     change_request request;
     fact_batch *batch; /* owned */
     buffer body;
-    ingest_receipt receipt; /* of this batch */
     apply_report report;
     ingest_reject *rejects; /* refused when applied, in order */
     size_t reject_count;
@@ -22,6 +21,7 @@ typedef struct flight {
     uint64_t head_len;
     void *owner;
     struct flight *next;
+    ingest_receipt receipt; /* of this batch; last, for it is large */
 } flight;
 
 /* Takes the batch; a batch without records becomes a request without body. */

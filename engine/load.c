@@ -21,7 +21,7 @@ struct open_load {
 
 void load_state_init(load_state *l)
 {
-    memset(l, 0, sizeof *l);
+    memset(l, 0, offsetof(load_state, receipt));
     receipt_init(&l->receipt);
 }
 

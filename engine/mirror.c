@@ -3,7 +3,8 @@
  * read with the sqlite3 shell. Copies: recovery does not read them.
  *
  * Rows that change while a change is applied are noted as small statements
- * and written in the transaction of that change's log row.
+ * and written in the transaction of that change's log row. The doctor compares
+ * all rows with the state, and has them written anew where they differ.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,7 +22,7 @@ typedef enum note_kind {
 typedef struct note {
     note_kind kind;
     uint32_t a; /* number of the row; values: attribute */
-    uint32_t b; /* values: number */
+    uint32_t b; /* values: number; segments: version */
 } note;
 
 struct mirror {
@@ -79,91 +80,161 @@ void mirror_free(muster_engine *e)
 void mirror_audience(struct mirror *notes, const audience *a)
 {
     if (notes)
-        take(notes, NOTE_AUDIENCE, a->id, 0);
+        take(notes, NOTE_AUDIENCE, a->id, (uint32_t)a->version_count);
 }
 
-/* ---- writing ---- */
+/* ---- tables and rows ---- */
+
+#define COLUMNS_MAX 10
+
+typedef struct mirror_table {
+    const char *name;
+    const char *write;
+    const char *read;  /* the same columns of the row of a key */
+    const char *clear;
+    const char *count; /* NULL: other rows are nobody's business */
+    size_t columns;
+    size_t keys; /* the first columns */
+} mirror_table;
+
+static const mirror_table attribute_table = {
+    "attribute",
+    "INSERT OR REPLACE INTO attribute(id, name, kind, grain, cap, amount,"
+    " unit, ttl_hours, retention_days, declared)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    "SELECT id, name, kind, grain, cap, amount, unit, ttl_hours,"
+    " retention_days, declared FROM attribute WHERE id = ?1",
+    "DELETE FROM attribute", "SELECT count(*) FROM attribute", 10, 1};
+static const mirror_table value_table = {
+    "value",
+    "INSERT OR REPLACE INTO value(attribute, id, text) VALUES(?1, ?2, ?3)",
+    "SELECT attribute, id, text FROM value WHERE attribute = ?1 AND id = ?2",
+    "DELETE FROM value", "SELECT count(*) FROM value", 3, 2};
+static const mirror_table provider_table = {
+    "provider",
+    "INSERT OR REPLACE INTO provider(id, name, party, ttl_hours, declared)"
+    " VALUES(?1, ?2, ?3, ?4, ?5)",
+    "SELECT id, name, party, ttl_hours, declared FROM provider WHERE id = ?1",
+    "DELETE FROM provider", "SELECT count(*) FROM provider", 5, 1};
+static const mirror_table space_table = {
+    "id_space",
+    "INSERT OR REPLACE INTO id_space(id, name, declared) VALUES(?1, ?2, ?3)",
+    "SELECT id, name, declared FROM id_space WHERE id = ?1",
+    "DELETE FROM id_space", "SELECT count(*) FROM id_space", 3, 1};
+static const mirror_table mode_table = {
+    "meta",
+    "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+    "SELECT key, value FROM meta WHERE key = ?1",
+    "DELETE FROM meta WHERE key = 'catalog_mode'", NULL, 2, 1};
+static const mirror_table segment_table = {
+    "segment",
+    "INSERT INTO segment(id, key, version, deleted)"
+    " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET"
+    " version = excluded.version, deleted = excluded.deleted",
+    "SELECT id, key, version, deleted FROM segment WHERE id = ?1",
+    "DELETE FROM segment", "SELECT count(*) FROM segment", 4, 1};
+static const mirror_table version_table = {
+    "segment_version",
+    "INSERT OR REPLACE INTO segment_version(segment, version, expr, name,"
+    " priority, served, created) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    "SELECT segment, version, expr, name, priority, served, created"
+    " FROM segment_version WHERE segment = ?1 AND version = ?2",
+    "DELETE FROM segment_version", "SELECT count(*) FROM segment_version", 7,
+    2};
+
+/* In an order in which they may be emptied. */
+static const mirror_table *const tables[] = {
+    &attribute_table, &value_table,   &provider_table, &space_table,
+    &mode_table,      &version_table, &segment_table};
+#define TABLES (sizeof tables / sizeof tables[0])
+
+typedef struct mirror_row {
+    const mirror_table *table;
+    bool built_in; /* not written unless it changes */
+    storage_value columns[COLUMNS_MAX];
+} mirror_row;
 
 static storage_value ttl_value(uint32_t hours)
 {
     return hours == CATALOG_TTL_UNSET ? storage_null() : storage_int(hours);
 }
 
-static int write_attribute(muster_engine *e, uint32_t id, muster_error *err)
+static mirror_row attribute_row(const catalog_attribute *a)
 {
-    const catalog_attribute *a = catalog_attribute_get(e->state.names, id);
-    const storage_value args[] = {
-        storage_int(a->id),
-        storage_text(text_of(a->name)),
-        storage_text(text_of(catalog_kind_name(a->kind))),
-        storage_text(text_of(a->grain == GRAIN_HOUR ? "hour" : "day")),
-        storage_int(a->cap),
-        storage_int(a->amount),
-        storage_text(text_of(a->unit)),
-        ttl_value(a->ttl_hours),
-        storage_int(a->retention_days),
-        storage_int(a->declared),
-    };
-    return storage_run(
-        e->store,
-        "INSERT OR REPLACE INTO attribute(id, name, kind, grain, cap, amount,"
-        " unit, ttl_hours, retention_days, declared)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        args, 10, err);
+    return (mirror_row){
+        &attribute_table,
+        false,
+        {storage_int(a->id), storage_text(text_of(a->name)),
+         storage_text(text_of(catalog_kind_name(a->kind))),
+         storage_text(text_of(a->grain == GRAIN_HOUR ? "hour" : "day")),
+         storage_int(a->cap), storage_int(a->amount),
+         storage_text(text_of(a->unit)), ttl_value(a->ttl_hours),
+         storage_int(a->retention_days), storage_int(a->declared)}};
 }
 
-static int write_value(muster_engine *e, uint32_t attribute, uint32_t value,
-                       muster_error *err)
+static mirror_row value_row(const catalog *names, uint32_t attribute,
+                            uint32_t value)
 {
-    const storage_value args[] = {
-        storage_int(attribute),
-        storage_int(value),
-        storage_text(catalog_value_text(e->state.names, attribute, value)),
-    };
-    return storage_run(e->store,
-                       "INSERT OR REPLACE INTO value(attribute, id, text)"
-                       " VALUES(?1, ?2, ?3)",
-                       args, 3, err);
+    return (mirror_row){
+        &value_table,
+        false,
+        {storage_int(attribute), storage_int(value),
+         storage_text(catalog_value_text(names, attribute, value))}};
 }
 
-static int write_provider(muster_engine *e, uint32_t id, muster_error *err)
+static mirror_row provider_row(const catalog_provider *p)
 {
-    const catalog_provider *p = catalog_provider_get(e->state.names, id);
-    const storage_value args[] = {
-        storage_int(p->id),
-        storage_text(text_of(p->name)),
-        storage_text(text_of(catalog_party_name(p->party))),
-        ttl_value(p->ttl_hours),
-        storage_int(p->declared),
-    };
-    return storage_run(e->store,
-                       "INSERT OR REPLACE INTO provider(id, name, party,"
-                       " ttl_hours, declared) VALUES(?1, ?2, ?3, ?4, ?5)",
-                       args, 5, err);
+    return (mirror_row){
+        &provider_table,
+        false,
+        {storage_int(p->id), storage_text(text_of(p->name)),
+         storage_text(text_of(catalog_party_name(p->party))),
+         ttl_value(p->ttl_hours), storage_int(p->declared)}};
 }
 
-static int write_space(muster_engine *e, uint32_t id, muster_error *err)
+static mirror_row space_row(const catalog_space *s)
 {
-    const catalog_space *s = catalog_space_get(e->state.names, id);
-    const storage_value args[] = {
-        storage_int(s->id),
-        storage_text(text_of(s->name)),
-        storage_int(s->declared),
-    };
-    return storage_run(e->store,
-                       "INSERT OR REPLACE INTO id_space(id, name, declared)"
-                       " VALUES(?1, ?2, ?3)",
-                       args, 3, err);
+    return (mirror_row){&space_table,
+                        false,
+                        {storage_int(s->id), storage_text(text_of(s->name)),
+                         storage_int(s->declared)}};
 }
 
-static int write_mode(muster_engine *e, bool strict, muster_error *err)
+static mirror_row mode_row(bool strict)
 {
-    const storage_value args[] = {
-        storage_text(text_of(strict ? "strict" : "lenient"))};
-    return storage_run(e->store,
-                       "INSERT OR REPLACE INTO meta(key, value)"
-                       " VALUES('catalog_mode', ?1)",
-                       args, 1, err);
+    return (mirror_row){
+        &mode_table,
+        !strict,
+        {storage_text(text_of("catalog_mode")),
+         storage_text(text_of(strict ? "strict" : "lenient"))}};
+}
+
+static mirror_row segment_row(const audience *a)
+{
+    const audience_version *v = &a->versions[a->version_count - 1];
+    return (mirror_row){&segment_table,
+                        false,
+                        {storage_int(a->id), storage_text(text_of(a->key)),
+                         storage_int(v->version), storage_int(v->removed)}};
+}
+
+static mirror_row version_row(const audience *a, const audience_version *v)
+{
+    return (mirror_row){
+        &version_table,
+        false,
+        {storage_int(a->id), storage_int(v->version), storage_text(v->expr),
+         storage_text(v->name), storage_int(v->priority),
+         storage_int(v->served), storage_int(v->created)}};
+}
+
+/* ---- writing what was noted ---- */
+
+static int write_row(muster_engine *e, const mirror_row *row,
+                     muster_error *err)
+{
+    return storage_run(e->store, row->table->write, row->columns,
+                       row->table->columns, err);
 }
 
 static const audience *audience_of(const muster_engine *e, uint32_t id)
@@ -174,56 +245,42 @@ static const audience *audience_of(const muster_engine *e, uint32_t id)
     return NULL;
 }
 
-/* The newest version of a segment. */
-static int write_audience(muster_engine *e, uint32_t id, muster_error *err)
+static int write_version(muster_engine *e, uint32_t id, uint32_t version,
+                         muster_error *err)
 {
     const audience *a = audience_of(e, id);
-    ASSERT(a != NULL);
-    const audience_version *v = &a->versions[a->version_count - 1];
-    const storage_value row[] = {
-        storage_int(a->id),
-        storage_text(text_of(a->key)),
-        storage_int(v->version),
-        storage_int(v->removed),
-    };
-    const storage_value version[] = {
-        storage_int(a->id),       storage_int(v->version),
-        storage_text(v->expr),    storage_text(v->name),
-        storage_int(v->priority), storage_int(v->served),
-        storage_int(v->created),
-    };
-    const int rc = storage_run(
-        e->store,
-        "INSERT INTO segment(id, key, version, deleted)"
-        " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET"
-        " version = excluded.version, deleted = excluded.deleted",
-        row, 4, err);
-    if (rc != 0)
-        return rc;
-    return storage_run(
-        e->store,
-        "INSERT OR REPLACE INTO segment_version(segment, version, expr, name,"
-        " priority, served, created) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        version, 7, err);
+    ASSERT(a != NULL && version > 0 && version <= a->version_count);
+    const mirror_row head = segment_row(a);
+    const mirror_row row = version_row(a, &a->versions[version - 1]);
+    const int rc = write_row(e, &head, err);
+    return rc ? rc : write_row(e, &row, err);
 }
 
 static int write_note(muster_engine *e, const note *n, muster_error *err)
 {
+    const catalog *names = e->state.names;
+    mirror_row row;
+
     switch (n->kind) {
     case NOTE_ATTRIBUTE:
-        return write_attribute(e, n->a, err);
-    case NOTE_VALUE:
-        return write_value(e, n->a, n->b, err);
-    case NOTE_PROVIDER:
-        return write_provider(e, n->a, err);
-    case NOTE_SPACE:
-        return write_space(e, n->a, err);
-    case NOTE_MODE:
-        return write_mode(e, n->a != 0, err);
-    case NOTE_AUDIENCE:
+        row = attribute_row(catalog_attribute_get(names, n->a));
         break;
+    case NOTE_VALUE:
+        row = value_row(names, n->a, n->b);
+        break;
+    case NOTE_PROVIDER:
+        row = provider_row(catalog_provider_get(names, n->a));
+        break;
+    case NOTE_SPACE:
+        row = space_row(catalog_space_get(names, n->a));
+        break;
+    case NOTE_MODE:
+        row = mode_row(n->a != 0);
+        break;
+    case NOTE_AUDIENCE:
+        return write_version(e, n->a, n->b, err);
     }
-    return write_audience(e, n->a, err);
+    return write_row(e, &row, err);
 }
 
 int mirror_flush(muster_engine *e, muster_error *err)
@@ -235,5 +292,169 @@ int mirror_flush(muster_engine *e, muster_error *err)
     for (size_t i = 0; i < e->mirror->count && rc == 0; i++)
         rc = write_note(e, &e->mirror->notes[i], err);
     e->mirror->count = 0;
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+typedef int (*mirror_row_fn)(void *payload, const mirror_row *row,
+                             muster_error *err);
+
+static int each_attribute(const catalog *names, mirror_row_fn each,
+                          void *payload, muster_error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < catalog_attribute_count(names) && rc == 0; i++) {
+        const catalog_attribute *a = catalog_attribute_at(names, i);
+        mirror_row row = attribute_row(a);
+        rc = each(payload, &row, err);
+        const uint32_t values = catalog_value_count(names, a->id);
+        for (uint32_t v = 1; v <= values && rc == 0; v++) {
+            row = value_row(names, a->id, v);
+            rc = each(payload, &row, err);
+        }
+    }
+    return rc;
+}
+
+/* What a new catalog has is in the tables only once it was changed. */
+static int each_name(const catalog *names, mirror_row_fn each, void *payload,
+                     muster_error *err)
+{
+    catalog *fresh = catalog_new();
+    int rc = each_attribute(names, each, payload, err);
+
+    for (uint32_t i = 0; i < catalog_provider_count(names) && rc == 0; i++) {
+        mirror_row row = provider_row(catalog_provider_get(names, i));
+        row.built_in = catalog_provider_get(fresh, i) != NULL;
+        rc = each(payload, &row, err);
+    }
+    for (uint32_t i = 0; i < catalog_space_count(names) && rc == 0; i++) {
+        mirror_row row = space_row(catalog_space_get(names, i));
+        row.built_in = catalog_space_get(fresh, i) != NULL;
+        rc = each(payload, &row, err);
+    }
+    catalog_free(fresh);
+    if (rc != 0)
+        return rc;
+    const mirror_row mode = mode_row(catalog_strict(names));
+    return each(payload, &mode, err);
+}
+
+/* Every row that the tables have of a state. */
+static int each_row(const epoch *at, mirror_row_fn each, void *payload,
+                    muster_error *err)
+{
+    int rc = each_name(at->names, each, payload, err);
+
+    for (size_t i = 0; i < audience_count(at->audiences) && rc == 0; i++) {
+        const audience *a = audience_at(at->audiences, i);
+        mirror_row row = segment_row(a);
+        rc = each(payload, &row, err);
+        for (size_t v = 0; v < a->version_count && rc == 0; v++) {
+            row = version_row(a, &a->versions[v]);
+            rc = each(payload, &row, err);
+        }
+    }
+    return rc;
+}
+
+static int rebuild_row(void *payload, const mirror_row *row,
+                       muster_error *err)
+{
+    return write_row(payload, row, err);
+}
+
+int mirror_rebuild(muster_engine *e, muster_error *err)
+{
+    const epoch now = working_epoch(e);
+    int rc = 0;
+
+    for (size_t i = 0; i < TABLES && rc == 0; i++)
+        rc = storage_run(e->store, tables[i]->clear, NULL, 0, err);
+    return rc ? rc : each_row(&now, rebuild_row, e, err);
+}
+
+/* ---- comparing ---- */
+
+typedef struct comparing {
+    storage *s;
+    mirror_fault faults[TABLES]; /* by table */
+    uint64_t found[TABLES];
+    const mirror_row *row; /* looked for */
+    bool there;
+    bool equal;
+} comparing;
+
+static bool same_value(const storage_value *a, const storage_value *b)
+{
+    if (a->type != b->type)
+        return false;
+    if (a->type == STORAGE_TEXT)
+        return text_equal(text_make(a->bytes, a->len),
+                          text_make(b->bytes, b->len));
+    return a->type != STORAGE_INT || a->integer == b->integer;
+}
+
+static int compare_row(void *payload, const storage_value *columns,
+                       size_t column_count, muster_error *err)
+{
+    comparing *c = payload;
+    (void)err;
+    ASSERT(column_count == c->row->table->columns);
+    c->there = c->equal = true;
+    for (size_t i = 0; i < column_count; i++)
+        c->equal &= same_value(&columns[i], &c->row->columns[i]);
+    return 0;
+}
+
+static int look_for_row(void *payload, const mirror_row *row,
+                        muster_error *err)
+{
+    comparing *c = payload;
+    size_t t = 0;
+
+    while (tables[t] != row->table)
+        t++;
+    c->row = row;
+    c->there = false;
+    const int rc = storage_each(c->s, row->table->read, row->columns,
+                                row->table->keys, compare_row, c, err);
+    c->found[t] += c->there;
+    if (!c->there && !row->built_in)
+        c->faults[t].missing++;
+    if (c->there && !c->equal)
+        c->faults[t].different++;
+    return rc;
+}
+
+static int take_count(void *payload, const storage_value *columns,
+                      size_t column_count, muster_error *err)
+{
+    (void)err;
+    ASSERT(column_count == 1);
+    *(uint64_t *)payload = (uint64_t)columns[0].integer;
+    return 0;
+}
+
+int mirror_check(storage *s, const epoch *at,
+                 void (*fault)(void *payload, const mirror_fault *f),
+                 void *payload, muster_error *err)
+{
+    comparing c = {.s = s};
+    int rc = each_row(at, look_for_row, &c, err);
+
+    for (size_t i = 0; i < TABLES && rc == 0; i++) {
+        mirror_fault *f = &c.faults[i];
+        uint64_t rows = c.found[i];
+        if (tables[i]->count)
+            rc = storage_each(s, tables[i]->count, NULL, 0, take_count, &rows,
+                              err);
+        f->table = tables[i]->name;
+        f->surplus = rows - c.found[i];
+        if (rc == 0 && (f->missing || f->different || f->surplus))
+            fault(payload, f);
+    }
     return rc;
 }

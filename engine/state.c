@@ -107,52 +107,102 @@ void state_merge(working *w, size_t first, size_t count)
     set_view(w, index_view_replace(w->index, first, count, one));
 }
 
-void state_flush(working *w)
+static void push_delta(working *w, index_layer *take_delta)
 {
     const size_t count = index_layer_count(w->index);
 
-    if (index_builder_facts(w->building) == 0)
-        return;
     if (count == INDEX_DELTAS_MAX + 1) /* the last resort: see keeper.c */
         state_merge(w, count - INDEX_DELTAS_MAX / 4, INDEX_DELTAS_MAX / 4);
-    set_view(w,
-             index_view_push(w->index, index_builder_finish(w->building)));
+    set_view(w, index_view_push(w->index, take_delta));
+}
+
+void state_flush(working *w)
+{
+    if (index_builder_facts(w->building) > 0)
+        push_delta(w, index_builder_finish(w->building));
 }
 
 /* ---- recovery ---- */
 
+/* While one delta is made of the facts gathered, the next ones are gathered
+ * in another builder. */
 typedef struct replay {
     const muster_engine *e;
     working *w;
+    index_builder *full; /* being made a delta of, or idle */
+    index_layer *delta;
+    pthread_t thread;
+    bool making;
 } replay;
 
 /* Stops the walk without being an error: a reader's budget is used up. */
 #define REPLAY_FULL 1
+
+static void *make_delta(void *payload)
+{
+    replay *r = payload;
+    r->delta = index_builder_finish(r->full);
+    return NULL;
+}
+
+static void take_delta(replay *r)
+{
+    if (!r->making)
+        return;
+    thread_join(r->thread);
+    r->making = false;
+    push_delta(r->w, r->delta);
+}
+
+static void start_delta(replay *r)
+{
+    index_builder *gathered = r->w->building;
+
+    take_delta(r);
+    r->w->building = r->full;
+    r->full = gathered;
+    r->thread = thread_start(make_delta, r);
+    r->making = true;
+}
 
 static int replay_batch(void *payload, const storage_batch *batch,
                         muster_error *err)
 {
     replay *r = payload;
     working *w = r->w;
+    apply_report none = {0};
 
     const int rc = change_apply(w, NULL, batch->kind, batch->bytes,
-                                batch->len, &(apply_report){0}, err);
+                                batch->len, &none, err);
     if (rc != 0)
         return rc;
     w->seq = batch->seq;
     w->bytes_behind += batch->len;
     if (index_builder_facts(w->building) < ENGINE_DELTA_FACTS)
         return 0;
-    state_flush(w);
+    start_delta(r);
     return r->e->mode == MUSTER_OPEN_READ &&
                    state_memory(w) > r->e->memory_budget
                ? REPLAY_FULL
                : 0;
 }
 
+static int replay_log(muster_engine *e, working *w, muster_error *err)
+{
+    replay r = {.e = e, .w = w, .full = index_builder_new()};
+
+    int rc = storage_log_each(e->store, w->seq, replay_batch, &r, err);
+    take_delta(&r);
+    index_builder_free(r.full);
+    if (rc == REPLAY_FULL)
+        rc = 0;
+    if (rc == 0)
+        state_flush(w);
+    return rc;
+}
+
 static int recover_once(muster_engine *e, working *w, muster_error *err)
 {
-    replay r = {e, w};
     generation *file = NULL;
 
     int rc = generation_open(&file, e->store, &e->damage, err);
@@ -162,13 +212,7 @@ static int recover_once(muster_engine *e, working *w, muster_error *err)
         w->base = base_share(file);
         rc = generation_load(w, w->base, err);
     }
-    if (rc == 0)
-        rc = storage_log_each(e->store, w->seq, replay_batch, &r, err);
-    if (rc == REPLAY_FULL)
-        rc = 0;
-    if (rc == 0)
-        state_flush(w);
-    return rc;
+    return rc ? rc : replay_log(e, w, err);
 }
 
 /* A reader looks through one transaction, in which rows stay as they are;

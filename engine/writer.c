@@ -368,7 +368,8 @@ static int check_room(muster_engine *e, muster_error *err)
 static int make_ready(muster_engine *e, muster_error *err)
 {
     const int rc = check_room(e, err);
-    return rc == 0 && e->writer->dirty ? revive(e, err) : rc;
+    const bool lost = e->writer->dirty || storage_is_broken(e->store);
+    return rc == 0 && lost ? revive(e, err) : rc;
 }
 
 /* ---- behind a group ---- */
@@ -418,7 +419,7 @@ static bool merge_small(muster_engine *e)
 
 static void look_after(muster_engine *e)
 {
-    if (!e->writer->owed && merge_small(e))
+    if (index_builder_facts(e->state.building) == 0 && merge_small(e))
         publish(e, clock_monotonic_ns());
     if (storage_wal_bytes(e->store) > STORAGE_WAL_BYTES_MAX)
         (void)storage_checkpoint_now(e->store, NULL);

@@ -328,9 +328,9 @@ typedef struct ingest_receipt {
     bool repeated;          /* all had been committed before */
     uint64_t records_before; /* of these, counted by former runs; the speed */
     uint64_t facts_before;   /* is of what this run did */
-    ingest_reject errors[RECEIPT_ERRORS_MAX];
     size_t error_count;
     bool errors_truncated;
+    ingest_reject errors[RECEIPT_ERRORS_MAX]; /* last: 38 KB not to be zeroed */
 } ingest_receipt;
 void receipt_init(ingest_receipt *r);
 void receipt_release(ingest_receipt *r);

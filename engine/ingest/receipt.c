@@ -42,14 +42,14 @@ const char *ingest_reason_text(ingest_reason r)
 void receipt_init(ingest_receipt *r)
 {
     ASSERT(r != NULL);
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(ingest_receipt, errors));
 }
 
 void receipt_release(ingest_receipt *r)
 {
     for (size_t i = 0; i < r->unknown_attribute_count; i++)
         mem_free(r->unknown_attributes[i]);
-    memset(r, 0, sizeof *r);
+    memset(r, 0, offsetof(ingest_receipt, errors));
 }
 
 void receipt_reject(ingest_receipt *r, const ingest_reject *reject)

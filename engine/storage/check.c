@@ -4,7 +4,10 @@
  * In this order: SQLite's own structure, the numbers of the log against each
  * other and the mark, every batch, every section of every generation, every
  * load, files that no row names. All of one moment: the look is one read
- * transaction, and a writer goes on beside it.
+ * transaction, and a writer goes on beside it. The mark is read before it
+ * begins, and all generations are mapped at its beginning, so that those which
+ * the writer removes meanwhile can still be read; one that is gone by then
+ * makes it begin anew, unless its row still stands.
  *
  * What a finding is worth depends on the others, so those about log and
  * generations are kept until all is read:
@@ -15,7 +18,14 @@
  *                 never pruned, and the log from there is sound
  *   the rest      damage; files that no row names are a note
  *
- * Memory: the findings, of which FINDINGS_MAX are told one by one.
+ * A generation that the log does not reach back to is of no use, even with
+ * fitting checksums, and a log that was pruned needs one.
+ *
+ * What no checksum covers is beyond this: the catalog's tables and, of the
+ * log, load id and position, for which SQLite's own check has to do.
+ *
+ * Memory: the findings, of which FINDINGS_MAX of each subject are told one by
+ * one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -27,12 +37,15 @@
 /* A directory beyond repair need not be told batch by batch. */
 #define FINDINGS_MAX 1000u
 #define STEP_BYTES ((uint64_t)16 << 20)
+#define TRIES_MAX 5
 
 typedef enum subject {
     SUBJECT_OTHER,
     SUBJECT_BATCH,
-    SUBJECT_GENERATION
+    SUBJECT_GENERATION,
+    SUBJECT_NOTE
 } subject;
+#define SUBJECTS 4
 
 typedef struct kept_finding {
     subject about;
@@ -50,11 +63,18 @@ typedef struct checking {
     kept_finding *findings;
     size_t finding_count;
     size_t finding_capacity;
-    size_t untold;
+    size_t counts[SUBJECTS]; /* of findings */
+    uint64_t untold_seq;     /* the highest of a batch that is not kept */
+    log_mark mark;
+    bool rows_known;
+    generation_rows rows;
+    generation **opened; /* one per row; NULL where it does not open */
+    muster_error *reasons;
     uint64_t next_step;
     int stopped;    /* what step returned */
     uint64_t total; /* bytes, about */
     uint64_t pruned;
+    bool log_agrees; /* the numbers with each other and the mark */
     uint64_t next_batch;  /* the number that has to come */
     uint64_t worst_batch; /* the highest that is bad or missing; 0: none */
     uint64_t sound_seq;   /* of the newest sound generation */
@@ -67,8 +87,9 @@ typedef struct checking {
 static void keep(checking *c, subject about, uint64_t seq,
                  const storage_finding *f)
 {
-    if (c->finding_count == FINDINGS_MAX) {
-        c->untold++;
+    if (c->counts[about]++ >= FINDINGS_MAX) {
+        if (about == SUBJECT_BATCH && seq > c->untold_seq)
+            c->untold_seq = seq;
         return;
     }
     mem_grow(&c->findings, &c->finding_capacity, c->finding_count + 1,
@@ -194,7 +215,8 @@ static int look_at_batch(void *payload, const storage_batch *batch, bool sound,
         bad_batches(c, c->next_batch, batch->seq - 1, "it is missing");
     if (!sound)
         bad_batches(c, batch->seq, batch->seq, "its checksum does not fit");
-    c->next_batch = batch->seq + 1;
+    if (batch->seq >= c->next_batch)
+        c->next_batch = batch->seq + 1;
     c->tally.log_batches++;
     c->tally.log_bytes += batch->len;
     return advance(c, "log", batch->len, err);
@@ -204,7 +226,8 @@ static int check_log(checking *c, muster_error *err)
 {
     muster_error reason;
     error_clear(&reason);
-    int rc = log_verify(c->s, &reason);
+    int rc = log_verify(c->s, &c->mark, &reason);
+    c->log_agrees = rc == 0;
     rc = as_finding(c, rc, "log", &reason, err);
     if (rc != 0)
         return rc;
@@ -240,40 +263,54 @@ static void look_at_section(void *payload, const char *name, const char *fault)
     bad_generation(c, place, fault);
 }
 
-static int check_generation(checking *c, const generation_row *row,
-                            muster_error *err)
+/* Nothing of the state is in them. */
+static void bad_gaps(checking *c)
 {
-    generation *g = NULL;
-    muster_error reason;
+    const storage_finding f = {
+        .kind = STORAGE_REPAIRABLE,
+        .file = c->file,
+        .place = "",
+        .message = "the bytes between its sections changed",
+        .generation = c->row->id,
+    };
+    keep(c, SUBJECT_OTHER, 0, &f);
+}
+
+static int check_generation(checking *c, size_t i, muster_error *err)
+{
+    const generation_row *row = &c->rows.rows[i];
+    const generation *g = c->opened[i];
     char *path = generation_path(".", row->id, "mgen");
-    error_clear(&reason);
     c->row = row;
     c->file = path + 2;
     c->row_sound = true;
     c->tally.generations++;
-    const int opened =
-        generation_open_row(&g, c->s, row, false, &reason);
-    if (opened != 0)
-        bad_generation(c, "", reason.message);
+    if (g == NULL)
+        bad_generation(c, "", c->reasons[i].message);
     else
         generation_each_section(g, look_at_section, c);
+    if (c->row_sound && row->seq < c->pruned)
+        bad_generation(c, "", "the log no longer reaches back to it");
+    if (c->row_sound && !generation_gaps_are_sound(g))
+        bad_gaps(c);
     if (c->row_sound && c->sound_id == 0) {
         c->sound_id = row->id;
         c->sound_seq = row->seq;
     }
     const int rc =
         advance(c, c->file, g != NULL ? generation_bytes(g) : 0, err);
-    generation_close(g);
     mem_free(path);
     return rc;
 }
 
-static int check_generations(checking *c, const generation_rows *rows,
-                             muster_error *err)
+static int check_generations(checking *c, muster_error *err)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < rows->count; i++)
-        rc = check_generation(c, &rows->rows[i], err);
+    for (size_t i = 0; rc == 0 && i < c->rows.count; i++)
+        rc = check_generation(c, i, err);
+    if (rc == 0 && c->rows.count == 0 && c->pruned != 0)
+        keep_database(c, STORAGE_DAMAGE, "generations",
+                      "there is none, and the log was pruned");
     return rc;
 }
 
@@ -285,7 +322,7 @@ static void look_at_stray(void *payload, const char *name)
         .place = "",
         .message = "no row names it; the next writer to open removes it",
     };
-    keep(payload, SUBJECT_OTHER, 0, &f);
+    keep(payload, SUBJECT_NOTE, 0, &f);
 }
 
 /* ---- loads ---- */
@@ -317,64 +354,67 @@ static int check_loads(checking *c, muster_error *err)
 /* ---- the whole ---- */
 
 /* Can the state be rebuilt without the one that is damaged? */
-static bool is_repairable(const checking *c, const kept_finding *k)
+static bool is_repairable(const checking *c, subject about, uint64_t seq)
 {
-    const bool log_reaches = c->sound_id != 0 ? c->worst_batch <= c->sound_seq
-                                              : c->pruned == 0 &&
-                                                    c->worst_batch == 0;
-    switch (k->about) {
+    const bool stands = c->sound_id != 0 ? c->worst_batch <= c->sound_seq
+                                         : c->pruned == 0 &&
+                                               c->worst_batch == 0;
+    switch (about) {
     case SUBJECT_BATCH:
-        return c->sound_id != 0 && k->seq <= c->sound_seq;
+        return c->sound_id != 0 && seq <= c->sound_seq;
     case SUBJECT_GENERATION:
-        return log_reaches;
+        return c->log_agrees && stands;
     case SUBJECT_OTHER:
+    case SUBJECT_NOTE:
         break;
     }
     return false;
 }
 
-static void tell(checking *c)
+static void tell_untold(checking *c)
 {
-    char message[64];
-    for (size_t i = 0; i < c->finding_count; i++) {
-        storage_finding f = c->findings[i].finding;
-        if (is_repairable(c, &c->findings[i]))
+    for (int i = 0; i < SUBJECTS; i++) {
+        char message[64];
+        const subject about = (subject)i;
+        if (c->counts[i] <= FINDINGS_MAX)
+            continue;
+        snprintf(message, sizeof message, "%zu more findings are not listed",
+                 c->counts[i] - FINDINGS_MAX);
+        storage_finding f = {
+            .kind = about == SUBJECT_NOTE ? STORAGE_NOTE : STORAGE_DAMAGE,
+            .file = STORAGE_DATABASE,
+            .place = "",
+            .message = message,
+        };
+        if (is_repairable(c, about, c->untold_seq))
             f.kind = STORAGE_REPAIRABLE;
         c->found(c->payload, &f);
     }
-    if (c->untold == 0)
-        return;
-    snprintf(message, sizeof message, "%zu more findings are not listed",
-             c->untold);
-    const storage_finding f = {
-        .kind = STORAGE_DAMAGE,
-        .file = STORAGE_DATABASE,
-        .place = "",
-        .message = message,
-    };
-    c->found(c->payload, &f);
+}
+
+static void tell(checking *c)
+{
+    for (size_t i = 0; i < c->finding_count; i++) {
+        const kept_finding *k = &c->findings[i];
+        storage_finding f = k->finding;
+        if (is_repairable(c, k->about, k->seq))
+            f.kind = STORAGE_REPAIRABLE;
+        c->found(c->payload, &f);
+    }
+    tell_untold(c);
 }
 
 static int look_at_all(checking *c, muster_error *err)
 {
-    generation_rows rows;
-    muster_error reason;
-    error_clear(&reason);
     int rc = check_database(c, err);
     if (rc == 0)
         rc = check_log(c, err);
-    if (rc != 0)
-        return rc;
-    rc = generation_rows_read(c->s, &rows, &reason);
-    const bool known = rc == 0;
-    rc = as_finding(c, rc, "generations", &reason, err);
     if (rc == 0)
-        rc = check_generations(c, &rows, err);
+        rc = check_generations(c, err);
     if (rc == 0)
         rc = check_loads(c, err);
-    if (rc == 0 && known)
-        generation_each_stray(c->s, &rows, look_at_stray, c);
-    mem_free(rows.rows);
+    if (rc == 0 && c->rows_known)
+        generation_each_stray(c->s, &c->rows, look_at_stray, c);
     return rc;
 }
 
@@ -382,35 +422,103 @@ static void estimate(checking *c)
 {
     int64_t pages = 0;
     int64_t page_bytes = 0;
-    generation_rows rows;
     storage_query_int(c->s, "PRAGMA page_count", &pages, NULL);
     storage_query_int(c->s, "PRAGMA page_size", &page_bytes, NULL);
     c->total = (uint64_t)pages * (uint64_t)page_bytes;
-    if (generation_rows_read(c->s, &rows, NULL) != 0)
-        return;
-    for (size_t i = 0; i < rows.count; i++)
-        c->total += rows.rows[i].bytes;
-    mem_free(rows.rows);
+    for (size_t i = 0; i < c->rows.count; i++)
+        c->total += c->rows.rows[i].bytes;
+}
+
+/* ---- one moment ---- */
+
+/* The rows stay. */
+static void close_generations(checking *c)
+{
+    for (size_t i = 0; i < c->rows.count; i++)
+        generation_close(c->opened[i]);
+    mem_free(c->opened);
+    mem_free(c->reasons);
+    c->opened = NULL;
+    c->reasons = NULL;
+}
+
+/* One that can only not be read now is no finding. *missing: files. */
+static int open_generations(checking *c, size_t *missing, muster_error *err)
+{
+    muster_error reason;
+    error_clear(&reason);
+    int rc = generation_rows_read(c->s, &c->rows, &reason);
+    c->rows_known = rc == 0;
+    rc = as_finding(c, rc, "generations", &reason, err);
+    const size_t count = c->rows.count;
+    c->opened = mem_zalloc((count + 1) * sizeof(generation *));
+    c->reasons = mem_zalloc((count + 1) * sizeof *c->reasons);
+    *missing = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = generation_open_row(&c->opened[i], c->s, &c->rows.rows[i], false,
+                                 &c->reasons[i]);
+        if (rc == MUSTER_ECORRUPT) {
+            *missing += generation_is_missing(c->s, c->rows.rows[i].id);
+            rc = 0;
+        } else if (rc != 0 && err != NULL) {
+            *err = c->reasons[i];
+        }
+    }
+    return rc;
+}
+
+/* Begins the transaction. Files that are missing twice, under rows that are
+ * the same in a view that began later, were not removed by a writer: a row
+ * goes before its file. */
+static int begin_look(checking *c, muster_error *err)
+{
+    generation_rows former = {0};
+    size_t former_missing = 0;
+    size_t missing = 0;
+    int rc = 0;
+    bool settled = false;
+    for (int i = 0; rc == 0 && !settled && i < TRIES_MAX; i++) {
+        close_generations(c);
+        mem_free(former.rows);
+        former = c->rows;
+        former_missing = missing;
+        c->rows = (generation_rows){0};
+        storage_rollback(c->s);
+        mark_read(c->s, &c->mark);
+        rc = storage_begin(c->s, err);
+        if (rc == 0)
+            rc = open_generations(c, &missing, err);
+        settled = missing == 0 ||
+                  (i > 0 && missing == former_missing &&
+                   generation_rows_same(&former, &c->rows));
+    }
+    mem_free(former.rows);
+    if (rc == 0 && !settled)
+        rc = error_set(err, MUSTER_EBUSY, "generation_gone",
+                       "%s is written to faster than it can be looked at",
+                       c->s->dir);
+    return rc;
 }
 
 int storage_check(storage *s, storage_finding_fn found, storage_step_fn step,
                   void *payload, storage_tally *tally, muster_error *err)
 {
-    ASSERT(s != NULL && found != NULL);
+    ASSERT(s != NULL && found != NULL && !storage_in_transaction(s));
     checking c = {.s = s, .found = found, .step = step, .payload = payload};
-    const bool own = !storage_in_transaction(s);
-    int rc = own ? storage_begin(s, err) : 0;
-    if (rc != 0)
-        return rc;
     arena_init(&c.memory);
-    estimate(&c);
-    rc = look_at_all(&c, err);
-    if (own)
-        storage_rollback(s);
+    sqlite3_db_release_memory(s->db); /* what is on disk counts */
+    int rc = begin_look(&c, err);
+    if (rc == 0) {
+        estimate(&c);
+        rc = look_at_all(&c, err);
+    }
+    storage_rollback(s);
     if (rc == 0)
         tell(&c);
     if (tally != NULL)
         *tally = c.tally;
+    close_generations(&c);
+    mem_free(c.rows.rows);
     arena_release(&c.memory);
     mem_free(c.findings);
     return rc;

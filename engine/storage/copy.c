@@ -7,7 +7,8 @@
  * each commit of another process. The files of generations are opened before,
  * so that one which the writer removes meanwhile can still be read; when the
  * copied rows name one that came later and is gone already, all is done
- * again, a few times.
+ * again, a few times. One that is gone while its row still stands is lost,
+ * which is damage.
  *
  * Of the generations the newest sound one goes along, read back and checked;
  * the rows of the others are deleted in the copy. The log stays as it is. The
@@ -15,8 +16,11 @@
  * the marks of this one say nothing of. It is left in rollback mode, without
  * files beside it, so that it can be read where nobody may write.
  *
- * What was made is removed when it fails; a manifest that tells a whole copy
- * is the caller's.
+ * The lock of the target is held from before the first file is made until
+ * the last is flushed or removed, so that nobody opens a part of a copy for
+ * writing and two copies cannot meet. No file that was there is written to:
+ * it may be another name of one that is kept elsewhere. What was made is
+ * removed when it fails; a manifest that tells a whole copy is the caller's.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -48,7 +52,11 @@ typedef struct copying {
     uint64_t total;
     held_file held[HELD_MAX];
     size_t held_count;
-    int64_t copied; /* the generation in `to`; 0: none */
+    int lock_fd;        /* of `to` */
+    bool made;          /* `to` is ours */
+    bool made_database; /* and the one in it */
+    bool gone;          /* the writer beside us was faster */
+    int64_t copied;     /* the generation in `to`; 0: none */
 } copying;
 
 static void path_in(char *out, const char *dir, const char *name)
@@ -76,10 +84,10 @@ static int stopped(const copying *c, muster_error *err)
 /* ---- the target ---- */
 
 /* Of another life that was in this directory. */
-static void remove_mark(const char *to)
+static void remove_mark(const copying *c)
 {
     char path[STORAGE_PATH_ROOM];
-    path_in(path, to, STORAGE_MARK);
+    path_in(path, c->to, STORAGE_MARK);
     file_unlink(path, NULL);
 }
 
@@ -101,15 +109,16 @@ static int check_target(const char *to, muster_error *err)
     return 0;
 }
 
-static int make_target(const char *to, bool *made, muster_error *err)
+static int make_target(copying *c, muster_error *err)
 {
+    const char *to = c->to;
     struct stat st;
     if (to[0] == '\0' || strlen(to) >= STORAGE_PATH_MAX)
         return error_set(err, MUSTER_EINVAL, "bad_path",
                          "the path of the copy is empty or too long");
     if (stat(to, &st) != 0) {
         const int rc = file_make_directory(to, err);
-        *made = rc == 0;
+        c->made = rc == 0;
         return rc;
     }
     if (!S_ISDIR(st.st_mode))
@@ -118,20 +127,42 @@ static int make_target(const char *to, bool *made, muster_error *err)
     return check_target(to, err);
 }
 
-/* What writing the copy left beside it; `all`: the database too. */
-static void remove_names(const copying *c, bool all)
+/* Whoever was faster has made one by now. */
+static int lock_target(copying *c, muster_error *err)
 {
-    static const char *const names[] = {STORAGE_LOCK,
-                                        STORAGE_DATABASE "-wal",
-                                        STORAGE_DATABASE "-shm",
-                                        STORAGE_DATABASE "-journal",
-                                        STORAGE_DATABASE};
-    const size_t count = sizeof names / sizeof names[0];
+    int rc = storage_lock(c->to, &c->lock_fd, err);
+    if (rc != 0)
+        return rc;
+    rc = check_target(c->to, err);
+    if (rc != 0) /* the file is not ours alone */
+        file_close(&c->lock_fd);
+    return rc;
+}
+
+/* Its file goes while it is held: who opened it sees that. */
+static void unlock_target(copying *c)
+{
     char path[STORAGE_PATH_ROOM];
-    for (size_t i = 0; i < (all ? count : count - 1); i++) {
+    if (c->lock_fd < 0)
+        return;
+    path_in(path, c->to, STORAGE_LOCK);
+    file_unlink(path, NULL);
+    file_close(&c->lock_fd);
+}
+
+static void remove_database(copying *c)
+{
+    static const char *const names[] = {
+        STORAGE_DATABASE "-wal", STORAGE_DATABASE "-shm",
+        STORAGE_DATABASE "-journal", STORAGE_DATABASE};
+    char path[STORAGE_PATH_ROOM];
+    if (!c->made_database)
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         path_in(path, c->to, names[i]);
         file_unlink(path, NULL);
     }
+    c->made_database = false;
 }
 
 /* ---- generations ---- */
@@ -159,6 +190,32 @@ static void release_files(copying *c)
     c->held_count = 0;
 }
 
+/* A file is not there. Its row went first if the writer removed it, so a look
+ * that begins now shows. */
+static int missing_file(copying *c, int64_t id, muster_error *err)
+{
+    storage *s = NULL;
+    generation_rows rows;
+    bool stands = false;
+    int rc = storage_open(&s, c->from, STORAGE_READ, err);
+    if (rc != 0)
+        return rc;
+    rc = generation_rows_read(s, &rows, err);
+    for (size_t i = 0; i < rows.count; i++)
+        stands |= rows.rows[i].id == id;
+    mem_free(rows.rows);
+    storage_close(s);
+    if (rc != 0)
+        return rc;
+    if (stands)
+        return error_set(err, MUSTER_ECORRUPT, "bad_generation",
+                         "%s/gen-%lld.mgen is missing", c->from,
+                         (long long)id);
+    c->gone = true;
+    return error_set(err, MUSTER_EBUSY, "generation_gone",
+                     "%s is written to faster than it can be copied", c->from);
+}
+
 /* Takes the held file over, or opens the one of that name. */
 static int find_file(copying *c, int64_t id, int *fd, muster_error *err)
 {
@@ -172,9 +229,7 @@ static int find_file(copying *c, int64_t id, int *fd, muster_error *err)
     char *path = generation_path(c->from, id, "mgen");
     int rc = file_open(fd, path, O_RDONLY, err);
     if (rc != 0 && errno == ENOENT)
-        rc = error_set(err, MUSTER_EBUSY, "generation_gone",
-                       "%s is written to faster than it can be copied",
-                       c->from);
+        rc = missing_file(c, id, err);
     mem_free(path);
     return rc;
 }
@@ -183,10 +238,10 @@ static int copy_bytes(copying *c, int from, const char *from_path, int to,
                       const char *to_path, muster_error *err)
 {
     size_t total = 0;
-    size_t got = PIECE_BYTES;
+    size_t got = 1; /* 0: it has become shorter, which reading back shows */
     int rc = file_size(from, &total, from_path, err);
     uint8_t *piece = mem_alloc(PIECE_BYTES);
-    for (uint64_t done = 0; rc == 0 && got == PIECE_BYTES; done += got) {
+    for (uint64_t done = 0; rc == 0 && got != 0 && done < total; done += got) {
         if (take_step(c, strrchr(to_path, '/') + 1, done, total) != 0)
             rc = stopped(c, err);
         if (rc == 0)
@@ -208,7 +263,9 @@ static int copy_file(copying *c, int64_t id, muster_error *err)
         return rc;
     char *from_path = generation_path(c->from, id, "mgen");
     char *to_path = generation_path(c->to, id, "mgen");
-    rc = file_open(&to, to_path, O_WRONLY | O_CREAT | O_TRUNC, err);
+    rc = file_unlink(to_path, err); /* of another life */
+    if (rc == 0)
+        rc = file_open(&to, to_path, O_WRONLY | O_CREAT | O_EXCL, err);
     if (rc == 0) {
         c->copied = id;
         rc = copy_bytes(c, from, from_path, to, to_path, err);
@@ -232,8 +289,21 @@ static void remove_copied(copying *c)
 
 static void remove_all(copying *c)
 {
-    remove_names(c, true);
+    remove_database(c);
     remove_copied(c);
+}
+
+static int copy_checked(copying *c, const storage *s,
+                        const generation_row *row, muster_error *err)
+{
+    generation *g = NULL;
+    int rc = copy_file(c, row->id, err);
+    if (rc == 0)
+        rc = generation_open_row(&g, s, row, true, err);
+    generation_close(g);
+    if (rc != 0)
+        remove_copied(c);
+    return rc;
 }
 
 /* The newest that is sound, read back from the copy. */
@@ -244,21 +314,15 @@ static int copy_newest(copying *c, storage *s, muster_error *err)
     error_clear(&first);
     int rc = generation_rows_read(s, &rows, err);
     for (size_t i = 0; rc == 0 && c->copied == 0 && i < rows.count; i++) {
-        generation *g = NULL;
         muster_error reason;
         error_clear(&reason);
-        rc = copy_file(c, rows.rows[i].id, err);
-        if (rc != 0)
-            break;
-        const int sound =
-            generation_open_row(&g, s, &rows.rows[i], true, &reason);
-        generation_close(g);
-        if (sound != 0)
-            remove_copied(c);
+        rc = copy_checked(c, s, &rows.rows[i], &reason);
         if (first.code == 0)
             first = reason;
-        if (sound != 0 && sound != MUSTER_ECORRUPT)
-            rc = error_set(err, sound, reason.word, "%s", reason.message);
+        if (rc == MUSTER_ECORRUPT)
+            rc = 0; /* the one before stands in */
+        else if (rc != 0 && err != NULL)
+            *err = reason;
     }
     if (rc == 0 && rows.count != 0 && c->copied == 0)
         rc = error_set(err, MUSTER_ECORRUPT, "no_generation",
@@ -287,21 +351,29 @@ static int vacuum_into(copying *c, storage *s, muster_error *err)
     int64_t page_bytes = 0;
     char path[STORAGE_PATH_ROOM];
     int fd = -1;
+    muster_error reason;
     int rc = storage_query_int(s, "PRAGMA page_count", &pages, err);
     if (rc == 0)
         rc = storage_query_int(s, "PRAGMA page_size", &page_bytes, err);
     c->total = (uint64_t)pages * (uint64_t)page_bytes;
     path_in(path, c->to, STORAGE_DATABASE);
     if (rc == 0) /* made by us, so that nobody else can read it */
-        rc = file_open(&fd, path, O_RDWR | O_CREAT, err);
+        rc = file_open(&fd, path, O_RDWR | O_CREAT | O_EXCL, err);
     file_close(&fd);
     if (rc != 0)
         return rc;
+    c->made_database = true;
     const storage_value target = storage_text(text_of(path));
     sqlite3_progress_handler(s->db, OPERATIONS_PER_STEP, on_progress, c);
-    rc = storage_run(s, "VACUUM INTO ?", &target, 1, err);
+    rc = storage_run(s, "VACUUM INTO ?", &target, 1, &reason);
     sqlite3_progress_handler(s->db, 0, NULL, NULL);
-    return c->stopped != 0 ? stopped(c, err) : rc;
+    if (c->stopped != 0)
+        return stopped(c, err);
+    if (rc == 0)
+        return 0;
+    return error_set(err, rc, reason.word,
+                     "cannot copy %s/" STORAGE_DATABASE " to %s: %s", c->from,
+                     path, sqlite3_errmsg(s->db));
 }
 
 static int copy_database(copying *c, muster_error *err)
@@ -339,31 +411,36 @@ static int settle(copying *c, storage *s, muster_error *err)
 static int flush_copy(const copying *c, muster_error *err)
 {
     char path[STORAGE_PATH_ROOM];
+    char parent[STORAGE_PATH_ROOM];
     int fd = -1;
     path_in(path, c->to, STORAGE_DATABASE);
     int rc = file_open(&fd, path, O_RDWR, err);
     if (rc == 0)
         rc = file_sync(fd, path, err);
     file_close(&fd);
-    return rc != 0 ? rc : file_sync_directory(c->to, err);
+    if (rc == 0)
+        rc = file_sync_directory(c->to, err);
+    path_in(parent, c->to, "..");
+    return rc == 0 && c->made ? file_sync_directory(parent, err) : rc;
 }
 
 static int copy_once(copying *c, muster_error *err)
 {
     storage *s = NULL;
+    c->gone = false;
     int rc = copy_database(c, err);
-    if (rc == 0)
-        rc = storage_open(&s, c->to, STORAGE_WRITE, err);
+    if (rc == 0) {
+        remove_mark(c);
+        rc = storage_open_locked(&s, c->to, err);
+    }
     if (rc == 0)
         rc = copy_newest(c, s, err);
     if (rc == 0)
         rc = settle(c, s, err);
     storage_close(s);
     release_files(c);
-    if (rc == 0) {
-        remove_names(c, false);
+    if (rc == 0)
         rc = flush_copy(c, err);
-    }
     if (rc != 0)
         remove_all(c);
     return rc;
@@ -373,27 +450,20 @@ int storage_copy(const char *from_dir, const char *to_dir, storage_step_fn step,
                  void *payload, muster_error *err)
 {
     ASSERT(from_dir != NULL && to_dir != NULL);
-    bool made = false;
-    int rc = make_target(to_dir, &made, err);
-    if (rc != 0)
-        return rc;
-    copying c = {
-        .from = from_dir, .to = to_dir, .step = step, .payload = payload};
-    remove_mark(to_dir);
-    for (int i = 0; i < TRIES_MAX; i++) {
-        c.copied = 0;
+    copying c = {.from = from_dir,
+                 .to = to_dir,
+                 .step = step,
+                 .payload = payload,
+                 .lock_fd = -1,
+                 .gone = true};
+    int rc = make_target(&c, err);
+    if (rc == 0)
+        rc = lock_target(&c, err);
+    const bool ready = rc == 0;
+    for (int i = 0; ready && c.gone && i < TRIES_MAX; i++)
         rc = copy_once(&c, err);
-        if (rc != MUSTER_EBUSY)
-            break;
-    }
-    if (rc == 0 && made) {
-        char parent[STORAGE_PATH_ROOM];
-        path_in(parent, to_dir, "..");
-        rc = file_sync_directory(parent, err);
-    }
-    if (rc != 0)
-        remove_all(&c);
-    if (rc != 0 && made)
+    unlock_target(&c);
+    if (rc != 0 && c.made)
         rmdir(to_dir);
     return rc;
 }

@@ -262,7 +262,7 @@ static int find_directory(const storage *s, bool *fresh, bool *made,
 }
 
 /* Names the process that holds the lock, as far as the file tells. */
-static int locked(storage *s, const char *path, muster_error *err)
+static int locked(const char *dir, const char *path, muster_error *err)
 {
     char text[32] = "";
     char holder[64] = "another process";
@@ -276,8 +276,7 @@ static int locked(storage *s, const char *path, muster_error *err)
     if (pid > 0)
         snprintf(holder, sizeof holder, "another process (%ld)", pid);
     return error_set(err, MUSTER_EBUSY, "locked",
-                     "%s is writing to %s; it has to end first", holder,
-                     s->dir);
+                     "%s is writing to %s; it has to end first", holder, dir);
 }
 
 /* Is the open file still the one of that name? */
@@ -289,27 +288,27 @@ static bool is_file_at(int fd, const char *path)
            opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-static int take_lock(storage *s, muster_error *err)
+int storage_lock(const char *dir, int *fd, muster_error *err)
 {
     char path[STORAGE_PATH_ROOM];
     char text[32];
-    ASSERT(s->lock_fd < 0);
-    storage_path(s, STORAGE_LOCK, path);
-    int rc = file_open(&s->lock_fd, path, O_RDWR | O_CREAT, err);
+    ASSERT(strlen(dir) < STORAGE_PATH_MAX && *fd < 0);
+    snprintf(path, sizeof path, "%s/" STORAGE_LOCK, dir);
+    int rc = file_open(fd, path, O_RDWR | O_CREAT, err);
     if (rc != 0)
         return rc;
-    rc = file_lock(s->lock_fd, true, path, err);
-    if (rc == 0 && !is_file_at(s->lock_fd, path))
+    rc = file_lock(*fd, true, path, err);
+    if (rc == 0 && !is_file_at(*fd, path))
         rc = MUSTER_EBUSY; /* its holder took it away while we waited */
     if (rc == MUSTER_EBUSY)
-        locked(s, path, err);
+        locked(dir, path, err);
     if (rc != 0) {
-        file_close(&s->lock_fd);
+        file_close(fd);
         return rc;
     }
     const int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    rc = file_truncate(s->lock_fd, 0, path, err);
-    return rc != 0 ? rc : file_write(s->lock_fd, text, (size_t)len, path, err);
+    rc = file_truncate(*fd, 0, path, err);
+    return rc != 0 ? rc : file_write(*fd, text, (size_t)len, path, err);
 }
 
 /* ---- opening the database ---- */
@@ -372,7 +371,7 @@ static int check_still(storage *s, muster_error *err)
         return 0;
     const int rc = file_lock(fd, false, path, err);
     file_close(&fd);
-    return rc == MUSTER_EBUSY ? locked(s, path, err) : rc;
+    return rc == MUSTER_EBUSY ? locked(s->dir, path, err) : rc;
 }
 
 static bool is_access_problem(int sqlite_rc)
@@ -538,8 +537,8 @@ static storage *storage_new(const char *dir, storage_mode mode)
     return s;
 }
 
-int storage_open(storage **out, const char *dir, storage_mode mode,
-                 muster_error *err)
+static int open_storage(storage **out, const char *dir, storage_mode mode,
+                        bool lock, muster_error *err)
 {
     ASSERT(out != NULL && dir != NULL);
     *out = NULL;
@@ -550,8 +549,8 @@ int storage_open(storage **out, const char *dir, storage_mode mode,
     storage *s = storage_new(dir, mode);
     opening how = {.create = mode == STORAGE_CREATE};
     int rc = find_directory(s, &how.fresh, &how.made, err);
-    if (rc == 0 && !storage_is_reader(s))
-        rc = take_lock(s, err);
+    if (rc == 0 && lock && !storage_is_reader(s))
+        rc = storage_lock(s->dir, &s->lock_fd, err);
     if (rc == 0)
         rc = open_database(s, how, err);
     if (rc == 0)
@@ -567,6 +566,17 @@ int storage_open(storage **out, const char *dir, storage_mode mode,
     }
     *out = s;
     return 0;
+}
+
+int storage_open(storage **out, const char *dir, storage_mode mode,
+                 muster_error *err)
+{
+    return open_storage(out, dir, mode, true, err);
+}
+
+int storage_open_locked(storage **out, const char *dir, muster_error *err)
+{
+    return open_storage(out, dir, STORAGE_WRITE, false, err);
 }
 
 void storage_close(storage *s)

@@ -159,9 +159,11 @@ int file_room(const char *dir, uint64_t *bytes, muster_error *err)
 
 int file_truncate(int fd, size_t len, const char *path, muster_error *err)
 {
-    return ops->truncate(fd, (off_t)len) != 0
-               ? failed(err, "truncate", path)
-               : 0;
+    int rc;
+    do
+        rc = ops->truncate(fd, (off_t)len);
+    while (rc != 0 && errno == EINTR);
+    return rc != 0 ? failed(err, "truncate", path) : 0;
 }
 
 int file_size(int fd, size_t *out, const char *path, muster_error *err)

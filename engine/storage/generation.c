@@ -257,11 +257,6 @@ void generation_abandon(generation_writer *w)
     generation_writer_free(w);
 }
 
-storage *generation_writer_storage(const generation_writer *w)
-{
-    return w->s;
-}
-
 generation_row generation_writer_row(const generation_writer *w)
 {
     ASSERT(w->complete);
@@ -418,6 +413,34 @@ void generation_each_section(const generation *g,
         memcpy(name, g->directory + i * ENTRY_BYTES, NAME_BYTES - 1);
         each(payload, name, section_fault(g, i));
     }
+}
+
+static bool is_zero(const uint8_t *bytes, uint64_t from, uint64_t to)
+{
+    while (from < to && bytes[from] == 0)
+        from++;
+    return from >= to;
+}
+
+/* The writer puts sections one behind the other. */
+bool generation_gaps_are_sound(const generation *g)
+{
+    const uint64_t room = (uint64_t)(g->directory - g->bytes);
+    uint64_t at = HEADER_BYTES;
+    if (!is_zero(g->bytes, 12, HEADER_BYTES))
+        return false;
+    for (uint32_t i = 0; i < g->section_count; i++) {
+        const uint8_t *entry = g->directory + i * ENTRY_BYTES;
+        const uint64_t offset = get_word(entry + 16, 8);
+        const uint64_t len = get_word(entry + 24, 8);
+        if (offset > room || len > room - offset ||
+            !is_zero(g->bytes, at, offset))
+            return false;
+        at = offset + len;
+    }
+    return is_zero(g->bytes, at, room) &&
+           is_zero(g->bytes, room + g->section_count * ENTRY_BYTES,
+                   g->len - FOOTER_BYTES);
 }
 
 static int map_file(generation *g, const char *path, int64_t id,

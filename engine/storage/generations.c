@@ -266,43 +266,9 @@ void generation_adopted(storage *s, generation_writer *w)
     generation_writer_free(w);
 }
 
-/* ---- all in one thread ---- */
-
-int generation_create(generation_writer **out, storage *s, uint64_t seq,
-                      muster_error *err)
-{
-    int64_t id = 0;
-    *out = NULL;
-    const int rc = storage_generation_next(s, &id, err);
-    return rc != 0 ? rc : generation_start(out, s, id, seq, err);
-}
-
-int generation_publish(generation_writer *w, muster_error *err)
-{
-    ASSERT(w != NULL);
-    storage *s = generation_writer_storage(w);
-    bool more = false;
-    int rc = generation_seal(w, err);
-    if (rc == 0)
-        rc = storage_begin(s, err);
-    if (rc == 0)
-        rc = generation_adopt(s, w, err);
-    if (rc == 0)
-        rc = storage_log_trim(s, SIZE_MAX, &more, err);
-    if (rc == 0)
-        rc = storage_commit(s, err);
-    if (rc != 0) {
-        storage_rollback(s);
-        generation_abandon(w);
-        return rc;
-    }
-    generation_adopted(s, w);
-    return 0;
-}
-
 /* ---- opening the newest ---- */
 
-static bool same_rows(const generation_rows *a, const generation_rows *b)
+bool generation_rows_same(const generation_rows *a, const generation_rows *b)
 {
     if (a->count != b->count)
         return false;
@@ -326,7 +292,7 @@ static int check_gone(storage *s, const generation_rows *known,
         rc = generation_rows_read(s, &now, err);
     if (rc != 0)
         return rc;
-    const bool same = same_rows(known, &now);
+    const bool same = generation_rows_same(known, &now);
     mem_free(now.rows);
     if (same)
         return 0;
@@ -337,7 +303,7 @@ static int check_gone(storage *s, const generation_rows *known,
                      s->dir);
 }
 
-static bool is_missing(const storage *s, int64_t id)
+bool generation_is_missing(const storage *s, int64_t id)
 {
     char *path = generation_path(s->dir, id, "mgen");
     const bool missing = access(path, F_OK) != 0 && errno == ENOENT;
@@ -358,7 +324,7 @@ static int open_first(generation **out, storage *s,
         const int opened = generation_open_row(out, s, row, true, &reason);
         if (opened == 0)
             return 0;
-        if (storage_is_reader(s) && is_missing(s, row->id)) {
+        if (storage_is_reader(s) && generation_is_missing(s, row->id)) {
             const int rc = check_gone(s, known, err);
             if (rc != 0)
                 return rc;

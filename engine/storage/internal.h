@@ -65,6 +65,11 @@ int storage_sql_error(storage *s, int sqlite_rc, const char *act,
 int storage_db_error(storage *s, sqlite3 *db, int sqlite_rc, const char *act,
                      muster_error *err);
 void storage_break(storage *s);
+/* The directory's lock; close *fd (-1 before) to give it back. MUSTER_EBUSY
+ * "locked". */
+int storage_lock(const char *dir, int *fd, muster_error *err);
+/* STORAGE_WRITE under the lock that the caller holds, and keeps. */
+int storage_open_locked(storage **out, const char *dir, muster_error *err);
 bool storage_is_reader(const storage *s);
 bool storage_in_transaction(const storage *s);
 /* Runs texts of no interest to the statement cache (pragmas, schema). */
@@ -107,11 +112,21 @@ int schema_create(storage *s, muster_error *err);
 /* From an older version to ours, each step in a transaction of its own. */
 int schema_migrate(storage *s, muster_error *err);
 
+/* mark.c */
+typedef struct log_mark {
+    bool found; /* a whole one; anything else is no mark */
+    int64_t log_id;
+    uint64_t seq;
+} log_mark;
+/* Before the view that it is held against begins: a writer beside us goes on
+ * meanwhile. */
+void mark_read(const storage *s, log_mark *out);
+
 /* log.c */
 /* Finds the last seq and holds what tells of it against each other. */
 int log_open(storage *s, muster_error *err);
 /* The second half alone: MUSTER_ECORRUPT "log_lost" or "bad_log". */
-int log_verify(storage *s, muster_error *err);
+int log_verify(storage *s, const log_mark *m, muster_error *err);
 int log_note_last(storage *s, muster_error *err); /* the row, at a commit */
 int log_pruned(storage *s, uint64_t *out, muster_error *err);
 /* As storage_log_each, but goes on behind a damaged batch: `batch` sees all
@@ -120,10 +135,6 @@ int log_each_raw(storage *s,
                  int (*batch)(void *payload, const storage_batch *batch,
                               bool sound, muster_error *err),
                  void *payload, muster_error *err);
-
-/* mark.c */
-/* *found: a whole mark of a log with that id. Anything else is no mark. */
-void mark_read(const storage *s, int64_t *log_id, uint64_t *seq, bool *found);
 
 /* load.c */
 int load_migrate(storage *s, muster_error *err); /* rows of version 1 */
@@ -153,16 +164,19 @@ void generation_each_section(const generation *g,
                              void (*each)(void *payload, const char *name,
                                           const char *fault),
                              void *payload);
+/* Is all that belongs to no section 0, as it was written? */
+bool generation_gaps_are_sound(const generation *g);
 /* "<dir>/gen-<id>.<end>"; mem_free. */
 char *generation_path(const char *dir, int64_t id, const char *end);
 generation_row generation_writer_row(const generation_writer *w);
-storage *generation_writer_storage(const generation_writer *w);
 /* From now on a row may name it. Returns where the rows stand that went. */
 generation_rows *generation_writer_adopt(generation_writer *w);
 void generation_writer_free(generation_writer *w);
 
 /* generations.c */
 int generation_rows_read(storage *s, generation_rows *out, muster_error *err);
+bool generation_rows_same(const generation_rows *a, const generation_rows *b);
+bool generation_is_missing(const storage *s, int64_t id); /* its file */
 /* Files in the directory that no row names. */
 void generation_each_stray(const storage *s, const generation_rows *known,
                            void (*each)(void *payload, const char *name),

@@ -164,16 +164,10 @@ static int check_numbers(const storage *s, const log_numbers *n,
     return 0;
 }
 
-typedef struct mark {
-    bool found;
-    int64_t log_id;
-    uint64_t seq;
-} mark;
-
 /* (5). A row of a generation that its file does not confirm is the damage of
  * the generation, and found when that is opened. */
-static int check_witnesses(storage *s, const log_numbers *n, const mark *m,
-                           muster_error *err)
+static int check_witnesses(storage *s, const log_numbers *n,
+                           const log_mark *m, muster_error *err)
 {
     const uint64_t last = last_of(n);
     uint64_t newest = 0;
@@ -188,32 +182,32 @@ static int check_witnesses(storage *s, const log_numbers *n, const mark *m,
     return log_lost(s, STORAGE_DATABASE, last + 1, newest, err);
 }
 
-/* The mark is read first: a writer beside us goes on meanwhile. */
-static int read_and_check(storage *s, log_numbers *n, muster_error *err)
+static int read_and_check(storage *s, log_numbers *n, const log_mark *m,
+                          muster_error *err)
 {
-    mark m = {0};
     memset(n, 0, sizeof *n);
-    mark_read(s, &m.log_id, &m.seq, &m.found);
     int rc = read_numbers(s, n, err);
     if (rc == 0)
         rc = check_numbers(s, n, err);
     if (rc == 0)
-        rc = check_witnesses(s, n, &m, err);
+        rc = check_witnesses(s, n, m, err);
     return rc;
 }
 
-int log_verify(storage *s, muster_error *err)
+int log_verify(storage *s, const log_mark *m, muster_error *err)
 {
     log_numbers n;
-    return read_and_check(s, &n, err);
+    return read_and_check(s, &n, m, err);
 }
 
 int log_open(storage *s, muster_error *err)
 {
     log_numbers n;
+    log_mark m;
     muster_error damage;
     error_clear(&damage);
-    const int rc = read_and_check(s, &n, &damage);
+    mark_read(s, &m);
+    const int rc = read_and_check(s, &n, &m, &damage);
     s->log_last = last_of(&n);
     s->log_last_committed = s->log_last;
     s->log_id = n.id.found ? (int64_t)n.id.value : 0;
@@ -318,7 +312,8 @@ static int visit_row(void *payload, const storage_value *columns,
         .bytes = columns[5].bytes,
         .len = columns[5].len,
     };
-    const bool sound = checksum_of(&batch) == (uint64_t)columns[4].integer;
+    const bool sound = columns[1].integer == (int64_t)batch.kind &&
+                       checksum_of(&batch) == (uint64_t)columns[4].integer;
     if (walk->raw != NULL)
         return walk->raw(walk->payload, &batch, sound, err);
     if (batch.seq != walk->next)
@@ -369,27 +364,20 @@ int log_each_raw(storage *s,
 
 /* ---- forgetting ---- */
 
-int storage_log_prune(storage *s, uint64_t upto, muster_error *err)
+static int prune(storage *s, uint64_t upto, muster_error *err)
 {
-    ASSERT(s != NULL && !storage_is_reader(s));
-    ASSERT(upto <= s->log_last);
+    ASSERT(upto != 0 && upto <= s->log_last);
     const storage_value arg = storage_int((int64_t)upto);
-    const bool own = !storage_in_transaction(s);
-    int rc = own ? storage_begin(s, err) : 0;
-    if (rc == 0)
-        rc = storage_run(s, "DELETE FROM log WHERE seq <= ?", &arg, 1, err);
-    if (rc == 0)
-        rc = storage_run(s,
-                         "INSERT INTO meta (key, value) "
-                         "VALUES ('log_pruned', ?) "
-                         "ON CONFLICT (key) DO UPDATE "
-                         "SET value = max(value, excluded.value)",
-                         &arg, 1, err);
-    if (own && rc == 0)
-        rc = storage_commit(s, err);
-    if (own && rc != 0)
-        storage_rollback(s);
-    return rc;
+    const int rc = storage_run(s, "DELETE FROM log WHERE seq <= ?", &arg, 1,
+                               err);
+    if (rc != 0)
+        return rc;
+    return storage_run(s,
+                       "INSERT INTO meta (key, value) "
+                       "VALUES ('log_pruned', ?) "
+                       "ON CONFLICT (key) DO UPDATE "
+                       "SET value = max(value, excluded.value)",
+                       &arg, 1, err);
 }
 
 typedef struct trim {
@@ -417,7 +405,8 @@ static int measure_row(void *payload, const storage_value *columns,
 int storage_log_trim(storage *s, size_t bytes_max, bool *more,
                      muster_error *err)
 {
-    ASSERT(s != NULL && more != NULL && storage_in_transaction(s));
+    ASSERT(s != NULL && more != NULL);
+    ASSERT(!storage_is_reader(s) && storage_in_transaction(s));
     *more = false;
     if (!s->trim_known) {
         const int rc = generation_trim_limit(s, &s->trim_limit, err);
@@ -434,5 +423,5 @@ int storage_log_trim(storage *s, size_t bytes_max, bool *more,
     if (rc < 0)
         return rc;
     *more = t.stopped;
-    return t.upto == 0 ? 0 : storage_log_prune(s, t.upto, err);
+    return t.upto == 0 ? 0 : prune(s, t.upto, err);
 }

@@ -61,13 +61,13 @@ const muster_error *storage_mark_error(const storage *s)
     return &s->mark_error;
 }
 
-void mark_read(const storage *s, int64_t *log_id, uint64_t *seq, bool *found)
+void mark_read(const storage *s, log_mark *out)
 {
     char path[STORAGE_PATH_ROOM];
     uint8_t mark[MARK_BYTES + 1]; /* a longer file is none of ours */
     size_t got = 0;
     int fd = -1;
-    *found = false;
+    *out = (log_mark){0};
     storage_path(s, STORAGE_MARK, path);
     if (file_open(&fd, path, O_RDONLY, NULL) != 0)
         return;
@@ -78,7 +78,7 @@ void mark_read(const storage *s, int64_t *log_id, uint64_t *seq, bool *found)
         get_word(mark + 8, 4) != MARK_VERSION ||
         get_word(mark + 56, 8) != hash_bytes(mark, 56))
         return;
-    *log_id = (int64_t)get_word(mark + 16, 8);
-    *seq = get_word(mark + 24, 8);
-    *found = true;
+    out->log_id = (int64_t)get_word(mark + 16, 8);
+    out->seq = get_word(mark + 24, 8);
+    out->found = true;
 }

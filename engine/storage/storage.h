@@ -168,12 +168,10 @@ int storage_log_each(storage *s, uint64_t after,
                      int (*batch)(void *payload, const storage_batch *batch,
                                   muster_error *err),
                      void *payload, muster_error *err);
-/* Forgets batches with seq <= upto (their numbers are never reused). */
-int storage_log_prune(storage *s, uint64_t upto, muster_error *err);
 /* Inside a transaction: forgets batches from the front that no kept
  * generation needs, at least one and no more than fit into about bytes_max
- * (cost grows with these). *more: some are left. The log stays sound when
- * some are left for ever. */
+ * (cost grows with these); their numbers are never reused. *more: some are
+ * left. The log stays sound when some are left for ever. */
 int storage_log_trim(storage *s, size_t bytes_max, bool *more,
                      muster_error *err);
 /* Writes the file `mark`: the number of the last committed batch, so that
@@ -250,13 +248,6 @@ void generation_adopted(storage *s, generation_writer *w);
  * row names it. Consumes w. NULL is fine. */
 void generation_abandon(generation_writer *w);
 
-/* The same with one thread: the next number and start; seal, adopt in a
- * transaction of its own, all of the log pruned that no generation needs.
- * generation_publish consumes w. */
-int generation_create(generation_writer **out, storage *s, uint64_t seq,
-                      muster_error *err);
-int generation_publish(generation_writer *w, muster_error *err);
-
 /* Drops the row and the file of a damaged one. Only where what is left
  * suffices: another sound one, or a log that was never pruned
  * (MUSTER_EREFUSED "generation_needed"). Own transaction. Cost: reads the
@@ -296,9 +287,10 @@ void generation_close(generation *g);
  * are not copied; the copy's log gets an identity of its own, so that no mark
  * of another life is held against it: restoring is copying too. `step` may be
  * NULL.
- * MUSTER_ECONFLICT "exists", errors of storage_open, MUSTER_EBUSY
- * "generation_gone" after five tries; what it made is removed then. Any
- * thread. Cost: one reading and one writing of it all. */
+ * MUSTER_ECONFLICT "exists", errors of storage_open (of either directory: the
+ * lock of to_dir is held), MUSTER_EBUSY "generation_gone" after five tries,
+ * MUSTER_ECORRUPT "no_generation" when there are some and none is sound; what
+ * it made is removed then. Any thread. Cost: one reading and one writing of it all. */
 int storage_copy(const char *from_dir, const char *to_dir,
                  storage_step_fn step, void *payload, muster_error *err);
 /* XXH3-128 of a file, low half first, and its length. Never of a database
@@ -329,7 +321,9 @@ typedef struct storage_tally { /* what was looked at */
 /* Reads everything: SQLite's own check, every batch, every generation, every
  * load, the mark, files that no row names. `step`, `tally` may be NULL; both
  * functions get `payload`. 0 also when there are findings; an error when it
- * could not look. Any mode; STORAGE_EXAMINE opens what the others refuse. */
+ * could not look: MUSTER_EBUSY "generation_gone" after five tries beside a
+ * writer. A transaction of its own. Any mode; STORAGE_EXAMINE opens what the
+ * others refuse. */
 int storage_check(storage *s, storage_finding_fn found, storage_step_fn step,
                   void *payload, storage_tally *tally, muster_error *err);
 

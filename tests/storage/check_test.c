@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "directory.h"
+#include "storage/file.h"
 
 #define FOUND_MAX 2000
 
@@ -230,6 +231,109 @@ static void test_storage_check__it_can_be_stopped(void **state)
     storage_close(s);
 }
 
+/* ---- beside a writer ---- */
+
+static storage *beside; /* writes when a file of that kind is opened */
+static const char *trigger;
+
+static int writing_open(const char *path, int flags, mode_t mode)
+{
+    storage *s = beside;
+    if (s != NULL && strstr(path, trigger) != NULL) {
+        beside = NULL;
+        for (int i = 0; i < 3; i++)
+            advance(s, storage_log_last(s) + 1);
+    }
+    return file_system.open(path, flags, mode);
+}
+
+static void test_storage_check__a_writer_beside_is_no_damage(void **state)
+{
+    (void)state;
+    static const char *const triggers[] = {"/mark", ".mgen"};
+    file_ops ops = file_system;
+    ops.open = writing_open;
+    make_data();
+    storage *s = open_data(STORAGE_WRITE);
+    for (size_t i = 0; i < 2; i++) {
+        muster_error err;
+        memset(&f, 0, sizeof f);
+        storage *view = open_data(STORAGE_READ);
+        beside = s;
+        trigger = triggers[i];
+        storage_file_hooks(&ops);
+        const int rc = storage_check(view, take_finding, NULL, &f, NULL, &err);
+        storage_file_hooks(NULL);
+        if (rc != 0 || f.count != 0)
+            fail_msg("%d %s", rc, rc != 0 ? err.message : f.list[0].text);
+        assert_null(beside);
+        storage_close(view);
+    }
+    storage_close(s);
+}
+
+/* ---- what fits together, or does not ---- */
+
+static void test_storage_check__a_pruned_log_needs_a_generation(void **state)
+{
+    (void)state;
+    make_data();
+    raw_sql("DELETE FROM log WHERE seq = 3;"
+            "UPDATE meta SET value = 3 WHERE key = 'log_pruned'");
+    check_data();
+    assert_int_equal(f.count, 1);
+    expect_finding(STORAGE_REPAIRABLE, "gen-1.mgen||the log no longer");
+    raw_sql("DELETE FROM generation WHERE id = 2");
+    check_data();
+    expect_finding(STORAGE_DAMAGE, "gen-1.mgen||the log no longer");
+    raw_sql("DELETE FROM generation");
+    check_data();
+    expect_finding(STORAGE_DAMAGE, "muster.db|generations|there is none");
+}
+
+static void test_storage_check__every_byte_of_a_file_counts(void **state)
+{
+    (void)state;
+    static const off_t places[] = {20, 75, -65}; /* header, gap, before end */
+    make_data();
+    for (size_t i = 0; i < 3; i++) {
+        damage_file("gen-2.mgen", places[i]);
+        check_data();
+        assert_int_equal(f.count, 1);
+        assert_int_equal(f.list[0].generation, 2);
+        assert_int_equal(f.list[0].kind, STORAGE_REPAIRABLE);
+        damage_file("gen-2.mgen", places[i]);
+    }
+    check_data();
+    assert_int_equal(f.count, 0);
+}
+
+static void *failing_map(int fd, size_t len)
+{
+    (void)fd;
+    (void)len;
+    errno = ENOMEM;
+    return (void *)-1; /* MAP_FAILED */
+}
+
+static void test_storage_check__unreadable_now_is_no_damage(void **state)
+{
+    (void)state;
+    muster_error err;
+    file_ops ops = file_system;
+    ops.map = failing_map;
+    make_data();
+    memset(&f, 0, sizeof f);
+    storage *s = open_data(STORAGE_READ);
+    storage_file_hooks(&ops);
+    const int rc = storage_check(s, take_finding, NULL, &f, NULL, &err);
+    storage_file_hooks(NULL);
+    assert_int_equal(rc, MUSTER_EIO);
+    assert_non_null(strstr(err.message, "gen-2.mgen"));
+    assert_int_equal(f.count, 0);
+    storage_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +346,10 @@ int main(void)
         storage_unit_test(test_storage_check__a_damaged_page_is_named),
         storage_unit_test(test_storage_check__not_every_batch_is_told),
         storage_unit_test(test_storage_check__it_can_be_stopped),
+        storage_unit_test(test_storage_check__a_writer_beside_is_no_damage),
+        storage_unit_test(test_storage_check__a_pruned_log_needs_a_generation),
+        storage_unit_test(test_storage_check__every_byte_of_a_file_counts),
+        storage_unit_test(test_storage_check__unreadable_now_is_no_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,6 +206,86 @@ static void test_storage_copy__a_target_in_use_is_refused(void **state)
     assert_int_equal(storage_copy(data, "", NULL, NULL, &err), MUSTER_EINVAL);
 }
 
+static void test_storage_copy__a_lost_file_is_damage(void **state)
+{
+    (void)state;
+    char path[600];
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 1);
+    advance(s, 2);
+    storage_close(s);
+    make_path(path, sizeof path, "gen-2.mgen");
+    assert_int_equal(unlink(path), 0);
+    copy_to("copy");
+    look_at_copy();
+    s = open_data(STORAGE_READ);
+    assert_int_equal(newest_seq(s), 1);
+    storage_close(s);
+}
+
+/* What stands in the target may be another name of what is copied. */
+static void test_storage_copy__no_former_file_is_written_to(void **state)
+{
+    (void)state;
+    char from[600];
+    char to[600];
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 1);
+    snprintf(to, sizeof to, "%s/copy", parent);
+    assert_int_equal(mkdir(to, 0700), 0);
+    snprintf(to, sizeof to, "%s/copy/gen-1.mgen", parent);
+    make_path(from, sizeof from, "gen-1.mgen");
+    assert_int_equal(link(from, to), 0);
+    copy_to("copy");
+    assert_int_equal(newest_seq(s), 1);
+    storage_close(s);
+    look_at_copy();
+    s = open_data(STORAGE_READ);
+    assert_int_equal(newest_seq(s), 1);
+    storage_close(s);
+}
+
+static int try_copy(void)
+{
+    muster_error err;
+    const int rc = storage_copy(data, target, NULL, NULL, &err);
+    if (rc != MUSTER_ECONFLICT || strcmp(err.word, "exists") != 0)
+        return 1;
+    storage *s = NULL;
+    if (storage_open(&s, target, STORAGE_WRITE, &err) != MUSTER_EBUSY)
+        return 2;
+    return strcmp(err.word, "locked") == 0 ? 0 : 3;
+}
+
+/* Another copy to the same place and a writer of it are refused. */
+static int copy_beside(void *payload, const char *what, uint64_t done,
+                       uint64_t total)
+{
+    int *tries = payload;
+    (void)done;
+    (void)total;
+    if (strcmp(what, "gen-1.mgen") != 0 || (*tries)++ != 0)
+        return 0;
+    assert_int_equal(in_child(try_copy, false), 0);
+    return 0;
+}
+
+static void test_storage_copy__two_to_one_place_do_not_meet(void **state)
+{
+    (void)state;
+    muster_error err;
+    int tries = 0;
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 1);
+    storage_close(s);
+    snprintf(target, sizeof target, "%s/copy", parent);
+    if (storage_copy(data, target, copy_beside, &tries, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_true(tries > 0);
+    look_at_copy();
+    assert_int_equal(file_count(), 2);
+}
+
 /* ---- beside another process ---- */
 
 static int write_for_ever(void)
@@ -452,6 +532,9 @@ int main(void)
         storage_unit_test(test_storage_copy__no_generation_and_an_empty_log),
         storage_unit_test(test_storage_copy__a_damaged_generation_stays_behind),
         storage_unit_test(test_storage_copy__a_target_in_use_is_refused),
+        storage_unit_test(test_storage_copy__a_lost_file_is_damage),
+        storage_unit_test(test_storage_copy__no_former_file_is_written_to),
+        storage_unit_test(test_storage_copy__two_to_one_place_do_not_meet),
         storage_unit_test(test_storage_copy__beside_a_writer_it_is_sound),
         storage_unit_test(
             test_storage_copy__a_file_that_goes_meanwhile_is_held),

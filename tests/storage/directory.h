@@ -192,17 +192,50 @@ static inline int fill_generation(generation_writer *w, uint64_t seq,
     return rc != 0 ? rc : generation_end(w, err);
 }
 
+static inline int start_generation(generation_writer **out, storage *s,
+                                   uint64_t seq, muster_error *err)
+{
+    int64_t id = 0;
+    *out = NULL;
+    const int rc = storage_generation_next(s, &id, err);
+    return rc != 0 ? rc : generation_start(out, s, id, seq, err);
+}
+
+/* Seals and adopts it, and takes from the log what no one needs then.
+ * Consumes w. */
+static inline int publish_generation(storage *s, generation_writer *w,
+                                     muster_error *err)
+{
+    bool more = false;
+    int rc = generation_seal(w, err);
+    if (rc == 0)
+        rc = storage_begin(s, err);
+    if (rc == 0)
+        rc = generation_adopt(s, w, err);
+    if (rc == 0)
+        rc = storage_log_trim(s, SIZE_MAX, &more, err);
+    if (rc == 0)
+        rc = storage_commit(s, err);
+    if (rc != 0) {
+        storage_rollback(s);
+        generation_abandon(w);
+        return rc;
+    }
+    generation_adopted(s, w);
+    return 0;
+}
+
 static inline int write_generation(storage *s, uint64_t seq, muster_error *err)
 {
     generation_writer *w = NULL;
-    int rc = generation_create(&w, s, seq, err);
+    int rc = start_generation(&w, s, seq, err);
     if (rc == 0)
         rc = fill_generation(w, seq, err);
     if (rc != 0) {
         generation_abandon(w);
         return rc;
     }
-    return generation_publish(w, err);
+    return publish_generation(s, w, err);
 }
 
 /* Batches up to `seq`, then a generation of it. */

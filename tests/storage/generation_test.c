@@ -86,8 +86,8 @@ static void test_storage_generation__no_sections_at_all(void **state)
     generation_writer *w = NULL;
     generation *g = NULL;
     size_t len = 0;
-    assert_int_equal(generation_create(&w, s, 0, NULL), 0);
-    assert_int_equal(generation_publish(w, NULL), 0);
+    assert_int_equal(start_generation(&w, s, 0, NULL), 0);
+    assert_int_equal(publish_generation(s, w, NULL), 0);
     assert_int_equal(generation_open(&g, s, NULL, NULL), 0);
     assert_int_equal(generation_seq(g), 0);
     assert_null(generation_section(g, "", &len));
@@ -120,7 +120,7 @@ static void test_storage_generation__abandoned_leaves_nothing(void **state)
     storage *s = open_data(STORAGE_CREATE);
     generation_writer *w = NULL;
     const size_t before = file_count();
-    assert_int_equal(generation_create(&w, s, 0, NULL), 0);
+    assert_int_equal(start_generation(&w, s, 0, NULL), 0);
     assert_int_equal(generation_begin(w, "a", NULL), 0);
     assert_true(file_exists("gen-1.tmp"));
     generation_abandon(w);
@@ -381,14 +381,14 @@ static void test_storage_generation__a_failed_write_is_remembered(void **st)
     storage *s = open_data(STORAGE_CREATE);
     generation_writer *w = NULL;
     uint8_t *large = calloc(3, 1 << 20);
-    assert_int_equal(generation_create(&w, s, 0, NULL), 0);
+    assert_int_equal(start_generation(&w, s, 0, NULL), 0);
     assert_int_equal(generation_begin(w, "a", NULL), 0);
     fail_at(0, ENOSPC, false);
     assert_int_equal(generation_write(w, large, 3 << 20, NULL), MUSTER_EIO);
     storage_file_hooks(NULL);
     generation_write(w, large, 10, NULL);
     generation_end(w, NULL);
-    assert_int_equal(generation_publish(w, NULL), MUSTER_EIO);
+    assert_int_equal(publish_generation(s, w, NULL), MUSTER_EIO);
     expect_none(s, 0);
     assert_false(file_exists("gen-1.tmp"));
     assert_false(file_exists("gen-1.mgen"));
@@ -430,9 +430,7 @@ static void test_storage_generation__unreadable_now_is_no_damage(void **state)
 static generation_writer *sealed(storage *s, uint64_t seq)
 {
     generation_writer *w = NULL;
-    int64_t id = 0;
-    assert_int_equal(storage_generation_next(s, &id, NULL), 0);
-    assert_int_equal(generation_start(&w, s, id, seq, NULL), 0);
+    assert_int_equal(start_generation(&w, s, seq, NULL), 0);
     assert_int_equal(fill_generation(w, seq, NULL), 0);
     assert_int_equal(generation_seal(w, NULL), 0);
     return w;

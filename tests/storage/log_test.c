@@ -184,17 +184,28 @@ static void test_storage_log__a_missing_row_is_damage(void **state)
     storage_close(s);
 }
 
+/* Two generations of `seq`: the log before goes. */
+static void prune(storage *s, uint64_t seq)
+{
+    advance(s, seq);
+    advance(s, seq);
+}
+
 static void test_storage_log__pruned_numbers_stay_used(void **state)
 {
     (void)state;
+    bool more = true;
     storage *s = open_data(STORAGE_CREATE);
     append_five(s);
-    assert_int_equal(storage_log_prune(s, 2, NULL), 0);
+    prune(s, 2);
     assert_int_equal(storage_log_last(s), 5);
     assert_string_equal(see_all(s, 2).text, "three  five ");
     expect_damage(s, 1, "log_gap", "change batch 2 ");
-    assert_int_equal(storage_log_prune(s, 5, NULL), 0);
-    assert_int_equal(storage_log_prune(s, 1, NULL), 0);
+    prune(s, 5);
+    assert_int_equal(storage_begin(s, NULL), 0); /* nothing is left to go */
+    assert_int_equal(storage_log_trim(s, SIZE_MAX, &more, NULL), 0);
+    assert_int_equal(storage_commit(s, NULL), 0);
+    assert_false(more);
     assert_int_equal(see_all(s, 5).count, 0);
     expect_damage(s, 4, "log_gap", "change batch 5 ");
     storage_close(s);
@@ -213,10 +224,18 @@ static void test_storage_log__pruning_may_be_rolled_back(void **state)
 {
     (void)state;
     storage *s = open_data(STORAGE_CREATE);
+    bool more = true;
     append_five(s);
+    advance(s, 4);
+    generation_writer *w = NULL;
+    assert_int_equal(start_generation(&w, s, 5, NULL), 0);
+    assert_int_equal(generation_seal(w, NULL), 0);
     assert_int_equal(storage_begin(s, NULL), 0);
-    assert_int_equal(storage_log_prune(s, 5, NULL), 0);
+    assert_int_equal(generation_adopt(s, w, NULL), 0);
+    assert_int_equal(storage_log_trim(s, SIZE_MAX, &more, NULL), 0);
+    assert_int_equal(rows_of(s, "SELECT count(*) FROM log"), 1);
     storage_rollback(s);
+    generation_abandon(w);
     assert_int_equal(see_all(s, 0).count, 5);
     storage_close(s);
 }
