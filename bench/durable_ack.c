@@ -3,8 +3,10 @@
  * how long one batch waits for it.
  *
  * Threads send one batch after the other, each as soon as the former one is
- * acknowledged, for a second and a half. Batches are made before; a thread
- * that has sent all of its own begins again. The rows of a case:
+ * acknowledged, for a second and a half: five rounds in which each way has its
+ * turn, so that a busy moment of the machine meets all of them. Batches are
+ * made before; a thread that has sent all of its own begins again. The rows of
+ * a case:
  *
  *   muster           muster_ingest: parsed, logged, applied; ack = durable
  *   muster-applied   the same with ack = applied: visible as well
@@ -24,8 +26,9 @@
 #include "scratch.h"
 
 #define USERS 1000000u
-#define RUN_NS ((uint64_t)1500 * 1000000)
-#define RUN_NS_QUICK ((uint64_t)50 * 1000000)
+#define ROUNDS 5
+#define ROUND_NS ((uint64_t)300 * 1000000)
+#define ROUND_NS_QUICK ((uint64_t)10 * 1000000)
 #define THREADS_MAX 64u
 /* Batches made for a thread: of all threads together about POOL_FACTS. */
 #define POOL_FACTS 400000u
@@ -177,26 +180,53 @@ static uint64_t users_of(const crew *c, const sender *senders)
     return n;
 }
 
-/* ---- a row ---- */
+/* ---- a way on a case ---- */
 
-/* Seconds until the last thread had its last acknowledgement. */
-static double send_with(const durable_way *way, void *store, const crew *c,
-                        uint64_t run_ns, sender *senders)
+typedef struct lane {
+    char dir[SCRATCH_PATH];
+    char path[SCRATCH_PATH + 16];
+    const durable_way *way;
+    const crew *crew;
+    void *store;
+    sender *senders;
+    double seconds;
+} lane;
+
+static void lane_init(lane *l, const durable_way *way, const crew *c)
+{
+    l->way = way;
+    l->crew = c;
+    l->seconds = 0;
+    scratch_open(l->dir);
+    snprintf(l->path, sizeof l->path, "%.*s/store", SCRATCH_PATH - 1, l->dir);
+    l->store = way->open(l->path);
+    l->senders = mem_array(c->threads, sizeof *l->senders);
+    for (size_t t = 0; t < c->threads; t++)
+        l->senders[t] = (sender){.way = way,
+                                 .store = l->store,
+                                 .bodies = c->bodies + t * c->pool,
+                                 .count = c->pool};
+}
+
+static void lane_release(lane *l)
+{
+    mem_free(l->senders);
+    scratch_close(l->dir);
+}
+
+/* Until the last thread had its last acknowledgement. */
+static void lane_run(lane *l, uint64_t run_ns)
 {
     pthread_t threads[THREADS_MAX];
     const uint64_t start = clock_monotonic_ns();
 
-    for (size_t t = 0; t < c->threads; t++) {
-        senders[t] = (sender){.way = way,
-                              .store = store,
-                              .bodies = c->bodies + t * c->pool,
-                              .count = c->pool,
-                              .until_ns = start + run_ns};
-        threads[t] = thread_start(send_all, &senders[t]);
+    for (size_t t = 0; t < l->crew->threads; t++) {
+        l->senders[t].until_ns = start + run_ns;
+        threads[t] = thread_start(send_all, &l->senders[t]);
     }
-    for (size_t t = 0; t < c->threads; t++)
+    for (size_t t = 0; t < l->crew->threads; t++)
         thread_join(threads[t]);
-    return (double)(clock_monotonic_ns() - start) / 1e9;
+    l->seconds += (double)(clock_monotonic_ns() - start) / 1e9;
 }
 
 static void report_row(report *out, size_t cell, const durable_way *way,
@@ -218,29 +248,21 @@ static void report_row(report *out, size_t cell, const durable_way *way,
     report_end(out, ok);
 }
 
-static bool run_way(const char *dir, size_t cell, const durable_way *way,
-                    const crew *c, const bench_options *options, report *out)
+static bool lane_end(lane *l, size_t cell, report *out)
 {
-    char path[SCRATCH_PATH + 16];
-    sender *senders = mem_array(c->threads, sizeof *senders);
     delays *all = mem_zalloc(sizeof *all);
     durable_sent sent = {0};
 
-    snprintf(path, sizeof path, "%s/store", dir);
-    void *store = way->open(path);
-    const double seconds = send_with(
-        way, store, c, options->quick ? RUN_NS_QUICK : RUN_NS, senders);
-    way->close(store);
-    for (size_t t = 0; t < c->threads; t++) {
-        delays_merge(all, &senders[t].times);
-        sent.commits += senders[t].sent;
-        sent.bytes += senders[t].bytes;
+    l->way->close(l->store);
+    for (size_t t = 0; t < l->crew->threads; t++) {
+        delays_merge(all, &l->senders[t].times);
+        sent.commits += l->senders[t].sent;
+        sent.bytes += l->senders[t].bytes;
     }
-    sent.users = users_of(c, senders);
-    const bool ok = way->check(path, &sent);
-    report_row(out, cell, way, seconds, &sent, all, ok);
+    sent.users = users_of(l->crew, l->senders);
+    const bool ok = l->way->check(l->path, &sent);
+    report_row(out, cell, l->way, l->seconds, &sent, all, ok);
     mem_free(all);
-    mem_free(senders);
     return ok;
 }
 
@@ -254,15 +276,19 @@ static bool ack_run(void *state, size_t i, const bench_options *options,
                     report *out)
 {
     bool ok = true;
+    lane lanes[WAYS];
     crew c;
 
     (void)state;
     crew_init(&c, i, options->seed);
+    for (size_t w = 0; w < WAYS; w++)
+        lane_init(&lanes[w], ways[w], &c);
+    for (size_t round = 0; round < ROUNDS; round++)
+        for (size_t w = 0; w < WAYS; w++)
+            lane_run(&lanes[w], options->quick ? ROUND_NS_QUICK : ROUND_NS);
     for (size_t w = 0; w < WAYS; w++) {
-        char dir[SCRATCH_PATH];
-        scratch_open(dir);
-        ok &= run_way(dir, i, ways[w], &c, options, out);
-        scratch_close(dir);
+        ok &= lane_end(&lanes[w], i, out);
+        lane_release(&lanes[w]);
     }
     crew_release(&c);
     return ok;

@@ -27,7 +27,7 @@
 #define PIECE ((size_t)64 << 10)
 #define BETWEEN_PROBES_NS 2000000u
 #define BETWEEN_QUESTIONS_NS 50000u
-#define PROBED "probe is known"
+#define PROBED "probe is known" /* all of them */
 
 static const struct {
     const char *name;
@@ -51,7 +51,6 @@ static const char *visible_name(size_t i)
 typedef struct visible_state {
     char dir[SCRATCH_PATH];
     muster_engine *engine;
-    muster_segment *probed;
     uint64_t seed;
     uint64_t users;      /* of one input */
     double full_bytes_s; /* the feed alone */
@@ -139,40 +138,62 @@ typedef struct probe_times {
     uint64_t late;  /* not visible at the first question */
 } probe_times;
 
-static bool is_visible(const visible_state *s, const muster_id *user)
+/* A user and a value that were never heard of, and who asks for them. */
+typedef struct probe {
+    char name[32];
+    char text[64];
+    buffer body;
+    muster_segment *asked;
+} probe;
+
+static void probe_init(probe *p, visible_state *s)
 {
+    const unsigned long long n = s->probes++;
+
+    snprintf(p->name, sizeof p->name, "probe%llu", n);
+    snprintf(p->text, sizeof p->text, "probe = \"p%llu\"", n);
+    buffer_init(&p->body, 256);
+    buffer_printf(&p->body,
+                  "{\"ids\":{\"cookie\":\"%s\"},\"add\":{\"probe\":\"p%llu\"}}",
+                  p->name, n);
+    p->asked = durable_compile(s->engine, p->text);
+}
+
+static void probe_release(probe *p)
+{
+    muster_segment_free(p->asked);
+    buffer_release(&p->body);
+}
+
+static bool is_visible(const probe *p)
+{
+    const muster_id user = {"cookie", p->name, strlen(p->name)};
     muster_error err;
     bool in;
-    bench_must(muster_segment_has(s->probed, user, &in, &err), PROBED, &err);
+
+    bench_must(muster_segment_has(p->asked, &user, &in, &err), p->text, &err);
     return in;
 }
 
-static void probe(visible_state *s, muster_ack ack, probe_times *times)
+static void send_probe(visible_state *s, muster_ack ack, probe_times *times)
 {
-    char name[32];
-    buffer body;
+    probe p;
 
-    buffer_init(&body, 256);
-    snprintf(name, sizeof name, "probe%llu", (unsigned long long)s->probes);
-    buffer_printf(&body,
-                  "{\"ids\":{\"cookie\":\"%s\"},\"add\":{\"probe\":\"p%llu\"}}",
-                  name, (unsigned long long)s->probes);
-    s->probes++;
-    const muster_id user = {"cookie", name, strlen(name)};
+    probe_init(&p, s);
     const uint64_t sent = clock_monotonic_ns();
-    durable_ingest(s->engine, &body, ack);
+    durable_ingest(s->engine, &p.body, ack);
     const uint64_t told = clock_monotonic_ns();
-    bool in = is_visible(s, &user);
+    bool in = is_visible(&p);
     uint64_t seen = clock_monotonic_ns();
     times->late += !in;
     while (!in) {
         durable_nap(BETWEEN_QUESTIONS_NS);
-        in = is_visible(s, &user);
+        in = is_visible(&p);
         seen = clock_monotonic_ns();
     }
     delays_add(&times->commit, told - sent);
     delays_add(&times->visible, seen - told);
-    buffer_release(&body);
+    probe_release(&p);
 }
 
 /* As long as the feed lasts; without one, for a while. */
@@ -182,7 +203,7 @@ static void probe_beside(visible_state *s, muster_ack ack, const half_feed *f,
     const uint64_t until = clock_monotonic_ns() + idle_ns;
     while (f->bytes ? !__atomic_load_n(&f->over, __ATOMIC_ACQUIRE)
                     : clock_monotonic_ns() < until) {
-        probe(s, ack, times);
+        send_probe(s, ack, times);
         durable_nap(BETWEEN_PROBES_NS);
     }
 }
@@ -192,7 +213,6 @@ static void probe_beside(visible_state *s, muster_ack ack, const half_feed *f,
 static void *visible_setup(const bench_options *options)
 {
     visible_state *s = mem_zalloc(sizeof *s);
-    probe_times *warm = mem_zalloc(sizeof *warm);
     char path[SCRATCH_PATH + 16];
 
     s->seed = options->seed;
@@ -200,17 +220,13 @@ static void *visible_setup(const bench_options *options)
     scratch_open(s->dir);
     snprintf(path, sizeof path, "%s/data", s->dir);
     s->engine = durable_open(path, MUSTER_OPEN_CREATE);
-    s->probed = durable_compile(s->engine, PROBED);
     measure_full(s);
-    probe(s, MUSTER_ACK_APPLIED, warm);
-    mem_free(warm);
     return s;
 }
 
 static void visible_teardown(void *state)
 {
     visible_state *s = state;
-    muster_segment_free(s->probed);
     muster_engine_close(s->engine);
     scratch_close(s->dir);
     mem_free(s);

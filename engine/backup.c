@@ -739,6 +739,8 @@ static int newest_first(const void *a, const void *b)
     const listed *y = b;
     if (x->s.created != y->s.created)
         return x->s.created > y->s.created ? -1 : 1;
+    if (x->s.epoch != y->s.epoch)
+        return x->s.epoch > y->s.epoch ? -1 : 1;
     return -strcmp(x->s.name, y->s.name);
 }
 
