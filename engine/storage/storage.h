@@ -290,7 +290,8 @@ void generation_close(generation *g);
  * MUSTER_ECONFLICT "exists", errors of storage_open (of either directory: the
  * lock of to_dir is held), MUSTER_EBUSY "generation_gone" after five tries,
  * MUSTER_ECORRUPT "no_generation" when there are some and none is sound; what
- * it made is removed then. Any thread. Cost: one reading and one writing of it all. */
+ * it made is removed then. Any thread. Cost: one reading and one writing of
+ * it all. */
 int storage_copy(const char *from_dir, const char *to_dir,
                  storage_step_fn step, void *payload, muster_error *err);
 /* XXH3-128 of a file, low half first, and its length. Never of a database

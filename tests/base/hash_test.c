@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 #include "base/hash.h"
 #include "base/mem.h"
@@ -17,6 +18,20 @@ static void test_base_hash__values_are_the_published_ones(void **state)
     assert_true(hash_bytes(NULL, 0) == 0x2d06800538d394c2u);
     assert_true(hash_bytes("a", 1) == 0xe6c632b61e964e1fu);
     assert_true(hash_bytes("abc", 3) == 0x78af5f94892f3950u);
+}
+
+static void expect_128(const char *text, uint64_t high, uint64_t low)
+{
+    const hash128 h = hash_bytes128(text, strlen(text));
+    assert_true(h.high == high && h.low == low);
+}
+
+static void test_base_hash__wide_values_are_the_published_ones(void **state)
+{
+    (void)state;
+    expect_128("", 0x99aa06d3014798d8u, 0x6001c324468d497fu);
+    expect_128("a", 0xa96faf705af16834u, 0xe6c632b61e964e1fu);
+    expect_128("abc", 0x06b05ab6733a6185u, 0x78af5f94892f3950u);
 }
 
 static void test_base_hash__seed_changes_the_value(void **state)
@@ -57,6 +72,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_base_hash__values_are_the_published_ones),
+        cmocka_unit_test(test_base_hash__wide_values_are_the_published_ones),
         cmocka_unit_test(test_base_hash__seed_changes_the_value),
         cmocka_unit_test(test_base_hash__stream_equals_whole_at_any_cut),
         cmocka_unit_test(test_base_hash__mix_is_splitmix_s),

@@ -21,9 +21,6 @@
 #include <muster/muster.h>
 #include "base/base.h"
 
-/* Declared in doctor.h ahead of its code: until then nobody is asked. */
-#pragma weak muster_doctor
-
 #define JOURNAL_WORKERS 4u
 #define JOURNAL_USERS 100u      /* of each worker */
 #define JOURNAL_KEYS 3u         /* segments of each worker */

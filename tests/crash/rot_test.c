@@ -457,8 +457,6 @@ static void look_doctor(look *l, bool repair, const char *what)
 {
     muster_error err;
 
-    if (!muster_doctor)
-        return;
     const int rc = muster_doctor(l->r->copy, repair, NULL, NULL, NULL, NULL,
                                  &err);
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <xxhash.h>
 #include "base/base.h"
 #include "engine_support.h"
@@ -306,6 +307,43 @@ static void test_engine_state_hash__is_of_the_state_alone(void **state)
         tell_one_state(seed);
 }
 
+/* ---- beside a writer ---- */
+
+typedef struct crowd {
+    house *h;
+    bool done; /* atomic */
+} crowd;
+
+static void *keep_feeding(void *payload)
+{
+    crowd *c = payload;
+    for (uint64_t i = 1; !__atomic_load_n(&c->done, __ATOMIC_ACQUIRE); i++) {
+        feed_story(c->h, i, 30, 10);
+        if (i % 10 == 0)
+            house_checkpoint(c->h);
+    }
+    return NULL;
+}
+
+static void test_engine_state_hash__beside_a_writer(void **state)
+{
+    house *h = *state;
+    crowd c = {h, false};
+    pthread_t feeder;
+    muster_state_hash hash;
+    muster_error err;
+
+    assert_int_equal(pthread_create(&feeder, NULL, keep_feeding, &c), 0);
+    for (uint64_t i = 0; i < test_size(50, 1000); i++)
+        assert_int_equal(
+            muster_engine_state_hash(h->engine, NULL, &hash, NULL, &err), 0);
+    __atomic_store_n(&c.done, true, __ATOMIC_RELEASE);
+    pthread_join(feeder, NULL);
+    const muster_state_hash end = hash_of(h->engine);
+    house_reopen(h, MUSTER_OPEN_READ);
+    assert_true(same(end, hash_of(h->engine)));
+}
+
 /* ---- another state ---- */
 
 static void test_engine_state_hash__each_fact_shows(void **state)
@@ -436,6 +474,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HOUSE_TEST(test_engine_state_hash__is_what_the_table_says),
         cmocka_unit_test(test_engine_state_hash__is_of_the_state_alone),
+        HOUSE_TEST(test_engine_state_hash__beside_a_writer),
         HOUSE_TEST(test_engine_state_hash__each_fact_shows),
         HOUSE_TEST(test_engine_state_hash__forgotten_users_leave),
         HOUSE_TEST(test_engine_state_hash__what_has_ended_leaves),
