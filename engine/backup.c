@@ -784,14 +784,16 @@ int muster_snapshots_each(const char *data_dir, const char *root,
 /* ---- restoring ---- */
 
 /* Takes back what was copied, and nothing else that stands there. */
-static void remove_restored(const manifest *m, const char *data_dir)
+static void remove_restored(const manifest *m, const char *data_dir,
+                            bool made)
 {
     char path[PATH_ROOM];
 
     for (size_t i = 0; i < m->file_count; i++)
         if (join(path, data_dir, m->files[i].name, NULL) == 0)
             unlink(path);
-    rmdir(data_dir); /* when nothing else is in it */
+    if (made)
+        rmdir(data_dir);
 }
 
 int muster_snapshot_restore(const char *path, const char *data_dir,
@@ -803,6 +805,7 @@ int muster_snapshot_restore(const char *path, const char *data_dir,
     manifest m;
     char from[PATH_ROOM];
     char database[PATH_ROOM];
+    const bool made = !is_there(data_dir);
 
     error_clear(err);
     int rc = copy_path(from, path, err);
@@ -820,7 +823,7 @@ int muster_snapshot_restore(const char *path, const char *data_dir,
         return rc;
     rc = check_state(&m, from, data_dir, task, err);
     if (rc != 0) {
-        remove_restored(&m, data_dir);
+        remove_restored(&m, data_dir, made);
         return rc;
     }
     return tell(&m, from, restored, payload);

@@ -51,6 +51,7 @@ typedef struct examination {
     bool batches; /* some that no generation needs are damaged */
     bool tables;  /* some differ from the state */
     bool whole_log; /* never pruned */
+    bool unreadable; /* planes or ids are not what readers take them for */
     storage_tally tally;
     muster_health health;
 } examination;
@@ -196,6 +197,7 @@ static int examine_planes(doctor *d, const epoch *at, muster_error *err)
         if (index_layer_check(index_layer_at(at->index, i), i == 0, &why) ==
             0)
             continue;
+        d->x->unreadable = true;
         if (i == 0)
             find_in_base(d->x, at, "section planes", &why);
         else
@@ -217,8 +219,10 @@ static int examine_ids(doctor *d, const epoch *at, muster_error *err)
 
     if (rc == MUSTER_ECANCELLED) /* says so again, in *err */
         return error_set(err, rc, "cancelled", "stopped on request");
-    if (rc != 0)
+    if (rc != 0) {
+        d->x->unreadable = true;
         find_in_base(d->x, at, "section dictionary", &why);
+    }
     return 0;
 }
 
@@ -337,7 +341,7 @@ static int examine_state(doctor *d, muster_error *err)
         rc = examine_planes(d, at, err);
     if (rc == 0)
         rc = examine_ids(d, at, err);
-    if (rc == 0)
+    if (rc == 0 && !d->x->unreadable)
         rc = examine_hash(d, at, err);
     epoch_unpin(e, &pin);
     muster_engine_close(e);
@@ -543,8 +547,8 @@ static int conclude(const doctor *d, const muster_health *health,
     if (lost + left == 0)
         return 0;
     error_set(err, MUSTER_ECORRUPT, "damaged",
-              "%s is damaged: %llu findings that a repair puts right, %llu "
-              "that it does not",
+              "%s is damaged (findings that a repair puts right: %llu, "
+              "others: %llu)",
               d->dir, left, lost);
     error_suggest(err, "%s", lost > 0 ? RESTORE : REPAIR);
     return MUSTER_ECORRUPT;

@@ -355,7 +355,12 @@ int generation_open(generation **out, storage *s, muster_error *damage,
     rc = open_first(out, s, &known, &first, &code, err);
     if (damage != NULL)
         *damage = first;
+    uint64_t pruned = 0;
     if (rc == 0 && *out == NULL && known.count != 0)
+        rc = log_pruned(s, &pruned, err);
+    /* a log that is whole stands in for all of them */
+    if (rc == 0 && *out == NULL && known.count != 0 &&
+        (pruned != 0 || code != MUSTER_ECORRUPT))
         rc = error_set(err, code, "no_generation",
                        "none of the %zu generations in %s can be read: %s",
                        known.count, s->dir, first.message);

@@ -258,8 +258,9 @@ typedef struct generation generation;
 /* Opens the newest valid one (footer, directory and section checksums are
  * verified); a damaged one is passed over with a message in *damage (a
  * muster_error, code 0 when none). *out = NULL and 0 when there is none at
- * all; MUSTER_ECORRUPT when there are some and none is valid, MUSTER_EIO when
- * one of them could only not be read (memory, permission).
+ * all, or none is valid and the log is whole from its beginning (then *damage
+ * tells); MUSTER_ECORRUPT when none is valid and the log was pruned, MUSTER_EIO
+ * when one of them could only not be read (memory, permission).
  *
  * Beside a writer a file may go between reading its row and opening it:
  * MUSTER_EBUSY "generation_gone". A reader's transaction is then ended; it

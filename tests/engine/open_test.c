@@ -354,16 +354,37 @@ static void test_engine_open__a_damaged_generation_gives_way_to_the_older(
     }
 }
 
+static void test_engine_open__a_whole_log_stands_in(void **state)
+{
+    house *h = *state;
+    char path[900];
+    muster_error notice;
+
+    feed(h, ONE);
+    house_checkpoint(h);
+    feed(h, TWO);
+    assert_false(muster_engine_notice(h->engine, &notice));
+    newest_generation(h, path, sizeof path);
+    muster_engine_close(h->engine);
+    h->engine = NULL;
+    damage_file(path, 0.5);
+    house_reopen(h, MUSTER_OPEN_READ);
+    assert_int_equal(count(h, "x is known"), 2);
+    assert_true(muster_engine_notice(h->engine, &notice));
+    assert_int_equal(notice.code, MUSTER_ECORRUPT);
+    assert_non_null(strstr(notice.message, "generation 1"));
+    assert_string_equal(notice.suggestion, "muster doctor --repair");
+}
+
 static void test_engine_open__no_valid_generation_is_an_error(void **state)
 {
     house *h = *state;
     char path[900];
 
-    feed(h, ONE);
-    house_checkpoint(h);
-    house_checkpoint(h);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) { /* the log goes behind the older one */
+        feed(h, i == 0 ? ONE : TWO);
         house_checkpoint(h);
+    }
     muster_engine_close(h->engine);
     h->engine = NULL;
     DIR *d = opendir(h->dir);
@@ -481,6 +502,7 @@ int main(void)
         HOUSE_TEST(test_engine_open__a_read_only_directory),
         HOUSE_TEST(
             test_engine_open__a_damaged_generation_gives_way_to_the_older),
+        HOUSE_TEST(test_engine_open__a_whole_log_stands_in),
         HOUSE_TEST(test_engine_open__no_valid_generation_is_an_error),
         HOUSE_TEST(test_engine_open__a_failed_commit_leaves_no_trace),
         HOUSE_TEST(test_engine_open__a_failed_feed_writes_no_generation),
