@@ -2,9 +2,10 @@
  * durable_visible.c - durable/visible: from acknowledged to visible.
  *
  * A prober sends one record of a new user with a new value, and asks from the
- * moment of its acknowledgement on, every 50 us, whether the user is in a
- * compiled segment. `idle`: nothing else is written. `feeding`: a feed brings
- * generated records at half of the pace it reaches alone, which is measured
+ * moment of its acknowledgement on, every 50 us, whether the user is in the
+ * segment of that value, which was compiled before. `idle`: nothing else is
+ * written. `feeding`: a feed brings generated records, the same ones three
+ * times, at half of the pace that a feed reaches alone, which is measured
  * first, from the first byte until all of it is durable and visible.
  *
  * The answer: every record became visible; with ack = applied at the first
@@ -24,6 +25,7 @@
 #define FEED_USERS_QUICK 5000u
 #define IDLE_NS ((uint64_t)2000 * 1000000)
 #define IDLE_NS_QUICK ((uint64_t)100 * 1000000)
+#define PASSES 3 /* of the feed beside: some seconds of it */
 #define PIECE ((size_t)64 << 10)
 #define BETWEEN_PROBES_NS 2000000u
 #define BETWEEN_QUESTIONS_NS 50000u
@@ -63,7 +65,8 @@ typedef struct half_feed {
     bool over; /* atomic */
     char *bytes;
     size_t len;
-    double bytes_s; /* 0: as fast as it goes */
+    unsigned passes; /* over the same bytes */
+    double bytes_s;  /* 0: as fast as it goes */
     muster_receipt receipt;
     double seconds;
 } half_feed;
@@ -85,15 +88,17 @@ static void *feed_input(void *payload)
     muster_feed_options options = MUSTER_FEED_OPTIONS_INIT;
     muster_error err;
     muster_feed *feed;
+    size_t n;
     const uint64_t start = clock_monotonic_ns();
 
     options.format = MUSTER_INPUT_NDJSON;
     bench_must(muster_feed_open(&feed, f->s->engine, &options, &err), "feed",
                &err);
-    for (size_t at = 0; at < f->len; at += PIECE) {
-        const size_t n = f->len - at < PIECE ? f->len - at : PIECE;
+    for (size_t at = 0; at < f->len * f->passes; at += n) {
+        const size_t from = at % f->len;
+        n = f->len - from < PIECE ? f->len - from : PIECE;
         keep_pace(f, start, at);
-        bench_must(muster_feed_push(feed, f->bytes + at, n, &err), "push",
+        bench_must(muster_feed_push(feed, f->bytes + from, n, &err), "push",
                    &err);
     }
     bench_must(muster_feed_finish(feed, &err), "finish", &err);
@@ -108,7 +113,7 @@ static void make_input(half_feed *f, visible_state *s, uint64_t users,
                        uint64_t seed)
 {
     generate_totals made;
-    *f = (half_feed){.s = s};
+    *f = (half_feed){.s = s, .passes = 1};
     f->bytes = scratch_generate(GENERATE_NDJSON, users, seed, &f->len, &made);
 }
 
@@ -263,6 +268,7 @@ static bool visible_run(void *state, size_t i, const bench_options *options,
     if (cases[i].feeding) {
         make_input(&f, s, s->users, s->seed + 1 + i); /* other users */
         f.bytes_s = s->full_bytes_s / 2;
+        f.passes = PASSES;
         feeder = thread_start(feed_input, &f);
     }
     probe_beside(s, cases[i].ack, &f, options->quick ? IDLE_NS_QUICK : IDLE_NS,

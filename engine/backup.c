@@ -15,6 +15,10 @@
  *   state_hash        32 hex digits: high, low (state_hash.c)
  *   files             of each: name, bytes, xxh3_128 (32 hex digits, as
  *                     xxh128sum prints them)
+ *   checksum          32 hex digits: XXH3-128 of what the manifest says:
+ *                     i64 created, u64 epoch, users, state hash low, high;
+ *                     of each file u32 length of name, name, u64 bytes,
+ *                     checksum low, high; all little-endian
  *
  * A snapshot is complete when its manifest is read, all its files are there
  * with their lengths, and its name does not begin with a point.
@@ -233,9 +237,51 @@ static bool get_count(const json_value *object, const char *key,
     return true;
 }
 
+/* Of what it says, however that is written. */
+static hash128 manifest_checksum(const manifest *m)
+{
+    buffer bytes;
+
+    buffer_init(&bytes, MANIFEST_BYTES_MAX);
+    buffer_put_u64(&bytes, (uint64_t)m->created);
+    buffer_put_u64(&bytes, m->epoch);
+    buffer_put_u64(&bytes, m->users);
+    buffer_put_u64(&bytes, m->hash.low);
+    buffer_put_u64(&bytes, m->hash.high);
+    for (size_t i = 0; i < m->file_count; i++) {
+        const manifest_file *f = &m->files[i];
+        buffer_put_u32(&bytes, (uint32_t)strlen(f->name));
+        buffer_put_str(&bytes, f->name);
+        buffer_put_u64(&bytes, f->bytes);
+        buffer_put_u64(&bytes, f->hash[0]);
+        buffer_put_u64(&bytes, f->hash[1]);
+    }
+    ASSERT(buffer_ok(&bytes));
+    const hash128 sum = hash_bytes128(bytes.data, bytes.len);
+    buffer_release(&bytes);
+    return sum;
+}
+
+static void put_files(json_writer *w, const manifest *m)
+{
+    json_open_array(w);
+    for (size_t i = 0; i < m->file_count; i++) {
+        json_open_object(w);
+        json_key(w, "name");
+        json_put_str(w, m->files[i].name);
+        json_key(w, "bytes");
+        json_put_uint(w, m->files[i].bytes);
+        json_key(w, "xxh3_128");
+        put_hex(w, m->files[i].hash[1], m->files[i].hash[0]);
+        json_close(w);
+    }
+    json_close(w);
+}
+
 static int manifest_write(const manifest *m, const char *dir,
                           muster_error *err)
 {
+    const hash128 sum = manifest_checksum(m);
     buffer text;
     json_writer w;
     char created[32];
@@ -255,18 +301,9 @@ static int manifest_write(const manifest *m, const char *dir,
     json_key(&w, "state_hash");
     put_hex(&w, m->hash.high, m->hash.low);
     json_key(&w, "files");
-    json_open_array(&w);
-    for (size_t i = 0; i < m->file_count; i++) {
-        json_open_object(&w);
-        json_key(&w, "name");
-        json_put_str(&w, m->files[i].name);
-        json_key(&w, "bytes");
-        json_put_uint(&w, m->files[i].bytes);
-        json_key(&w, "xxh3_128");
-        put_hex(&w, m->files[i].hash[1], m->files[i].hash[0]);
-        json_close(&w);
-    }
-    json_close(&w);
+    put_files(&w, m);
+    json_key(&w, "checksum");
+    put_hex(&w, sum.high, sum.low);
     json_close(&w);
     buffer_put_u8(&text, '\n');
     ASSERT(buffer_ok(&text));
@@ -292,19 +329,22 @@ static bool take_members(manifest *m, const json_value *root)
 {
     const json_value *created = json_get(root, "created");
     const json_value *files = json_get(root, "files");
+    hash128 said;
 
     if (!created || json_typeof(created) != JSON_STRING ||
         !clock_parse_time(json_string(created), &m->created) ||
         !get_count(root, "epoch", &m->epoch) ||
         !get_count(root, "users", &m->users) ||
         !get_hex(json_get(root, "state_hash"), &m->hash.high, &m->hash.low) ||
+        !get_hex(json_get(root, "checksum"), &said.high, &said.low) ||
         !files || json_typeof(files) != JSON_ARRAY ||
         json_count(files) == 0 || json_count(files) > MANIFEST_FILES_MAX)
         return false;
     for (json_iter it = json_iter_of(files); json_next(&it);)
         if (!take_file(&m->files[m->file_count++], it.value))
             return false;
-    return true;
+    const hash128 is = manifest_checksum(m);
+    return is.low == said.low && is.high == said.high;
 }
 
 static int manifest_parse(manifest *m, const buffer *text, const char *path,
@@ -330,8 +370,8 @@ static int manifest_parse(manifest *m, const buffer *text, const char *path,
                        path);
     else if (!take_members(m, json_root(doc)))
         rc = error_set(err, MUSTER_ECORRUPT, "bad_manifest",
-                       "%s is damaged: a member is missing or not what it "
-                       "should be",
+                       "%s is damaged: a member is missing, or its checksum "
+                       "does not fit",
                        path);
     json_free(doc);
     return rc;

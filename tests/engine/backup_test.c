@@ -374,7 +374,7 @@ static void expect_damage(const house *h, const char *path, const char *name)
     assert_int_equal(
         muster_snapshot_restore(path, back, NULL, NULL, NULL, &err),
         MUSTER_ECORRUPT);
-    assert_false(is_there(back, "muster.db"));
+    assert_false(is_there(back, ""));
 }
 
 static void test_engine_backup__damage_is_named(void **state)
@@ -447,24 +447,132 @@ static void test_engine_backup__the_manifest_is_read_with_care(void **state)
         MUSTER_ENOTFOUND);
 }
 
-/* Every file is as the manifest says, but it tells of another state. */
-static void test_engine_backup__another_state_is_noticed(void **state)
+/* A changed bit is found wherever it is, unless it is in blank space. */
+static void test_engine_backup__every_bit_of_the_manifest(void **state)
+{
+    house *h = *state;
+    muster_error err;
+    char path[1400];
+    struct stat st;
+
+    fill(h);
+    const shown made = make(h, "one");
+    snprintf(path, sizeof path, "%s/manifest.json", made.path);
+    assert_int_equal(stat(path, &st), 0);
+    for (off_t at = 0; at < st.st_size; at++) {
+        flip(made.path, "manifest.json", at);
+        const shown now = list(h);
+        if (now.complete == 1) {
+            if (now.s.created != made.s.created ||
+                now.s.epoch != made.s.epoch || now.s.users != made.s.users ||
+                !same(now.s.hash, made.s.hash))
+                fail_msg("byte %lld is believed", (long long)at);
+        } else {
+            assert_int_equal(muster_snapshot_verify(made.path, NULL, NULL,
+                                                    NULL, &err),
+                             MUSTER_ECORRUPT);
+            assert_non_null(strstr(err.message, "manifest.json"));
+        }
+        flip(made.path, "manifest.json", at);
+    }
+    sound(made.path);
+}
+
+/* The manifest of one beside the files of another whose files are the same in
+ * number and names. */
+static void test_engine_backup__another_manifest_is_noticed(void **state)
 {
     house *h = *state;
     char path[1400];
     char text[4096];
 
     fill(h);
-    const shown made = make(h, "one");
-    snprintf(path, sizeof path, "%s/manifest.json", made.path);
+    const shown one = make(h, "one");
+    feed(h, words);
+    const shown two = make(h, "two");
+    snprintf(path, sizeof path, "%s/manifest.json", one.path);
     FILE *f = fopen(path, "r");
     text[fread(text, 1, sizeof text - 1, f)] = '\0';
     fclose(f);
-    char *digit = strstr(text, "\"state_hash\": \"");
-    assert_non_null(digit);
-    digit += strlen("\"state_hash\": \"");
-    *digit = *digit == '0' ? '1' : '0';
-    rewrite(made.path, text);
+    rewrite(two.path, text);
+    expect_damage(h, two.path, "manifest.json");
+}
+
+static void put_file(buffer *json, buffer *said, const char *dir,
+                     const char *name)
+{
+    char path[1400];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    const int fd = open(path, O_RDONLY);
+    assert_int_equal(fstat(fd, &st), 0);
+    uint8_t *bytes = mem_alloc((size_t)st.st_size);
+    assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
+    close(fd);
+    const hash128 h = hash_bytes128(bytes, (size_t)st.st_size);
+    mem_free(bytes);
+    buffer_put_u32(said, (uint32_t)strlen(name));
+    buffer_put_str(said, name);
+    buffer_put_u64(said, (uint64_t)st.st_size);
+    buffer_put_u64(said, h.low);
+    buffer_put_u64(said, h.high);
+    buffer_printf(json,
+                  "{\"name\":\"%s\",\"bytes\":%lld,\"xxh3_128\":"
+                  "\"%016llx%016llx\"}",
+                  name, (long long)st.st_size, (unsigned long long)h.high,
+                  (unsigned long long)h.low);
+}
+
+/* A manifest by its table, with checksums that fit. */
+static void write_manifest(const muster_snapshot *s, const char *dir)
+{
+    buffer json;
+    buffer said;
+    char created[32];
+
+    created[clock_format_time(created, s->created)] = '\0';
+    buffer_init(&json, 4096);
+    buffer_init(&said, 4096);
+    buffer_put_u64(&said, (uint64_t)s->created);
+    buffer_put_u64(&said, s->epoch);
+    buffer_put_u64(&said, s->users);
+    buffer_put_u64(&said, s->hash.low);
+    buffer_put_u64(&said, s->hash.high);
+    buffer_printf(&json,
+                  "{\"muster_snapshot\":1,\"created\":\"%s\",\"epoch\":%llu,"
+                  "\"users\":%llu,\"state_hash\":\"%016llx%016llx\","
+                  "\"files\":[",
+                  created, (unsigned long long)s->epoch,
+                  (unsigned long long)s->users,
+                  (unsigned long long)s->hash.high,
+                  (unsigned long long)s->hash.low);
+    put_file(&json, &said, dir, "muster.db");
+    buffer_put_str(&json, ",");
+    put_file(&json, &said, dir, "gen-1.mgen");
+    const hash128 sum = hash_bytes128(said.data, said.len);
+    buffer_printf(&json, "],\"checksum\":\"%016llx%016llx\"}",
+                  (unsigned long long)sum.high, (unsigned long long)sum.low);
+    rewrite(dir, buffer_cstr(&json));
+    buffer_release(&json);
+    buffer_release(&said);
+}
+
+/* Every file is as the manifest says, but it tells of another state. */
+static void test_engine_backup__another_state_is_noticed(void **state)
+{
+    house *h = *state;
+
+    fill(h);
+    shown made = make(h, "one");
+    write_manifest(&made.s, made.path);
+    sound(made.path);
+    made.s.hash.low ^= 1;
+    write_manifest(&made.s, made.path);
+    expect_damage(h, made.path, "manifest.json");
+    made.s.hash.low ^= 1;
+    made.s.users++;
+    write_manifest(&made.s, made.path);
     expect_damage(h, made.path, "manifest.json");
 }
 
@@ -536,6 +644,8 @@ int main(void)
         HOUSE_TEST(test_engine_backup__broken_off_is_none),
         HOUSE_TEST(test_engine_backup__damage_is_named),
         HOUSE_TEST(test_engine_backup__the_manifest_is_read_with_care),
+        HOUSE_TEST(test_engine_backup__every_bit_of_the_manifest),
+        HOUSE_TEST(test_engine_backup__another_manifest_is_noticed),
         HOUSE_TEST(test_engine_backup__another_state_is_noticed),
         HOUSE_TEST(test_engine_backup__restored_it_goes_on),
         HOUSE_TEST(test_engine_backup__a_key_that_stands_there_stays),
