@@ -400,10 +400,12 @@ static int adopt(storage *s, generation_writer *w, muster_error *err)
             rc = storage_commit(s, err);
         if (rc != 0)
             storage_rollback(s);
-        if (first && rc != 0)
+        if (first && rc != 0) {
             generation_abandon(w);
-        else if (first)
-            generation_adopted(s, w);
+        } else if (first) {
+            generation_adopted(s);
+            generation_finish(s, w);
+        }
     }
     return rc;
 }
@@ -448,17 +450,20 @@ static int renew_generation(doctor *d, storage *s, muster_error *err)
     return rc;
 }
 
-/* A failure undoes the transaction, which only MUSTER_EIO does. */
+/* A failure undoes the transaction, which only MUSTER_EIO does; the payload
+ * takes its real code. */
 static int act_rebuild(muster_engine *e, change_request *r, muster_error *err)
 {
-    (void)r;
-    return mirror_rebuild(e, err) == 0 ? 0 : MUSTER_EIO;
+    int *code = r->payload;
+    *code = mirror_rebuild(e, err);
+    return *code == 0 ? 0 : MUSTER_EIO;
 }
 
 static int rebuild_tables(doctor *d, muster_error *err)
 {
     muster_engine_options options = MUSTER_ENGINE_OPTIONS_INIT;
-    change_request rebuild = {.act = act_rebuild};
+    int code = 0;
+    change_request rebuild = {.act = act_rebuild, .payload = &code};
     muster_engine *e;
 
     options.data_dir = d->dir;
@@ -471,7 +476,7 @@ static int rebuild_tables(doctor *d, muster_error *err)
         return rc;
     rc = writer_do(e, &rebuild, err);
     muster_engine_close(e);
-    return rc;
+    return code != 0 ? code : rc;
 }
 
 /* Consumes s. What cannot be repaired after all is found again. */

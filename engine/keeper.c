@@ -4,14 +4,15 @@
  *
  * A generation, without a pause for anyone:
  *   1. writer   cut: everything gathered is published; that epoch is held and
- *               its layers are closed: later merges stay above them
+ *               its layers are closed: the writer's merges stay above them
  *   2. keeper   merges the epoch's layers to one base, writes and flushes the
  *               file, maps it, fills a dictionary over it with the ids that
  *               came meanwhile
  *   3. writer   the row in SQLite goes with the next commit; then the last
  *               few ids, and the closed layers give way to the new base
- * Merges of deltas go the same way without a file. The keeper does one thing
- * at a time.
+ * Merges of deltas go the same way without a file, on a thread of their own,
+ * so that deltas do not pile up above a generation being written. A merge that
+ * a generation has overtaken is dropped.
  *
  * Budgets: memory is what lies above the newest generation; the log is what
  * recovery would replay. From half of either a generation is asked for; at
@@ -25,6 +26,9 @@
  * for those that come while it is written. */
 #define LAYERS_ASK 36u
 #define LAYERS_CUT 40u
+/* Where a merge in the background ends: above it the writer can still help
+ * itself. */
+#define MERGE_END_MAX (INDEX_DELTAS_MAX - 8u)
 /* After a failure the keeper does not begin by itself for this long. */
 #define RETRY_NS ((uint64_t)10 * 1000000000)
 /* Deltas that are merged together in the background. */
@@ -36,13 +40,18 @@
 #define CATCH_UP_IDS 100000u
 /* Generations that a feed waits for before it is refused. */
 #define PATIENCE 4
+/* What is freed at once: handing it over would cost more. */
+#define SMALL_BYTES ((size_t)1 << 20)
 /* Log rows deleted in one commit. */
 #define TRIM_BYTES ((size_t)4 << 20)
 
 struct keeper {
     pthread_t thread;
+    pthread_t merger;
+    pthread_mutex_t merging; /* one merge at a time */
     pthread_mutex_t lock; /* guards what stands above the line */
     pthread_cond_t wake;  /* the keeper's */
+    pthread_cond_t wake_merger;
     pthread_cond_t over;  /* of those who wait for a generation */
     bool stopping;
     bool want_generation;
@@ -58,7 +67,11 @@ struct keeper {
     trash *garbage;
     trash **garbage_end;
     /* ---- the line */
-    size_t closed;    /* layers of the view, from the base on; atomic */
+    /* Layers of the view, from the base on, that a generation being written
+     * has, and up to where a merge has them; 0: none. Atomic; only the
+     * writer's thread makes them grow. */
+    size_t generation_layers;
+    size_t merge_end;
     uint64_t lineage; /* writer's: grows when the state is made anew */
 };
 
@@ -152,6 +165,23 @@ int keeper_admit(muster_engine *e, bool patient, muster_error *err)
                      (unsigned long long)e->log_budget >> 20);
 }
 
+/* Is what goes with a view little? What the newest one has stays. */
+static bool is_small(const muster_engine *e, const trash *parts)
+{
+    const index_stack *now = e->state.index;
+    size_t bytes = 0;
+
+    if (parts->snapshot || parts->ids || !parts->view || !now ||
+        (parts->base && parts->base != e->state.base))
+        return false;
+    for (size_t i = 0; i < index_layer_count(parts->view); i++)
+        if (i >= index_layer_count(now) ||
+            index_layer_at(parts->view, i) != index_layer_at(now, i))
+            bytes += index_layer_bytes(index_layer_at(parts->view, i));
+    return bytes <= SMALL_BYTES &&
+           index_layer_at(parts->view, 0) == index_layer_at(now, 0);
+}
+
 void keeper_discard(muster_engine *e, const trash *parts)
 {
     trash *t = mem_alloc(sizeof *t);
@@ -159,7 +189,7 @@ void keeper_discard(muster_engine *e, const trash *parts)
 
     *t = *parts;
     t->next = NULL;
-    if (!k) {
+    if (!k || is_small(e, parts)) {
         discard_now(t);
         return;
     }
@@ -175,19 +205,27 @@ void keeper_discard(muster_engine *e, const trash *parts)
         discard_now(t);
 }
 
-size_t keeper_closed_layers(muster_engine *e)
+static size_t get(const size_t *number)
 {
-    return __atomic_load_n(&e->keeper->closed, __ATOMIC_RELAXED);
+    return __atomic_load_n(number, __ATOMIC_RELAXED);
 }
 
-static void close_layers(struct keeper *k, size_t layers)
+static void set(size_t *number, size_t v)
 {
-    __atomic_store_n(&k->closed, layers, __ATOMIC_RELAXED);
+    __atomic_store_n(number, v, __ATOMIC_RELAXED);
+}
+
+size_t keeper_closed_layers(muster_engine *e)
+{
+    const size_t base = get(&e->keeper->generation_layers);
+    const size_t merge = get(&e->keeper->merge_end);
+    return base > merge ? base : merge;
 }
 
 void keeper_forget(muster_engine *e)
 {
-    close_layers(e->keeper, 0);
+    set(&e->keeper->generation_layers, 0);
+    set(&e->keeper->merge_end, 0);
     e->keeper->lineage++;
 }
 
@@ -229,78 +267,201 @@ void keeper_look(muster_engine *e)
         (k->last_rc == 0 || clock_monotonic_ns() - k->failed_ns > RETRY_NS);
     k->want_merge |= merge;
     k->want_checkpoint |= write_back;
-    pthread_cond_signal(&k->wake);
+    if (ask || write_back)
+        pthread_cond_signal(&k->wake);
+    if (merge)
+        pthread_cond_signal(&k->wake_merger);
     pthread_mutex_unlock(&k->lock);
 }
 
-/* ---- a cut ---- */
+/* ---- merges ---- */
 
-/* A moment of the state that the keeper works from. */
-typedef struct cut {
-    bool for_file;
+/* Layers [first, first + count) of the view, which become one. */
+typedef struct merging {
     epoch *at; /* held */
-    int64_t id;
-    size_t layers;
-    uint64_t facts;
-    uint64_t bytes;
+    size_t first;
+    size_t count;
     uint64_t lineage;
-} cut;
+    index_layer *layer;
+} merging;
 
-static int cut_act(muster_engine *e, change_request *r, muster_error *err)
+/* From which layer on it pays: the older one is at most twice as large as all
+ * newer ones together. */
+static size_t merge_from(const index_stack *view, size_t least, size_t end)
 {
-    cut *c = r->payload;
-    const size_t layers = index_layer_count(e->state.index);
+    size_t first = end;
+    size_t bytes = 0;
 
-    if (layers > LAYERS_CUT) /* leaves room for those to come */
-        state_merge(&e->state, LAYERS_CUT / 2, layers - LAYERS_CUT / 2);
-    return c->for_file ? storage_generation_next(e->store, &c->id, err) : 0;
+    while (first > least) {
+        const size_t more =
+            index_layer_bytes(index_layer_at(view, first - 1));
+        if (end - first >= MERGE_LAYERS && more > 2 * bytes)
+            break;
+        bytes += more;
+        first--;
+    }
+    return first;
 }
 
-static void cut_after(muster_engine *e, change_request *r)
+static void choose_after(muster_engine *e, change_request *r)
 {
-    cut *c = r->payload;
+    merging *m = r->payload;
+    const index_stack *view = e->state.index;
+    const size_t least = get(&e->keeper->generation_layers);
+    size_t end = index_layer_count(view);
 
-    c->at = e->gate.current;
-    ASSERT(c->at->seq == e->state.seq && c->at->index == e->state.index);
-    epoch_hold(c->at);
-    c->layers = index_layer_count(c->at->index);
-    c->facts = e->state.facts_behind;
-    c->bytes = e->state.bytes_behind;
-    c->lineage = e->keeper->lineage;
-    close_layers(e->keeper, c->layers);
+    m->at = e->gate.current;
+    if (m->at->index != view)
+        return; /* the next publication asks again */
+    if (end > MERGE_END_MAX)
+        end = MERGE_END_MAX;
+    m->first = merge_from(view, least > 1 ? least : 1, end);
+    m->count = end > m->first ? end - m->first : 0;
+    if (m->count < 2)
+        return;
+    epoch_hold(m->at);
+    m->lineage = e->keeper->lineage;
+    set(&e->keeper->merge_end, end);
 }
 
-static int take_cut(muster_engine *e, cut *c, bool for_file,
-                    muster_error *err)
+/* Where the chosen layers lie now: a generation may have moved them, or have
+ * taken their place. 0: nowhere. */
+static size_t find_layers(const merging *m, const index_stack *view)
 {
-    change_request r = {.act = cut_act,
-                        .after = cut_after,
-                        .payload = c,
-                        .ack = MUSTER_ACK_APPLIED};
+    const index_layer *first = index_layer_at(m->at->index, m->first);
 
-    memset(c, 0, sizeof *c);
-    c->for_file = for_file;
-    return writer_do(e, &r, err);
+    for (size_t i = 1; i + m->count <= index_layer_count(view); i++)
+        if (index_layer_at(view, i) == first)
+            return i;
+    return 0;
+}
+
+static void merge_after(muster_engine *e, change_request *r)
+{
+    merging *m = r->payload;
+    struct keeper *k = e->keeper;
+    working *w = &e->state;
+    const size_t at =
+        m->lineage == k->lineage ? find_layers(m, w->index) : 0;
+
+    if (at == 0)
+        return;
+    const trash old = {.view = w->index};
+    w->index = index_view_replace(w->index, at, m->count, m->layer);
+    m->layer = NULL;
+    if (at < get(&k->generation_layers))
+        set(&k->generation_layers,
+            get(&k->generation_layers) - (m->count - 1));
+    set(&k->merge_end, 0);
+    keeper_discard(e, &old);
+    point("merge.done");
+}
+
+static void merge_chosen(muster_engine *e, merging *m)
+{
+    index_layer *layers[INDEX_DELTAS_MAX + 1];
+    state_rules rules = {m->at->names, m->at->tick};
+    const index_limits limits = rules_limits(&rules, false);
+
+    for (size_t i = 0; i < m->count; i++)
+        layers[i] = index_layer_at(m->at->index, m->first + i);
+    m->layer = index_merge_deltas(layers, m->count, &limits);
+    /* nobody waits to see it: it shows with what is published next */
+    change_request r = {.after = merge_after, .payload = m, .lazy = true};
+    (void)writer_do(e, &r, NULL);
+    if (m->layer)
+        index_layer_release(m->layer);
+    epoch_let_go(m->at);
+}
+
+static void merge_deltas(muster_engine *e)
+{
+    struct keeper *k = e->keeper;
+    merging m = {0};
+    change_request r = {
+        .after = choose_after, .payload = &m, .lazy = true};
+
+    pthread_mutex_lock(&k->merging);
+    if (writer_do(e, &r, NULL) == 0 && m.count >= 2)
+        merge_chosen(e, &m);
+    set(&k->merge_end, 0);
+    pthread_mutex_unlock(&k->merging);
 }
 
 /* ---- generations ---- */
 
 typedef struct birth {
-    cut from;
+    epoch *at; /* held: what the generation is of */
+    int64_t id;
+    uint64_t facts;
+    uint64_t bytes;
+    uint64_t lineage;
     generation_writer *w;
     shared_base *base;
     index_layer *layer;
     dictionary *ids;
 } birth;
 
+static int cut_act(muster_engine *e, change_request *r, muster_error *err)
+{
+    birth *b = r->payload;
+    if (index_layer_count(e->state.index) > MERGE_END_MAX)
+        return error_set(err, MUSTER_EBUSY, "merging",
+                         "deltas are being merged first");
+    return storage_generation_next(e->store, &b->id, err);
+}
+
+static void cut_after(muster_engine *e, change_request *r)
+{
+    birth *b = r->payload;
+
+    b->at = e->gate.current;
+    ASSERT(b->at->seq == e->state.seq && b->at->index == e->state.index);
+    epoch_hold(b->at);
+    b->facts = e->state.facts_behind;
+    b->bytes = e->state.bytes_behind;
+    b->lineage = e->keeper->lineage;
+    set(&e->keeper->generation_layers, index_layer_count(b->at->index));
+}
+
+static size_t layers_now(muster_engine *e)
+{
+    epoch_pin pin;
+    const size_t n = index_layer_count(epoch_pin_newest(e, &pin)->index);
+    epoch_unpin(e, &pin);
+    return n;
+}
+
+/* The cut leaves room for the layers that come before the next base. */
+static int take_cut(muster_engine *e, birth *b, muster_error *err)
+{
+    change_request r = {.act = cut_act,
+                        .after = cut_after,
+                        .payload = b,
+                        .ack = MUSTER_ACK_APPLIED};
+
+    memset(b, 0, sizeof *b);
+    if (layers_now(e) > LAYERS_CUT)
+        merge_deltas(e);
+    return writer_do(e, &r, err);
+}
+
 static int adopt_act(muster_engine *e, change_request *r, muster_error *err)
 {
     birth *b = r->payload;
-    if (b->from.lineage != e->keeper->lineage)
+    if (b->lineage != e->keeper->lineage)
         return error_set(err, MUSTER_ECONFLICT, "made_anew",
                          "the state was made anew while the generation was "
                          "written");
     return generation_adopt(e->store, b->w, err);
+}
+
+/* The first `count` layers have become one: a merge among them is in vain,
+ * one above them lies elsewhere now. */
+static void move_merge(struct keeper *k, size_t count)
+{
+    const size_t end = get(&k->merge_end);
+    set(&k->merge_end, end > count ? end - (count - 1) : 0);
 }
 
 /* The state goes on over the new base. */
@@ -310,24 +471,27 @@ static void adopt_after(muster_engine *e, change_request *r)
     working *w = &e->state;
     trash old = {.view = w->index, .ids = w->ids, .base = w->base};
 
+    struct keeper *k = e->keeper;
+    const size_t layers = get(&k->generation_layers);
+
     point("generation.adopted");
-    generation_adopted(e->store, b->w);
-    b->w = NULL;
+    generation_adopted(e->store);
     const bool whole = dictionary_catch_up(b->ids, w->ids, UINT64_MAX);
     ASSERT(whole);
     w->ids = b->ids;
     w->ids_number = next_ids_number();
-    w->index = index_view_replace(w->index, 0, b->from.layers, b->layer);
+    w->index = index_view_replace(w->index, 0, layers, b->layer);
     w->base = base_retain(b->base);
-    w->generation = b->from.id;
-    w->generation_seq = b->from.at->seq;
-    w->facts_behind -= b->from.facts;
-    w->bytes_behind -= b->from.bytes;
+    w->generation = b->id;
+    w->generation_seq = b->at->seq;
+    w->facts_behind -= b->facts;
+    w->bytes_behind -= b->bytes;
     b->ids = NULL;
     b->layer = NULL;
     index_builder_free(w->building); /* and the room it has grown to */
     w->building = index_builder_new();
-    close_layers(e->keeper, 0);
+    set(&k->generation_layers, 0);
+    move_merge(k, layers);
     epoch_publish(e);
     keeper_discard(e, &old);
     keeper_show(e);
@@ -352,11 +516,10 @@ static int give_birth(muster_engine *e, birth *b, muster_error *err)
 {
     generation *file;
 
-    int rc = generation_start(&b->w, e->store, b->from.id, b->from.at->seq,
-                              err);
+    int rc = generation_start(&b->w, e->store, b->id, b->at->seq, err);
     point("generation.begin");
     if (rc == 0)
-        rc = generation_fill(b->w, b->from.at, err);
+        rc = generation_fill(b->w, b->at, err);
     point("generation.written");
     if (rc == 0)
         rc = generation_seal(b->w, err);
@@ -376,26 +539,31 @@ static int give_birth(muster_engine *e, birth *b, muster_error *err)
                         .after = adopt_after,
                         .payload = b,
                         .ack = MUSTER_ACK_APPLIED};
-    return writer_do(e, &r, err);
+    rc = writer_do(e, &r, err);
+    if (rc == 0) {
+        generation_finish(e->store, b->w);
+        b->w = NULL;
+    }
+    return rc;
 }
 
 static int make_generation(muster_engine *e, muster_error *err)
 {
-    birth b = {0};
+    birth b;
 
-    int rc = take_cut(e, &b.from, true, err);
+    int rc = take_cut(e, &b, err);
     if (rc != 0)
         return rc;
-    if (b.from.at->seq == engine_shown(&e->shown_generation_seq) &&
+    if (b.at->seq == engine_shown(&e->shown_generation_seq) &&
         engine_shown(&e->shown_generation) != 0) { /* nothing is new */
-        close_layers(e->keeper, 0);
-        epoch_let_go(b.from.at);
+        set(&e->keeper->generation_layers, 0);
+        epoch_let_go(b.at);
         return 0;
     }
     rc = give_birth(e, &b, err);
-    epoch_let_go(b.from.at);
+    epoch_let_go(b.at);
     if (rc != 0) {
-        close_layers(e->keeper, 0);
+        set(&e->keeper->generation_layers, 0);
         generation_abandon(b.w);
         if (b.layer)
             index_layer_release(b.layer);
@@ -426,90 +594,10 @@ static void trim(muster_engine *e)
     }
 }
 
-/* ---- merges ---- */
-
-typedef struct merging {
-    cut from;
-    size_t first;
-    index_layer *layer;
-} merging;
-
-static int merge_act(muster_engine *e, change_request *r, muster_error *err)
-{
-    const merging *m = r->payload;
-    if (m->from.lineage != e->keeper->lineage)
-        return error_set(err, MUSTER_ECONFLICT, "made_anew",
-                         "the state was made anew during a merge");
-    return 0;
-}
-
-static void merge_after(muster_engine *e, change_request *r)
-{
-    merging *m = r->payload;
-    working *w = &e->state;
-    const trash old = {.view = w->index};
-
-    w->index = index_view_replace(w->index, m->first,
-                                  m->from.layers - m->first, m->layer);
-    m->layer = NULL;
-    close_layers(e->keeper, 0);
-    epoch_publish(e);
-    keeper_discard(e, &old);
-    point("merge.done");
-}
-
-/* From which layer on it pays: the older one is at most twice as large as all
- * newer ones together. */
-static size_t merge_from(const index_stack *view)
-{
-    size_t first = index_layer_count(view);
-    size_t bytes = 0;
-
-    while (first > 1) {
-        const size_t more =
-            index_layer_bytes(index_layer_at(view, first - 1));
-        if (index_layer_count(view) - first >= MERGE_LAYERS &&
-            more > 2 * bytes)
-            break;
-        bytes += more;
-        first--;
-    }
-    return first;
-}
-
-static void merge_deltas(muster_engine *e)
-{
-    merging m = {0};
-    index_layer *layers[INDEX_DELTAS_MAX + 1];
-
-    if (take_cut(e, &m.from, false, NULL) != 0)
-        return;
-    const index_stack *view = m.from.at->index;
-    m.first = merge_from(view);
-    const size_t count = m.from.layers - m.first;
-    if (count >= 2) {
-        state_rules rules = {m.from.at->names, m.from.at->tick};
-        const index_limits limits = rules_limits(&rules, false);
-        for (size_t i = 0; i < count; i++)
-            layers[i] = index_layer_at(view, m.first + i);
-        m.layer = index_merge_deltas(layers, count, &limits);
-        change_request r = {.act = merge_act,
-                            .after = merge_after,
-                            .payload = &m,
-                            .ack = MUSTER_ACK_APPLIED};
-        (void)writer_do(e, &r, NULL);
-        if (m.layer)
-            index_layer_release(m.layer);
-    }
-    epoch_let_go(m.from.at);
-    close_layers(e->keeper, 0);
-}
-
 /* ---- the thread ---- */
 
 typedef struct wants {
     bool generation;
-    bool merge;
     bool checkpoint;
     bool trim;
     bool stopping;
@@ -519,14 +607,12 @@ typedef struct wants {
 static wants next_wants(struct keeper *k)
 {
     pthread_mutex_lock(&k->lock);
-    while (!k->stopping && !k->want_generation && !k->want_merge &&
-           !k->want_checkpoint && !k->want_trim && !k->garbage)
+    while (!k->stopping && !k->want_generation && !k->want_checkpoint &&
+           !k->want_trim && !k->garbage)
         pthread_cond_wait(&k->wake, &k->lock);
-    const wants next = {k->want_generation, k->want_merge,
-                        k->want_checkpoint, k->want_trim,
-                        k->stopping,        k->garbage};
-    k->want_generation = k->want_merge = false;
-    k->want_checkpoint = k->want_trim = false;
+    const wants next = {k->want_generation, k->want_checkpoint, k->want_trim,
+                        k->stopping, k->garbage};
+    k->want_generation = k->want_checkpoint = k->want_trim = false;
     k->busy = next.generation;
     k->garbage = NULL;
     k->garbage_end = &k->garbage;
@@ -563,13 +649,29 @@ static void *run(void *payload)
             error_clear(&why);
             const int rc = make_generation(e, &why);
             finish_generation(k, rc, &why);
-        } else if (next.merge && !next.stopping) {
-            merge_deltas(e);
         }
         if (next.trim && !next.stopping)
             trim(e);
         if (next.stopping && !next.generation)
             return NULL;
+    }
+}
+
+static void *run_merges(void *payload)
+{
+    muster_engine *e = payload;
+    struct keeper *k = e->keeper;
+
+    for (;;) {
+        pthread_mutex_lock(&k->lock);
+        while (!k->stopping && !k->want_merge)
+            pthread_cond_wait(&k->wake_merger, &k->lock);
+        const bool stopping = k->stopping;
+        k->want_merge = false;
+        pthread_mutex_unlock(&k->lock);
+        if (stopping)
+            return NULL;
+        merge_deltas(e);
     }
 }
 
@@ -580,9 +682,12 @@ void keeper_start(muster_engine *e)
     pthread_mutex_init(&k->lock, NULL);
     pthread_cond_init(&k->wake, NULL);
     pthread_cond_init(&k->over, NULL);
+    pthread_cond_init(&k->wake_merger, NULL);
+    pthread_mutex_init(&k->merging, NULL);
     k->garbage_end = &k->garbage;
     e->keeper = k;
     k->thread = thread_start(run, e);
+    k->merger = thread_start(run_merges, e);
 }
 
 void keeper_stop(muster_engine *e)
@@ -594,7 +699,9 @@ void keeper_stop(muster_engine *e)
     pthread_mutex_lock(&k->lock);
     k->stopping = true;
     pthread_cond_signal(&k->wake);
+    pthread_cond_signal(&k->wake_merger);
     pthread_mutex_unlock(&k->lock);
+    thread_join(k->merger);
     thread_join(k->thread);
     pthread_mutex_lock(&k->lock);
     k->stopped = true;
@@ -612,6 +719,8 @@ void keeper_free(muster_engine *e)
         return;
     pthread_cond_destroy(&k->wake);
     pthread_cond_destroy(&k->over);
+    pthread_cond_destroy(&k->wake_merger);
+    pthread_mutex_destroy(&k->merging);
     pthread_mutex_destroy(&k->lock);
     mem_free(k);
     e->keeper = NULL;

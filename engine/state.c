@@ -111,7 +111,7 @@ static void push_delta(working *w, index_layer *take_delta)
 {
     const size_t count = index_layer_count(w->index);
 
-    if (count == INDEX_DELTAS_MAX + 1) /* the last resort: see keeper.c */
+    if (count == INDEX_DELTAS_MAX + 1)
         state_merge(w, count - INDEX_DELTAS_MAX / 4, INDEX_DELTAS_MAX / 4);
     set_view(w, index_view_push(w->index, take_delta));
 }

@@ -28,10 +28,14 @@
 #include <time.h>
 
 #define GROUP_BYTES ((size_t)16 << 20)
+/* Of a bulk load's changes, while others wait for theirs. */
+#define LAZY_BYTES ((size_t)1 << 20)
 #define GROUP_REQUESTS 4096u
 /* Free space without which nothing is begun: the WAL of a group, and what
  * the checkpoint of it may add to the database. */
 #define ROOM_BYTES ((uint64_t)64 << 20)
+/* A look is good for so long: what is written meanwhile fits. */
+#define ROOM_NS 50000000u
 /* The clock is looked at this often when there is nothing to do, and what
  * readers have left behind. */
 #define IDLE_S 20
@@ -47,18 +51,24 @@
 #define MERGE_LAYERS 4u
 #define MERGE_BYTES ((size_t)256 << 10)
 
-struct writer {
-    pthread_t thread;
-    pthread_mutex_t lock; /* guards the queue */
-    pthread_cond_t wake;
+typedef struct request_queue {
     change_request *first;
     change_request *last;
+} request_queue;
+
+struct writer {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the queues */
+    pthread_cond_t wake;
+    request_queue urgent; /* somebody waits to see it */
+    request_queue lazy;
     bool stopping;
     /* the thread's own */
     bool dirty; /* the working state may not be what the disk holds */
     bool owed;  /* something committed is not visible yet */
     uint64_t published_ns;
     uint64_t waited_ns; /* when somebody last waited to see something */
+    uint64_t room_ns;   /* when free space was last looked for */
     buffer tick;
 };
 
@@ -67,17 +77,18 @@ struct writer {
 void writer_post(muster_engine *e, change_request *first)
 {
     struct writer *w = e->writer;
+    request_queue *q = first->lazy ? &w->lazy : &w->urgent;
     change_request *last = first;
 
     while (last->next)
         last = last->next;
     pthread_mutex_lock(&w->lock);
     ASSERT(!w->stopping);
-    if (w->last)
-        w->last->next = first;
+    if (q->last)
+        q->last->next = first;
     else
-        w->first = first;
-    w->last = last;
+        q->first = first;
+    q->last = last;
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
 }
@@ -125,11 +136,11 @@ static size_t weight_of(const change_request *r)
     return 256 + (r->body ? r->body->len : 0);
 }
 
-/* The next requests, at most a group of them; those that belong together
- * stay together. Caller holds the lock. */
-static change_request *take_group(struct writer *w)
+/* The first requests of a queue, at least one and at most about so many
+ * bytes; those that belong together stay together. */
+static change_request *take_some(request_queue *q, size_t bytes_max)
 {
-    change_request *first = w->first;
+    change_request *first = q->first;
     change_request *last = first;
     size_t bytes = first ? weight_of(first) : 0;
     uint32_t count = 1;
@@ -138,16 +149,35 @@ static change_request *take_group(struct writer *w)
         return NULL;
     while (last->next &&
            (last->with_next ||
-            (bytes < GROUP_BYTES && count < GROUP_REQUESTS))) {
+            (bytes < bytes_max && count < GROUP_REQUESTS))) {
         last = last->next;
         bytes += weight_of(last);
         count++;
     }
-    w->first = last->next;
-    if (!w->first)
-        w->last = NULL;
+    q->first = last->next;
+    if (!q->first)
+        q->last = NULL;
     last->next = NULL;
     return first;
+}
+
+/* The next group: all that somebody waits for, and some of what nobody does.
+ * Caller holds the lock. */
+static change_request *take_group(struct writer *w)
+{
+    const bool calm = !w->urgent.first &&
+                      clock_monotonic_ns() - w->waited_ns > CALM_NS;
+    change_request *group = take_some(&w->urgent, GROUP_BYTES);
+    change_request *lazy =
+        take_some(&w->lazy, calm ? GROUP_BYTES : LAZY_BYTES);
+
+    if (!group)
+        return lazy;
+    change_request *last = group;
+    while (last->next)
+        last = last->next;
+    last->next = lazy;
+    return group;
 }
 
 /* ---- one group ---- */
@@ -249,6 +279,24 @@ static bool may_gather(struct writer *w, const muster_engine *e,
                                                  : ENGINE_DELTA_FACTS);
 }
 
+/* A view that is full, which the keeper should have prevented, loses its
+ * newest layers to one first. */
+static void flush(muster_engine *e)
+{
+    working *w = &e->state;
+    const size_t count = index_layer_count(w->index);
+    const size_t closed = keeper_closed_layers(e);
+    const size_t most = INDEX_DELTAS_MAX / 4;
+
+    if (count == INDEX_DELTAS_MAX + 1 &&
+        index_builder_facts(w->building) > 0) {
+        const size_t first = closed > count - most ? closed : count - most;
+        ASSERT(count - first >= 2);
+        state_merge(w, first, count - first);
+    }
+    state_flush(w);
+}
+
 static void publish(muster_engine *e, uint64_t now)
 {
     epoch_publish(e);
@@ -269,7 +317,7 @@ static void publish_gathered(muster_engine *e)
 {
     if (e->writer->dirty)
         return;
-    state_flush(&e->state);
+    flush(e);
     if (is_behind(e))
         publish(e, clock_monotonic_ns());
 }
@@ -304,7 +352,7 @@ static int commit_group(muster_engine *e, change_request *group,
         rc = run_group(e, group, err);
     *gathered = rc == 0 && may_gather(e->writer, e, group, now);
     if (rc == 0 && !*gathered)
-        state_flush(&e->state);
+        flush(e);
     if (rc == 0)
         rc = mirror_flush(e, err);
     point("commit.before");
@@ -354,9 +402,15 @@ static int revive(muster_engine *e, muster_error *err)
 
 static int check_room(muster_engine *e, muster_error *err)
 {
+    const uint64_t now = clock_monotonic_ns();
     bool room = true;
+
+    if (now - e->writer->room_ns < ROOM_NS)
+        return 0;
     const int rc = storage_has_room(e->store, ROOM_BYTES, &room, err);
 
+    if (rc == 0 && room)
+        e->writer->room_ns = now;
     if (rc != 0 || room)
         return rc;
     return error_set(err, MUSTER_EIO, "disk_full",
@@ -451,7 +505,7 @@ static change_request *next_group(muster_engine *e, bool *stopping)
     struct timespec until;
 
     pthread_mutex_lock(&w->lock);
-    if (!w->first && !w->stopping && !w->owed) {
+    if (!w->urgent.first && !w->lazy.first && !w->stopping && !w->owed) {
         clock_gettime(CLOCK_MONOTONIC, &until);
         if (epoch_has_retired(e))
             until.tv_nsec += IDLE_RETIRED_MS * 1000000L;

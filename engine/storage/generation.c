@@ -65,6 +65,7 @@
 #define FORM_VERSION 1u
 #define SECTIONS_MAX 1024u
 #define WRITE_BYTES ((size_t)1 << 20)
+#define STEP_BYTES ((size_t)4 << 20)
 #define FILE_NAME_ROOM 48u
 
 static const char header_magic[8] = {'M', 'S', 'T', 'R', 'G', 'E', 'N', 'F'};
@@ -87,6 +88,7 @@ struct generation_writer {
     uint64_t offset; /* where the next byte goes */
     uint8_t *pending;
     size_t pending_len;
+    size_t unflushed;
     hash_stream *hash; /* of the open section; NULL between sections */
     section *sections;
     size_t section_count;
@@ -109,13 +111,32 @@ struct generation {
 
 /* ---- writing ---- */
 
+/* Flushed in steps: one flush of it all would hold up the flushes of others,
+ * the writer's commits, for as long as it takes. */
+static int write_on(generation_writer *w, const uint8_t *bytes, size_t len,
+                    muster_error *err)
+{
+    int rc = 0;
+    while (len > 0 && rc == 0) {
+        const size_t room = STEP_BYTES - w->unflushed;
+        const size_t n = len < room ? len : room;
+        rc = file_write(w->fd, bytes, n, w->temporary, err);
+        bytes += n;
+        len -= n;
+        w->unflushed += n;
+        if (rc == 0 && w->unflushed == STEP_BYTES) {
+            rc = file_sync(w->fd, w->temporary, err);
+            w->unflushed = 0;
+        }
+    }
+    w->failed |= rc != 0;
+    return rc;
+}
+
 static int flush_pending(generation_writer *w, muster_error *err)
 {
-    const int rc =
-        file_write(w->fd, w->pending, w->pending_len, w->temporary, err);
+    const int rc = write_on(w, w->pending, w->pending_len, err);
     w->pending_len = 0;
-    if (rc != 0)
-        w->failed = true;
     return rc;
 }
 
@@ -129,11 +150,8 @@ static int put_bytes(generation_writer *w, const void *bytes, size_t len,
             return rc;
     }
     w->offset += len;
-    if (len >= WRITE_BYTES) {
-        const int rc = file_write(w->fd, bytes, len, w->temporary, err);
-        w->failed |= rc != 0;
-        return rc;
-    }
+    if (len >= WRITE_BYTES)
+        return write_on(w, bytes, len, err);
     if (len != 0)
         memcpy(w->pending + w->pending_len, bytes, len);
     w->pending_len += len;

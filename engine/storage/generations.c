@@ -256,13 +256,18 @@ int generation_adopt(storage *s, generation_writer *w, muster_error *err)
     return rc != 0 ? rc : drop_rows(s, generation_writer_adopt(w), err);
 }
 
-void generation_adopted(storage *s, generation_writer *w)
+void generation_adopted(storage *s)
 {
-    ASSERT(s != NULL && w != NULL && !storage_in_transaction(s));
+    ASSERT(s != NULL && !storage_in_transaction(s));
+    s->damaged_count = 0;
+}
+
+void generation_finish(const storage *s, generation_writer *w)
+{
+    ASSERT(s != NULL && w != NULL);
     const generation_rows *dropped = generation_writer_adopt(w);
     for (size_t i = 0; i < dropped->count; i++)
         remove_file(s, dropped->rows[i].id);
-    s->damaged_count = 0;
     generation_writer_free(w);
 }
 

@@ -225,6 +225,7 @@ typedef struct generation_writer generation_writer;
  *                 generation_seal, generation_map
  *   writer's      storage_begin, generation_adopt, storage_commit,
  *                 generation_adopted; some storage_log_trim in later ones
+ *   background    generation_finish
  *
  * Until it is adopted, or when the commit failed: generation_abandon.
  */
@@ -242,8 +243,11 @@ int generation_seal(generation_writer *w, muster_error *err);
 /* Inside the caller's transaction: the row of a sealed one; rows beyond the
  * two newest sound ones go. */
 int generation_adopt(storage *s, generation_writer *w, muster_error *err);
-/* After the commit: removes the files whose rows went. Consumes w. */
-void generation_adopted(storage *s, generation_writer *w);
+/* After the commit, on the writer's thread. */
+void generation_adopted(storage *s);
+/* And then on any: removes the files whose rows went, which may take some
+ * milliseconds each. Consumes w. */
+void generation_finish(const storage *s, generation_writer *w);
 /* Gives up: removes the file, unless a failed commit left unknown whether a
  * row names it. Consumes w. NULL is fine. */
 void generation_abandon(generation_writer *w);

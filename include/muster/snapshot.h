@@ -10,8 +10,10 @@
  * id is recognised any more. A snapshot opens like a data directory, for
  * reading, with the key beside it (`--key-file`).
  *
- * Threads: every call may be made from any thread, also while the directory
- * is open in this or another process.
+ * Threads: every call may be made from any thread, also while the data
+ * directory is open in this or another process. Never verify a snapshot that
+ * this process has open itself: reading its database file a second time would
+ * end SQLite's locks on it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -486,7 +486,8 @@ static void write_crooked(const house *h, const char *crooked)
     assert_int_equal(generation_adopt(s, w, &err), 0);
     assert_int_equal(storage_log_trim(s, 1, &more, &err), 0);
     assert_int_equal(storage_commit(s, &err), 0);
-    generation_adopted(s, w);
+    generation_adopted(s);
+    generation_finish(s, w);
     storage_close(s);
 }
 
@@ -564,6 +565,23 @@ static void test_engine_doctor__the_end_of_the_log_is_lost(void **state)
 
 /* ---- the database ---- */
 
+/* The first page of a table or index is lost. */
+static void zero_page(const house *h, const char *name)
+{
+    static const uint8_t zero[4096];
+    char path[700];
+    char text[120];
+    snprintf(path, sizeof path, "%s/muster.db", h->dir);
+    snprintf(text, sizeof text,
+             "SELECT (rootpage - 1) * 16384 FROM sqlite_schema"
+             " WHERE name = '%s'",
+             name);
+    const off_t at = (off_t)ask_sql(h, text);
+    const int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, zero, sizeof zero, at), sizeof zero);
+    close(fd);
+}
+
 static void test_engine_doctor__its_structure(void **state)
 {
     house *h = *state;
@@ -572,15 +590,20 @@ static void test_engine_doctor__its_structure(void **state)
     expect_damage(h, "muster.db|");
     flip(h, "muster.db", 0.0);
     expect_sound(h);
-    char path[700];
-    static const uint8_t zero[4096];
-    snprintf(path, sizeof path, "%s/muster.db", h->dir);
-    const int fd = open(path, O_RDWR);
-    const off_t at = (off_t)(16384 * (ask_sql(h, "SELECT rootpage FROM "
-        "sqlite_schema WHERE name = 'segment_version'") - 1));
-    assert_int_equal(pwrite(fd, zero, sizeof zero, at), sizeof zero);
-    close(fd);
+    zero_page(h, "segment_version");
     expect_damage(h, "muster.db|");
+}
+
+/* The tables differ, but what they lie in is damaged too. */
+static void test_engine_doctor__tables_that_cannot_be_written(void **state)
+{
+    house *h = *state;
+    fill(h);
+    sql(h, "UPDATE attribute SET kind = 'flag' WHERE name = 'c'");
+    zero_page(h, "sqlite_autoindex_provider_1");
+    expect_damage(h, "muster.db|");
+    expect(doctor(h, true), MUSTER_REPAIRABLE, "muster.db|table attribute|",
+           "");
 }
 
 static void test_engine_doctor__a_load(void **state)
@@ -662,6 +685,7 @@ int main(void)
         HOUSE_TEST(test_engine_doctor__a_batch_behind_a_generation),
         HOUSE_TEST(test_engine_doctor__the_end_of_the_log_is_lost),
         HOUSE_TEST(test_engine_doctor__its_structure),
+        HOUSE_TEST(test_engine_doctor__tables_that_cannot_be_written),
         HOUSE_TEST(test_engine_doctor__a_load),
         HOUSE_TEST(test_engine_doctor__tables_for_people),
         HOUSE_TEST(test_engine_doctor__files_that_nobody_names),

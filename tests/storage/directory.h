@@ -221,7 +221,8 @@ static inline int publish_generation(storage *s, generation_writer *w,
         generation_abandon(w);
         return rc;
     }
-    generation_adopted(s, w);
+    generation_adopted(s);
+    generation_finish(s, w);
     return 0;
 }
 

@@ -474,7 +474,8 @@ static void test_storage_generation__written_beside_commits(void **state)
     assert_int_equal(generation_adopt(s, h.w, NULL), 0);
     assert_int_equal(storage_commit(s, NULL), 0);
     assert_true(file_exists("gen-1.mgen"));
-    generation_adopted(s, h.w);
+    generation_adopted(s);
+    generation_finish(s, h.w);
     assert_false(file_exists("gen-1.mgen"));
     assert_int_equal(generation_id(h.g), 3);
     assert_int_equal(generation_seq(h.g), 4);
@@ -531,7 +532,8 @@ static void test_storage_generation__the_log_goes_in_pieces(void **state)
     assert_int_equal(generation_adopt(s, w, NULL), 0);
     assert_int_equal(storage_log_trim(s, 0, &more, NULL), 0);
     assert_int_equal(storage_commit(s, NULL), 0);
-    generation_adopted(s, w);
+    generation_adopted(s);
+    generation_finish(s, w);
     assert_true(more);
     assert_int_equal(rows_of(s, "SELECT min(seq) FROM log"), 2);
     storage_close(s);
