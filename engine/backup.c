@@ -30,14 +30,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "engine.h"
 
@@ -118,89 +112,25 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* ---- files ---- */
+/* ---- what is there ---- */
 
-static int sync_directory(const char *dir, muster_error *err)
+/* Nothing must have this name. */
+static int check_absent(const char *path, muster_error *err)
 {
-    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, "open", dir);
-    const int rc = fsync(fd) == 0 ? 0 : error_errno(err, "flush", dir);
-    close(fd);
-    return rc;
-}
-
-static int write_all(int fd, const uint8_t *bytes, size_t len,
-                     const char *path, muster_error *err)
-{
-    while (len > 0) {
-        const ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_errno(err, "write", path);
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return fsync(fd) == 0 ? 0 : error_errno(err, "flush", path);
-}
-
-/* The file stands there whole or not at all. */
-static int write_durably(const char *dir, const char *name,
-                         const buffer *bytes, muster_error *err)
-{
-    char path[PATH_ROOM];
-    char temporary[PATH_ROOM];
-
-    int rc = join(path, dir, name, err);
-    if (rc == 0)
-        rc = join(temporary, dir, ".writing", err);
-    if (rc != 0)
+    storage_thing thing;
+    const int rc = storage_look(path, &thing, NULL, err);
+    if (rc != 0 || thing == STORAGE_NOTHING)
         return rc;
-    const int fd =
-        open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_errno(err, "make", temporary);
-    rc = write_all(fd, bytes->data, bytes->len, temporary, err);
-    close(fd);
-    if (rc == 0 && rename(temporary, path) != 0)
-        rc = error_errno(err, "rename", temporary);
-    return rc == 0 ? sync_directory(dir, err) : rc;
+    return error_set(err, MUSTER_ECONFLICT, "exists", "%s is there already",
+                     path);
 }
 
-static int read_whole(const char *path, buffer *out, muster_error *err)
+/* What stays of it because that fails hurts nobody: its name is none of a
+ * snapshot. */
+static void remove_directory(const char *dir)
 {
-    uint8_t *room = buffer_reserve(out, MANIFEST_BYTES_MAX);
-    ASSERT(room != NULL);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, "open", path);
-    ssize_t n = 1;
-    while (n > 0 && out->len < MANIFEST_BYTES_MAX) {
-        n = read(fd, room + out->len, MANIFEST_BYTES_MAX - out->len);
-        out->len += n > 0 ? (size_t)n : 0;
-    }
-    const int rc = n < 0 ? error_errno(err, "read", path) : 0;
-    close(fd);
-    return rc;
-}
-
-/* Files of a directory and itself; there are no directories in it. */
-static void remove_directory(const char *dir, bool itself)
-{
-    DIR *d = opendir(dir);
-    char path[PATH_ROOM];
-
-    if (!d)
-        return;
-    for (const struct dirent *e = readdir(d); e; e = readdir(d))
-        if (!text_is(text_of(e->d_name), ".") &&
-            !text_is(text_of(e->d_name), "..") &&
-            join(path, dir, e->d_name, NULL) == 0)
-            unlink(path);
-    closedir(d);
-    if (itself)
-        rmdir(dir);
+    storage_directory_clear(dir, NULL);
+    storage_directory_remove(dir, NULL);
 }
 
 /* ---- the manifest ---- */
@@ -307,7 +237,8 @@ static int manifest_write(const manifest *m, const char *dir,
     json_close(&w);
     buffer_put_u8(&text, '\n');
     ASSERT(buffer_ok(&text));
-    const int rc = write_durably(dir, MANIFEST, &text, err);
+    const int rc = 
+        storage_file_save(dir, MANIFEST, text.data, text.len, err);
     buffer_release(&text);
     return rc;
 }
@@ -377,24 +308,42 @@ static int manifest_parse(manifest *m, const buffer *text, const char *path,
     return rc;
 }
 
+/* Its file is not there, or nothing at all. */
+static int no_manifest(const char *dir, muster_error *err)
+{
+    storage_thing thing;
+    const int rc = storage_look(dir, &thing, NULL, err);
+    if (rc != 0)
+        return rc;
+    if (thing == STORAGE_NOTHING)
+        return error_set(err, MUSTER_ENOTFOUND, "no_snapshot",
+                         "there is no snapshot at %s", dir);
+    return error_set(err, MUSTER_ECORRUPT, "incomplete",
+                     "%s is no complete snapshot: it has no " MANIFEST, dir);
+}
+
+static int manifest_load(buffer *text, const char *dir, const char *path,
+                         muster_error *err)
+{
+    const int rc = storage_file_load(path, text, err);
+    if (rc == MUSTER_ENOTFOUND)
+        return no_manifest(dir, err);
+    if (rc == MUSTER_ELIMIT)
+        return error_set(err, MUSTER_ECORRUPT, "bad_manifest",
+                         "%s is damaged: it is too long", path);
+    return rc;
+}
+
 static int manifest_read(manifest *m, const char *dir, muster_error *err)
 {
     char path[PATH_ROOM];
-    struct stat st;
     buffer text;
 
     int rc = join(path, dir, MANIFEST, err);
     if (rc != 0)
         return rc;
-    if (stat(dir, &st) != 0 && errno == ENOENT)
-        return error_set(err, MUSTER_ENOTFOUND, "no_snapshot",
-                         "there is no snapshot at %s", dir);
-    if (stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        return error_set(err, MUSTER_ECORRUPT, "incomplete",
-                         "%s is no complete snapshot: it has no " MANIFEST,
-                         dir);
     buffer_init(&text, MANIFEST_BYTES_MAX);
-    rc = read_whole(path, &text, err);
+    rc = manifest_load(&text, dir, path, err);
     if (rc == 0)
         rc = manifest_parse(m, &text, path, err);
     buffer_release(&text);
@@ -407,41 +356,45 @@ static int measure_file(manifest_file *f, const char *dir,
 {
     char path[PATH_ROOM];
     char words[NAME_ROOM + 16];
-    struct stat st;
+    storage_thing thing;
+    uint64_t bytes = 0;
 
     int rc = join(path, dir, f->name, err);
+    if (rc == 0)
+        rc = storage_look(path, &thing, &bytes, err);
     if (rc != 0)
         return rc;
-    if (stat(path, &st) != 0)
-        return errno != ENOENT
-                   ? error_errno(err, "examine", path)
-                   : error_set(err, MUSTER_ECORRUPT, "bad_file",
-                               "%s is missing, which " MANIFEST " names",
-                               path);
+    if (thing == STORAGE_NOTHING)
+        return error_set(err, MUSTER_ECORRUPT, "bad_file",
+                         "%s is missing, which " MANIFEST " names", path);
     snprintf(words, sizeof words, "reading %s", f->name);
-    rc = task_step(task, words, 0, (uint64_t)st.st_size, err);
+    rc = task_step(task, words, 0, bytes, err);
     return rc ? rc : storage_file_hash(path, f->hash, &f->bytes, err);
+}
+
+typedef struct measuring {
+    manifest *m;
+    const char *dir;
+    const muster_task *task;
+} measuring;
+
+static int measure_named(void *payload, const char *name, muster_error *err)
+{
+    const measuring *it = payload;
+    if (!is_name(text_of(name)))
+        return 0;
+    ASSERT(it->m->file_count < MANIFEST_FILES_MAX);
+    manifest_file *f = &it->m->files[it->m->file_count++];
+    snprintf(f->name, sizeof f->name, "%.64s", name);
+    return measure_file(f, it->dir, it->task, err);
 }
 
 /* Hashes what lies in the directory. */
 static int manifest_list(manifest *m, const char *dir,
                          const muster_task *task, muster_error *err)
 {
-    DIR *d = opendir(dir);
-    int rc = 0;
-
-    if (!d)
-        return error_errno(err, "read", dir);
-    for (const struct dirent *e = readdir(d); e && rc == 0; e = readdir(d)) {
-        if (!is_name(text_of(e->d_name)))
-            continue;
-        ASSERT(m->file_count < MANIFEST_FILES_MAX);
-        manifest_file *f = &m->files[m->file_count++];
-        snprintf(f->name, sizeof f->name, "%.64s", e->d_name);
-        rc = measure_file(f, dir, task, err);
-    }
-    closedir(d);
-    return rc;
+    measuring it = {m, dir, task};
+    return storage_directory_each(dir, measure_named, &it, err);
 }
 
 static uint64_t manifest_bytes(const manifest *m)
@@ -638,35 +591,20 @@ static int check_source(const char *data_dir, muster_error *err)
     return rc;
 }
 
-static int exists(const char *path, muster_error *err)
-{
-    return error_set(err, MUSTER_ECONFLICT, "exists", "%s is there already",
-                     path);
-}
-
-static bool is_there(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0;
-}
-
 /* The directory to make it in: ours alone, and empty. */
 static int open_part(making *k, muster_error *err)
 {
-    if (mkdir(k->root, 0700) != 0 && errno != EEXIST)
-        return error_errno(err, "make", k->root);
-    if (is_there(k->path))
-        return exists(k->path, err);
-    if (mkdir(k->part, 0700) != 0 && errno != EEXIST)
-        return error_errno(err, "make", k->part);
-    k->lock = open(k->part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (k->lock < 0)
-        return error_errno(err, "open", k->part);
-    if (flock(k->lock, LOCK_EX | LOCK_NB) != 0)
+    int rc = storage_directory_make(k->root, err);
+    if (rc == 0)
+        rc = check_absent(k->path, err);
+    if (rc == 0)
+        rc = storage_directory_make(k->part, err);
+    if (rc == 0)
+        rc = storage_directory_lock(k->part, &k->lock, err);
+    if (rc == MUSTER_EBUSY)
         return error_set(err, MUSTER_EBUSY, "snapshot_busy",
                          "%s is being made by another process", k->path);
-    remove_directory(k->part, false);
-    return 0;
+    return rc == 0 ? storage_directory_clear(k->part, err) : rc;
 }
 
 static int fill_part(making *k, const char *data_dir,
@@ -684,16 +622,6 @@ static int fill_part(making *k, const char *data_dir,
     if (rc == 0)
         rc = manifest_write(&k->m, k->part, err);
     return rc;
-}
-
-/* From here on it is a snapshot. */
-static int name_part(making *k, muster_error *err)
-{
-    if (is_there(k->path))
-        return exists(k->path, err);
-    if (rename(k->part, k->path) != 0)
-        return error_errno(err, "rename", k->part);
-    return sync_directory(k->root, err);
 }
 
 int muster_snapshot_create(const char *data_dir, const char *root,
@@ -715,11 +643,10 @@ int muster_snapshot_create(const char *data_dir, const char *root,
     if (rc == 0)
         rc = fill_part(k, data_dir, task, err);
     if (rc == 0)
-        rc = name_part(k, err);
+        rc = storage_directory_rename(k->part, k->path, err);
     if (rc != 0 && ours)
-        remove_directory(k->part, true);
-    if (k->lock >= 0)
-        close(k->lock);
+        remove_directory(k->part);
+    storage_directory_unlock(&k->lock);
     if (rc == 0)
         rc = tell(&k->m, k->path, made, payload);
     mem_free(k);
@@ -734,19 +661,26 @@ typedef struct listed {
 } listed;
 
 typedef struct listing {
+    const char *root;
     listed *items;
     size_t count;
     size_t capacity;
 } listing;
 
+static bool has_file(const char *dir, const manifest_file *f)
+{
+    char path[PATH_ROOM];
+    storage_thing thing;
+    uint64_t bytes;
+    return join(path, dir, f->name, NULL) == 0 &&
+           storage_look(path, &thing, &bytes, NULL) == 0 &&
+           thing == STORAGE_FILE && bytes == f->bytes;
+}
+
 static bool is_complete(const manifest *m, const char *path)
 {
-    char file[PATH_ROOM];
-    struct stat st;
-
     for (size_t i = 0; i < m->file_count; i++)
-        if (join(file, path, m->files[i].name, NULL) != 0 ||
-            stat(file, &st) != 0 || (uint64_t)st.st_size != m->files[i].bytes)
+        if (!has_file(path, &m->files[i]))
             return false;
     return last_part(path)[0] != '.';
 }
@@ -760,10 +694,7 @@ static int take_snapshot(void *payload, const muster_snapshot *s)
 static void list_directory(listing *l, const char *path)
 {
     manifest m;
-    struct stat st;
 
-    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
-        return;
     mem_grow(&l->items, &l->capacity, l->count + 1, sizeof *l->items);
     listed *item = &l->items[l->count++];
     item->path = mem_strdup(path);
@@ -771,6 +702,20 @@ static void list_directory(listing *l, const char *path)
                                 .path = item->path};
     if (manifest_read(&m, path, NULL) == 0 && is_complete(&m, path))
         (void)tell(&m, item->path, take_snapshot, &item->s);
+}
+
+static int list_named(void *payload, const char *name, muster_error *err)
+{
+    listing *l = payload;
+    char path[PATH_ROOM];
+    storage_thing thing;
+
+    int rc = join(path, l->root, name, err);
+    if (rc == 0)
+        rc = storage_look(path, &thing, NULL, err);
+    if (rc == 0 && thing == STORAGE_DIRECTORY)
+        list_directory(l, path);
+    return rc;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -784,35 +729,25 @@ static int newest_first(const void *a, const void *b)
     return -strcmp(x->s.name, y->s.name);
 }
 
-static int list_root(listing *l, const char *root, muster_error *err)
+static int list_root(listing *l, muster_error *err)
 {
-    char path[PATH_ROOM];
-    DIR *d = opendir(root);
-
-    if (!d)
-        return errno == ENOENT ? 0 : error_errno(err, "read", root);
-    for (const struct dirent *e = readdir(d); e; e = readdir(d))
-        if (!text_is(text_of(e->d_name), ".") &&
-            !text_is(text_of(e->d_name), "..") &&
-            join(path, root, e->d_name, NULL) == 0)
-            list_directory(l, path);
-    closedir(d);
+    const int rc = storage_directory_each(l->root, list_named, l, err);
     if (l->count > 0)
         qsort(l->items, l->count, sizeof *l->items, newest_first);
-    return 0;
+    return rc;
 }
 
 int muster_snapshots_each(const char *data_dir, const char *root,
                           muster_snapshot_fn each, void *payload,
                           muster_error *err)
 {
-    listing l = {0};
     char path[PATH_ROOM];
+    listing l = {.root = path};
 
     error_clear(err);
     int rc = root_of(path, data_dir, root, err);
     if (rc == 0)
-        rc = list_root(&l, path, err);
+        rc = list_root(&l, err);
     for (size_t i = 0; i < l.count && rc == 0; i++)
         rc = each(payload, &l.items[i].s);
     for (size_t i = 0; i < l.count; i++)
@@ -831,9 +766,9 @@ static void remove_restored(const manifest *m, const char *data_dir,
 
     for (size_t i = 0; i < m->file_count; i++)
         if (join(path, data_dir, m->files[i].name, NULL) == 0)
-            unlink(path);
+            storage_file_remove(path, NULL);
     if (made)
-        rmdir(data_dir);
+        storage_directory_remove(data_dir, NULL);
 }
 
 int muster_snapshot_restore(const char *path, const char *data_dir,
@@ -845,14 +780,16 @@ int muster_snapshot_restore(const char *path, const char *data_dir,
     manifest m;
     char from[PATH_ROOM];
     char database[PATH_ROOM];
-    const bool made = !is_there(data_dir);
+    storage_thing stood;
 
     error_clear(err);
     int rc = copy_path(from, path, err);
     if (rc == 0)
         rc = join(database, data_dir, "muster.db", err);
-    if (rc == 0 && is_there(database))
-        return exists(database, err);
+    if (rc == 0)
+        rc = check_absent(database, err);
+    if (rc == 0)
+        rc = storage_look(data_dir, &stood, NULL, err);
     if (rc == 0)
         rc = manifest_read(&m, from, err);
     if (rc == 0)
@@ -863,7 +800,7 @@ int muster_snapshot_restore(const char *path, const char *data_dir,
         return rc;
     rc = check_state(&m, from, data_dir, task, err);
     if (rc != 0) {
-        remove_restored(&m, data_dir, made);
+        remove_restored(&m, data_dir, stood == STORAGE_NOTHING);
         return rc;
     }
     return tell(&m, from, restored, payload);

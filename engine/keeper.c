@@ -639,6 +639,7 @@ static void *run(void *payload)
     muster_engine *e = payload;
     struct keeper *k = e->keeper;
 
+    thread_yield_to_others();
     for (;;) {
         const wants next = next_wants(k);
         discard_now(next.garbage);
@@ -662,6 +663,7 @@ static void *run_merges(void *payload)
     muster_engine *e = payload;
     struct keeper *k = e->keeper;
 
+    thread_yield_to_others();
     for (;;) {
         pthread_mutex_lock(&k->lock);
         while (!k->stopping && !k->want_merge)

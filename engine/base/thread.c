@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "base/error.h"
 #include "base/mem.h"
@@ -128,4 +129,11 @@ pthread_t thread_start(void *(*run)(void *), void *payload)
 void thread_join(pthread_t t)
 {
     ASSERT(pthread_join(t, NULL) == 0);
+}
+
+void thread_yield_to_others(void)
+{
+#ifdef __linux__ /* there a priority is a thread's */
+    (void)setpriority(PRIO_PROCESS, 0, 10);
+#endif
 }

@@ -25,5 +25,7 @@ unsigned thread_processors(void);
 /* Starts a joinable thread; aborts when the system refuses. */
 pthread_t thread_start(void *(*run)(void *), void *payload);
 void thread_join(pthread_t t);
+/* The calling thread gives way to others of the machine (Linux: nice 10). */
+void thread_yield_to_others(void);
 
 #endif

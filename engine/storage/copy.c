@@ -30,7 +30,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "storage/file.h"
 
 #define TRIES_MAX 5
@@ -464,7 +463,7 @@ int storage_copy(const char *from_dir, const char *to_dir, storage_step_fn step,
         rc = copy_once(&c, err);
     unlock_target(&c);
     if (rc != 0 && c.made)
-        rmdir(to_dir);
+        file_remove_directory(to_dir, NULL);
     return rc;
 }
 

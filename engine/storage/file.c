@@ -26,6 +26,12 @@ static int system_open(const char *path, int flags, mode_t mode)
     return open(path, flags, mode);
 }
 
+static struct dirent *system_readdir(DIR *dir)
+{
+    errno = 0;
+    return readdir(dir);
+}
+
 static void *system_map(int fd, size_t len)
 {
     return mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
@@ -39,11 +45,16 @@ const file_ops file_system = {
     .read_at = pread,
     .truncate = ftruncate,
     .stat = fstat,
+    .look = stat,
     .room = statvfs,
     .sync = fsync,
     .rename = rename,
     .unlink = unlink,
     .mkdir = mkdir,
+    .rmdir = rmdir,
+    .opendir = opendir,
+    .readdir = system_readdir,
+    .closedir = closedir,
     .lock = flock,
     .map = system_map,
     .unmap = munmap,
@@ -176,6 +187,15 @@ int file_size(int fd, size_t *out, const char *path, muster_error *err)
     return 0;
 }
 
+int file_look(const char *path, bool *there, struct stat *out,
+              muster_error *err)
+{
+    *there = ops->look(path, out) == 0;
+    if (*there || errno == ENOENT || errno == ENOTDIR)
+        return 0;
+    return failed(err, "examine", path);
+}
+
 int file_sync(int fd, const char *path, muster_error *err)
 {
     int rc;
@@ -210,6 +230,41 @@ int file_unlink(const char *path, muster_error *err)
 int file_make_directory(const char *dir, muster_error *err)
 {
     return ops->mkdir(dir, 0700) != 0 ? failed(err, "create", dir) : 0;
+}
+
+int file_remove_directory(const char *dir, muster_error *err)
+{
+    if (ops->rmdir(dir) == 0 || errno == ENOENT)
+        return 0;
+    return failed(err, "remove", dir);
+}
+
+static bool is_own_name(const char *name)
+{
+    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+int file_each_name(const char *dir, storage_name_fn each, void *payload,
+                   muster_error *err)
+{
+    ASSERT(dir != NULL && each != NULL);
+    const struct dirent *e;
+    int rc = 0;
+    DIR *d;
+    do
+        d = ops->opendir(dir);
+    while (d == NULL && errno == EINTR);
+    if (d == NULL)
+        return failed(err, "read", dir);
+    while (rc == 0 && (e = ops->readdir(d)) != NULL)
+        if (is_own_name(e->d_name))
+            rc = each(payload, e->d_name, err);
+    if (rc == 0 && errno != 0)
+        rc = failed(err, "read", dir);
+    const int reason = errno;
+    ops->closedir(d);
+    errno = reason;
+    return rc;
 }
 
 int file_lock(int fd, bool exclusive, const char *path, muster_error *err)

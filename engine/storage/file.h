@@ -7,10 +7,11 @@
 #ifndef STORAGE_FILE_H
 #define STORAGE_FILE_H
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
-#include "base/base.h"
+#include "storage/storage.h"
 
 /* Each returns as the system call of that name does, with errno. */
 typedef struct file_ops {
@@ -21,11 +22,16 @@ typedef struct file_ops {
     ssize_t (*read_at)(int fd, void *bytes, size_t len, off_t at);
     int (*truncate)(int fd, off_t len);
     int (*stat)(int fd, struct stat *out);
+    int (*look)(const char *path, struct stat *out); /* stat */
     int (*room)(const char *path, struct statvfs *out);
     int (*sync)(int fd);
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
     int (*mkdir)(const char *path, mode_t mode);
+    int (*rmdir)(const char *path);
+    DIR *(*opendir)(const char *path);
+    struct dirent *(*readdir)(DIR *dir); /* NULL with errno 0 at its end */
+    int (*closedir)(DIR *dir);
     int (*lock)(int fd, int how);
     void *(*map)(int fd, size_t len); /* MAP_FAILED */
     int (*unmap)(void *bytes, size_t len);
@@ -53,6 +59,9 @@ int file_read_at(int fd, void *bytes, size_t len, uint64_t at, size_t *got,
 int file_room(const char *dir, uint64_t *bytes, muster_error *err);
 int file_truncate(int fd, size_t len, const char *path, muster_error *err);
 int file_size(int fd, size_t *out, const char *path, muster_error *err);
+/* *there: something has this name; only then is *out set. */
+int file_look(const char *path, bool *there, struct stat *out,
+              muster_error *err);
 int file_sync(int fd, const char *path, muster_error *err);
 /* Makes the names in a directory durable. */
 int file_sync_directory(const char *dir, muster_error *err);
@@ -60,6 +69,12 @@ int file_rename(const char *from, const char *to, muster_error *err);
 /* A file that is not there is fine. */
 int file_unlink(const char *path, muster_error *err);
 int file_make_directory(const char *dir, muster_error *err);
+/* An empty one; one that is not there is fine. */
+int file_remove_directory(const char *dir, muster_error *err);
+/* Calls `each` with every name but "." and ".."; a non-zero return stops the
+ * walk and is passed on. What is named may be removed meanwhile. */
+int file_each_name(const char *dir, storage_name_fn each, void *payload,
+                   muster_error *err);
 /* flock; MUSTER_EBUSY, without a message, when another holds it. */
 int file_lock(int fd, bool exclusive, const char *path, muster_error *err);
 int file_map(const void **out, int fd, size_t len, const char *path,

@@ -65,7 +65,7 @@
 #define FORM_VERSION 1u
 #define SECTIONS_MAX 1024u
 #define WRITE_BYTES ((size_t)1 << 20)
-#define STEP_BYTES ((size_t)4 << 20)
+#define STEP_BYTES ((size_t)1 << 20)
 #define FILE_NAME_ROOM 48u
 
 static const char header_magic[8] = {'M', 'S', 'T', 'R', 'G', 'E', 'N', 'F'};

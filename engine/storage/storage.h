@@ -12,6 +12,7 @@
  *   generations.c  which of them there are: adoption, the newest, what goes
  *   copy.c         a consistent copy of a directory that is written to
  *   check.c        everything read and compared
+ *   files.c        whole small files and directories, for the snapshots
  *
  * A data directory holds: `muster.db` (SQLite, WAL, synchronous=FULL,
  * page_size 16384), `gen-<number>.mgen` files, `lock` (writer's flock),
@@ -332,5 +333,62 @@ typedef struct storage_tally { /* what was looked at */
  * others refuse. */
 int storage_check(storage *s, storage_finding_fn found, storage_step_fn step,
                   void *payload, storage_tally *tally, muster_error *err);
+
+/* ---- whole files and directories ---- */
+
+/* For who keeps copies: files and directories that no storage handle knows.
+ * All return 0 or MUSTER_EIO with a message, besides what is named; of any
+ * thread. None allocates but into a buffer of the caller. */
+
+typedef enum storage_thing {
+    STORAGE_NOTHING,
+    STORAGE_FILE,
+    STORAGE_DIRECTORY,
+    STORAGE_OTHER
+} storage_thing;
+/* What has this name, links followed; *bytes (may be NULL): of a file, else
+ * 0. */
+int storage_look(const char *path, storage_thing *out, uint64_t *bytes,
+                 muster_error *err);
+
+/* Puts a file into a directory: afterwards it is there, whole and durable,
+ * and at any moment before it is whole or not there, whatever breaks off. A
+ * former one is replaced. The name `<name>.tmp` is used meanwhile, and gone
+ * when it fails. One at a time for each name. Cost: two flushes. */
+int storage_file_save(const char *dir, const char *name, const void *bytes,
+                      size_t len, muster_error *err);
+/* Appends the file to `out`; MUSTER_ELIMIT "long_file" when there is no room
+ * for it, MUSTER_ENOTFOUND "no_file". */
+int storage_file_load(const char *path, buffer *out, muster_error *err);
+/* One that is not there is fine. Not durable. */
+int storage_file_remove(const char *path, muster_error *err);
+
+/* Makes it (0700) when nothing has its name, and makes the name durable,
+ * whoever made it; where the directory that holds it may not be read, only
+ * one that stood there before is taken. Cost: one flush. */
+int storage_directory_make(const char *dir, muster_error *err);
+/* Gives a directory another name, durably, with all that is in it (which was
+ * flushed before). MUSTER_ECONFLICT "exists" when something has that name. On
+ * failure it is called as before, unless taking back failed as well. The
+ * caller sees to it that no other makes `to` meanwhile; only an empty directory
+ * could get lost. Cost: one flush. */
+int storage_directory_rename(const char *from, const char *to,
+                             muster_error *err);
+/* Calls `each` with every name in it but "." and "..", in no order; a non-zero
+ * return stops the walk and is passed on. None when there is no such
+ * directory. */
+typedef int (*storage_name_fn)(void *payload, const char *name,
+                               muster_error *err);
+int storage_directory_each(const char *dir, storage_name_fn each,
+                           void *payload, muster_error *err);
+/* Removes all files in it; a directory in it is an error. Not durable. */
+int storage_directory_clear(const char *dir, muster_error *err);
+/* Removes an empty one; one that is not there is fine. Not durable. */
+int storage_directory_remove(const char *dir, muster_error *err);
+/* For one process and one call alone, until *lock is given back; MUSTER_EBUSY
+ * "locked". *lock is -1 on failure. The lock stays with a directory that is
+ * renamed. */
+int storage_directory_lock(const char *dir, int *lock, muster_error *err);
+void storage_directory_unlock(int *lock); /* -1 is fine; sets -1 */
 
 #endif

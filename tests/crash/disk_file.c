@@ -134,6 +134,11 @@ static int disk_stat(int fd, struct stat *out)
     return fails(DISK_CALL_LOOK) ? -1 : file_system.stat(fd, out);
 }
 
+static int disk_look(const char *path, struct stat *out)
+{
+    return fails(DISK_CALL_LOOK) ? -1 : file_system.look(path, out);
+}
+
 static int disk_room(const char *path, struct statvfs *out)
 {
     return fails(DISK_CALL_LOOK) ? -1 : file_system.room(path, out);
@@ -192,6 +197,30 @@ static int disk_mkdir(const char *path, mode_t mode)
     return rc;
 }
 
+static int disk_rmdir(const char *path)
+{
+    int rc = -1;
+    bool part;
+    disk_lock();
+    if (!strikes(DISK_CALL_NAME, &part)) {
+        rc = file_system.rmdir(path);
+        if (rc == 0)
+            disk_note_unname(path);
+    }
+    disk_unlock();
+    return rc;
+}
+
+static DIR *disk_opendir(const char *path)
+{
+    return fails(DISK_CALL_OPEN) ? NULL : file_system.opendir(path);
+}
+
+static struct dirent *disk_readdir(DIR *dir)
+{
+    return fails(DISK_CALL_LOOK) ? NULL : file_system.readdir(dir);
+}
+
 static int disk_flock(int fd, int how)
 {
     return fails(DISK_CALL_LOOK) ? -1 : file_system.lock(fd, how);
@@ -210,6 +239,7 @@ void disk_file_install(void)
     table.write = disk_write;
     table.write_at = disk_write_at;
     table.read_at = disk_read_at;
+    table.look = disk_look;
     table.room = disk_room;
     table.truncate = disk_truncate;
     table.stat = disk_stat;
@@ -217,6 +247,9 @@ void disk_file_install(void)
     table.rename = disk_rename;
     table.unlink = disk_unlink;
     table.mkdir = disk_mkdir;
+    table.rmdir = disk_rmdir;
+    table.opendir = disk_opendir;
+    table.readdir = disk_readdir;
     table.lock = disk_flock;
     table.map = disk_map;
     storage_file_hooks(&table);

@@ -105,7 +105,7 @@ typedef enum disk_call {
     DISK_CALL_READ,
     DISK_CALL_WRITE,
     DISK_CALL_LENGTH,
-    DISK_CALL_LOOK, /* stat, access, lock, map */
+    DISK_CALL_LOOK, /* stat, access, lock, map, what a directory lists */
     DISK_CALL_NAME,
     DISK_CALL_SYNC,
     DISK_CALLS
