@@ -303,20 +303,6 @@ static void read_facts(batch_reader *batch, const fact_record *record,
         out->count++;
 }
 
-/* Next record; its ids are on their way into the cache while the one before
- * is applied. */
-static bool next_record(const working *w, batch_reader *batch,
-                        fact_record *out)
-{
-    if (!batch_next_record(batch, out))
-        return false;
-    for (uint32_t i = 0; i < out->id_count; i++) {
-        const muster_pseudonym p = id_at(out, i);
-        dictionary_prefetch(w->ids, &p);
-    }
-    return true;
-}
-
 static void refuse(apply_report *report, uint32_t number, ingest_reject *r)
 {
     if (report->places)
@@ -367,7 +353,6 @@ int apply_facts(working *w, muster_time now, const uint8_t *bytes,
 {
     batch_reader batch;
     fact_record record;
-    fact_record next;
     fact_buffer facts = {0};
     uint32_t number = 0;
 
@@ -375,14 +360,11 @@ int apply_facts(working *w, muster_time now, const uint8_t *bytes,
     if (rc != 0)
         return rc;
     judge *j = judge_new(w->names, now, &batch);
-    bool more = next_record(w, &batch, &next);
-    while (more) {
+    while (batch_next_record(&batch, &record)) {
         ingest_reject reject = {0};
-        record = next;
         read_facts(&batch, &record, &facts);
         if (!batch_ok(&batch))
             break;
-        more = next_record(w, &batch, &next);
         reject.reason =
             apply_record(w, j, &record, &facts, report, &reject);
         if (reject.reason != INGEST_OK) {
