@@ -161,6 +161,8 @@ int muster_ingest(muster_engine *engine, const muster_feed_options *options,
     memset(&b, 0, offsetof(body, load));
     b.options = options;
     error_clear(err);
+    if (receipt)
+        memset(receipt, 0, sizeof *receipt);
     if (receipt_json)
         *receipt_json = NULL;
     int rc = check(engine, options, len, err);

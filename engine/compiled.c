@@ -128,7 +128,7 @@ static int keep(muster_segment *s, const epoch *at, muster_hour hour,
 }
 
 int kept_take(muster_segment *s, const epoch *at, kept_plan **out,
-                 muster_error *err)
+              muster_error *err)
 {
     const muster_hour hour = clock_hour_of(engine_now_at(s->engine, at));
     int rc = 0;

@@ -135,6 +135,7 @@ typedef struct working {
     shared_base *base;      /* NULL before the first generation */
     uint64_t seq;           /* last applied change */
     muster_hour tick;       /* the state's own clock; 0: none yet */
+    size_t names_base;      /* bytes of names at the newest generation */
     uint64_t facts_behind;  /* applied since the newest generation */
     uint64_t bytes_behind;  /* of the log since it */
     int64_t generation;     /* number of the newest; 0 none */
@@ -146,8 +147,10 @@ uint64_t next_ids_number(void);
 void state_init(working *w);
 void state_free(working *w);
 /* Newest valid generation, then every newer batch of the log. A reader stops
- * when its memory budget is used up. `w` is initialised. */
-int state_recover(muster_engine *e, working *w, muster_error *err);
+ * when its memory budget is used up. `w` is initialised. *damage: what was
+ * passed over. */
+int state_recover(muster_engine *e, working *w, muster_error *damage,
+                  muster_error *err);
 /* Fills w->forgotten from the planes. */
 void working_find_forgotten(working *w);
 /* Facts gathered become the newest delta of w->index. */
@@ -155,6 +158,7 @@ void state_flush(working *w);
 /* Layers [first, first + count) of w->index become one delta. */
 void state_merge(working *w, size_t first, size_t count);
 size_t state_memory(const working *w); /* above the generation */
+size_t state_names(const working *w);  /* bytes of catalog and segments */
 /* What merges need to know; `rules` must outlive the limits. */
 typedef struct state_rules {
     const catalog *names;
@@ -192,6 +196,8 @@ struct muster_engine {
     uint64_t shown_log_behind;
     uint64_t shown_generation;
     uint64_t shown_generation_seq;
+    uint64_t shown_log_batches; /* of all that is not pruned */
+    uint64_t shown_log_bytes;
 
     pthread_mutex_t lists; /* guards both */
     struct muster_segment *segments; /* compiled ones */
@@ -245,6 +251,8 @@ struct change_request {
     uint64_t position;
     apply_report *report;
     bool lazy;      /* nobody waits to see it: may become visible later */
+    bool internal;  /* the engine's own: nobody's waiting is shortened */
+    bool writes;    /* `act` writes the store: its error fails the group */
     bool with_next; /* commits with the next one or not at all; only the
                        first of such a chain may have an `act` */
     muster_ack ack;
@@ -276,6 +284,9 @@ void keeper_free(muster_engine *e);
 /* Writer's thread: shows what the state holds now. */
 void keeper_show(muster_engine *e);
 uint64_t engine_shown(const uint64_t *shown);
+/* Measures the log anew: reads every row's length. Writer's thread, or before
+ * it runs. */
+int log_measure(muster_engine *e, muster_error *err);
 /* Asks for a generation of what is there now. */
 void keeper_ask(muster_engine *e);
 /* And waits for it. */
@@ -458,7 +469,7 @@ struct muster_segment {
 };
 /* The segment's plan for a pinned epoch; whoever takes one gives it back. */
 int kept_take(muster_segment *s, const epoch *at, kept_plan **out,
-                 muster_error *err);
+              muster_error *err);
 void kept_give(muster_segment *s, kept_plan *k);
 /* Lets go of what idle segments keep of epochs other than the newest. */
 void segments_refresh(muster_engine *e);

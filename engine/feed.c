@@ -441,7 +441,9 @@ static int end_load(muster_feed *f, bool well, muster_error *err)
     change_request r = {.act = well ? act_end_load : NULL,
                         .after = ask_generation,
                         .payload = &f->load,
-                        .ack = MUSTER_ACK_APPLIED};
+                        .ack = MUSTER_ACK_APPLIED,
+                        .internal = true,
+                        .writes = well};
 
     const int rc = writer_do(f->engine, &r, err);
     if (r.seq > f->receipt.epoch)
@@ -482,7 +484,7 @@ int muster_feed_finish(muster_feed *feed, muster_error *err)
     if (!feed->scratch) {
         muster_error late;
         const int ended = end_load(feed, rc == 0, &late);
-        if (ended != 0) {
+        if (ended != 0 && rc == 0) {
             rc = ended;
             own = late;
         }

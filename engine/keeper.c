@@ -68,8 +68,8 @@ struct keeper {
     trash **garbage_end;
     /* ---- the line */
     /* Layers of the view, from the base on, that a generation being written
-     * has, and up to where a merge has them; 0: none. Atomic; only the
-     * writer's thread makes them grow. */
+     * has, and up to where a merge has them; 0: none. */
+    pthread_mutex_t positions; /* guards both; never held for long */
     size_t generation_layers;
     size_t merge_end;
     uint64_t lineage; /* writer's: grows when the state is made anew */
@@ -142,6 +142,14 @@ static bool is_over(const muster_engine *e)
            engine_shown(&e->shown_log_behind) > e->log_budget;
 }
 
+/* By itself a generation is not begun beside one, nor soon after one that
+ * failed. Caller holds the lock. */
+static bool may_begin(const struct keeper *k)
+{
+    return !k->busy && (k->last_rc == 0 ||
+                        clock_monotonic_ns() - k->failed_ns > RETRY_NS);
+}
+
 int keeper_admit(muster_engine *e, bool patient, muster_error *err)
 {
     struct keeper *k = e->keeper;
@@ -152,12 +160,15 @@ int keeper_admit(muster_engine *e, bool patient, muster_error *err)
         rc = keeper_generation(e, err);
     if (rc != 0 || !is_over(e))
         return rc;
-    wake(k, &k->want_generation);
+    pthread_mutex_lock(&k->lock);
+    k->want_generation |= may_begin(k);
+    pthread_cond_signal(&k->wake);
+    pthread_mutex_unlock(&k->lock);
     return error_set(err, MUSTER_ELIMIT, "memory",
                      "the budget for what lies above the newest generation "
                      "is used up (%llu of %llu MiB of memory, %llu of %llu "
-                     "MiB of log): no facts are taken until it is written "
-                     "down; reading goes on",
+                     "MiB of log): no facts are taken until a generation "
+                     "has made room; reading goes on",
                      (unsigned long long)engine_shown(&e->shown_memory) >> 20,
                      (unsigned long long)e->memory_budget >> 20,
                      (unsigned long long)engine_shown(&e->shown_log_behind) >>
@@ -205,27 +216,32 @@ void keeper_discard(muster_engine *e, const trash *parts)
         discard_now(t);
 }
 
-static size_t get(const size_t *number)
+static size_t get(struct keeper *k, const size_t *number)
 {
-    return __atomic_load_n(number, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&k->positions);
+    const size_t v = *number;
+    pthread_mutex_unlock(&k->positions);
+    return v;
 }
 
-static void set(size_t *number, size_t v)
+static void set(struct keeper *k, size_t *number, size_t v)
 {
-    __atomic_store_n(number, v, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&k->positions);
+    *number = v;
+    pthread_mutex_unlock(&k->positions);
 }
 
 size_t keeper_closed_layers(muster_engine *e)
 {
-    const size_t base = get(&e->keeper->generation_layers);
-    const size_t merge = get(&e->keeper->merge_end);
+    const size_t base = get(e->keeper, &e->keeper->generation_layers);
+    const size_t merge = get(e->keeper, &e->keeper->merge_end);
     return base > merge ? base : merge;
 }
 
 void keeper_forget(muster_engine *e)
 {
-    set(&e->keeper->generation_layers, 0);
-    set(&e->keeper->merge_end, 0);
+    set(e->keeper, &e->keeper->generation_layers, 0);
+    set(e->keeper, &e->keeper->merge_end, 0);
     e->keeper->lineage++;
 }
 
@@ -262,9 +278,7 @@ void keeper_look(muster_engine *e)
     if (!ask && !merge && !write_back)
         return;
     pthread_mutex_lock(&k->lock);
-    k->want_generation |=
-        ask && !k->busy &&
-        (k->last_rc == 0 || clock_monotonic_ns() - k->failed_ns > RETRY_NS);
+    k->want_generation |= ask && may_begin(k);
     k->want_merge |= merge;
     k->want_checkpoint |= write_back;
     if (ask || write_back)
@@ -307,7 +321,7 @@ static void choose_after(muster_engine *e, change_request *r)
 {
     merging *m = r->payload;
     const index_stack *view = e->state.index;
-    const size_t least = get(&e->keeper->generation_layers);
+    const size_t least = get(e->keeper, &e->keeper->generation_layers);
     size_t end = index_layer_count(view);
 
     m->at = e->gate.current;
@@ -321,7 +335,7 @@ static void choose_after(muster_engine *e, change_request *r)
         return;
     epoch_hold(m->at);
     m->lineage = e->keeper->lineage;
-    set(&e->keeper->merge_end, end);
+    set(e->keeper, &e->keeper->merge_end, end);
 }
 
 /* Where the chosen layers lie now: a generation may have moved them, or have
@@ -349,10 +363,11 @@ static void merge_after(muster_engine *e, change_request *r)
     const trash old = {.view = w->index};
     w->index = index_view_replace(w->index, at, m->count, m->layer);
     m->layer = NULL;
-    if (at < get(&k->generation_layers))
-        set(&k->generation_layers,
-            get(&k->generation_layers) - (m->count - 1));
-    set(&k->merge_end, 0);
+    pthread_mutex_lock(&k->positions);
+    if (at < k->generation_layers)
+        k->generation_layers -= m->count - 1;
+    k->merge_end = 0;
+    pthread_mutex_unlock(&k->positions);
     keeper_discard(e, &old);
     point("merge.done");
 }
@@ -384,7 +399,7 @@ static void merge_deltas(muster_engine *e)
     pthread_mutex_lock(&k->merging);
     if (writer_do(e, &r, NULL) == 0 && m.count >= 2)
         merge_chosen(e, &m);
-    set(&k->merge_end, 0);
+    set(k, &k->merge_end, 0);
     pthread_mutex_unlock(&k->merging);
 }
 
@@ -395,6 +410,7 @@ typedef struct birth {
     int64_t id;
     uint64_t facts;
     uint64_t bytes;
+    size_t names;
     uint64_t lineage;
     generation_writer *w;
     shared_base *base;
@@ -402,13 +418,29 @@ typedef struct birth {
     dictionary *ids;
 } birth;
 
+/* At most, about: planes and their directory, ids, names. */
+static uint64_t file_bytes(const working *w)
+{
+    return index_plane_bytes(w->index) + index_plane_count(w->index) * 32 +
+           dictionary_ids(w->ids) * 28 + state_names(w);
+}
+
 static int cut_act(muster_engine *e, change_request *r, muster_error *err)
 {
     birth *b = r->payload;
+    bool room = true;
+
     if (index_layer_count(e->state.index) > MERGE_END_MAX)
         return error_set(err, MUSTER_EBUSY, "merging",
                          "deltas are being merged first");
-    return storage_generation_next(e->store, &b->id, err);
+    int rc = storage_has_room(e->store, file_bytes(&e->state), &room, err);
+    if (rc == 0 && !room)
+        rc = error_set(err, MUSTER_EIO, "disk_full",
+                       "there is no room for a generation of about %llu MiB "
+                       "in %s",
+                       (unsigned long long)(file_bytes(&e->state) >> 20),
+                       e->data_dir);
+    return rc ? rc : storage_generation_next(e->store, &b->id, err);
 }
 
 static void cut_after(muster_engine *e, change_request *r)
@@ -420,8 +452,9 @@ static void cut_after(muster_engine *e, change_request *r)
     epoch_hold(b->at);
     b->facts = e->state.facts_behind;
     b->bytes = e->state.bytes_behind;
+    b->names = state_names(&e->state);
     b->lineage = e->keeper->lineage;
-    set(&e->keeper->generation_layers, index_layer_count(b->at->index));
+    set(e->keeper, &e->keeper->generation_layers, index_layer_count(b->at->index));
 }
 
 static size_t layers_now(muster_engine *e)
@@ -435,15 +468,21 @@ static size_t layers_now(muster_engine *e)
 /* The cut leaves room for the layers that come before the next base. */
 static int take_cut(muster_engine *e, birth *b, muster_error *err)
 {
-    change_request r = {.act = cut_act,
-                        .after = cut_after,
-                        .payload = b,
-                        .ack = MUSTER_ACK_APPLIED};
+    int rc = MUSTER_EBUSY;
 
-    memset(b, 0, sizeof *b);
-    if (layers_now(e) > LAYERS_CUT)
-        merge_deltas(e);
-    return writer_do(e, &r, err);
+    for (int i = 0; i < PATIENCE && rc == MUSTER_EBUSY; i++) {
+        change_request show = {.ack = MUSTER_ACK_APPLIED, .internal = true};
+        change_request r = {.act = cut_act,
+                            .after = cut_after,
+                            .payload = b,
+                            .ack = MUSTER_ACK_APPLIED,
+                            .internal = true};
+        memset(b, 0, sizeof *b);
+        if (layers_now(e) > LAYERS_CUT && writer_do(e, &show, NULL) == 0)
+            merge_deltas(e); /* of what is shown */
+        rc = writer_do(e, &r, err);
+    }
+    return rc;
 }
 
 static int adopt_act(muster_engine *e, change_request *r, muster_error *err)
@@ -460,8 +499,11 @@ static int adopt_act(muster_engine *e, change_request *r, muster_error *err)
  * one above them lies elsewhere now. */
 static void move_merge(struct keeper *k, size_t count)
 {
-    const size_t end = get(&k->merge_end);
-    set(&k->merge_end, end > count ? end - (count - 1) : 0);
+    pthread_mutex_lock(&k->positions);
+    k->merge_end =
+        k->merge_end > count ? k->merge_end - (count - 1) : 0;
+    k->generation_layers = 0;
+    pthread_mutex_unlock(&k->positions);
 }
 
 /* The state goes on over the new base. */
@@ -472,7 +514,7 @@ static void adopt_after(muster_engine *e, change_request *r)
     trash old = {.view = w->index, .ids = w->ids, .base = w->base};
 
     struct keeper *k = e->keeper;
-    const size_t layers = get(&k->generation_layers);
+    const size_t layers = get(k, &k->generation_layers);
 
     point("generation.adopted");
     generation_adopted(e->store);
@@ -486,11 +528,11 @@ static void adopt_after(muster_engine *e, change_request *r)
     w->generation_seq = b->at->seq;
     w->facts_behind -= b->facts;
     w->bytes_behind -= b->bytes;
+    w->names_base = b->names;
     b->ids = NULL;
     b->layer = NULL;
     index_builder_free(w->building); /* and the room it has grown to */
     w->building = index_builder_new();
-    set(&k->generation_layers, 0);
     move_merge(k, layers);
     epoch_publish(e);
     keeper_discard(e, &old);
@@ -538,7 +580,9 @@ static int give_birth(muster_engine *e, birth *b, muster_error *err)
     change_request r = {.act = adopt_act,
                         .after = adopt_after,
                         .payload = b,
-                        .ack = MUSTER_ACK_APPLIED};
+                        .ack = MUSTER_ACK_APPLIED,
+                        .internal = true,
+                        .writes = true};
     rc = writer_do(e, &r, err);
     if (rc == 0) {
         generation_finish(e->store, b->w);
@@ -556,14 +600,14 @@ static int make_generation(muster_engine *e, muster_error *err)
         return rc;
     if (b.at->seq == engine_shown(&e->shown_generation_seq) &&
         engine_shown(&e->shown_generation) != 0) { /* nothing is new */
-        set(&e->keeper->generation_layers, 0);
+        set(e->keeper, &e->keeper->generation_layers, 0);
         epoch_let_go(b.at);
         return 0;
     }
     rc = give_birth(e, &b, err);
     epoch_let_go(b.at);
     if (rc != 0) {
-        set(&e->keeper->generation_layers, 0);
+        set(e->keeper, &e->keeper->generation_layers, 0);
         generation_abandon(b.w);
         if (b.layer)
             index_layer_release(b.layer);
@@ -578,8 +622,11 @@ static int make_generation(muster_engine *e, muster_error *err)
 
 static int trim_act(muster_engine *e, change_request *r, muster_error *err)
 {
-    const int rc = storage_log_trim(e->store, TRIM_BYTES, r->payload, err);
+    bool *more = r->payload;
+    int rc = storage_log_trim(e->store, TRIM_BYTES, more, err);
     point("log.trimmed");
+    if (rc == 0 && !*more)
+        rc = log_measure(e, err);
     return rc;
 }
 
@@ -588,7 +635,7 @@ static void trim(muster_engine *e)
     bool more = true;
     while (more) {
         change_request r = {
-            .act = trim_act, .payload = &more, .lazy = true};
+            .act = trim_act, .payload = &more, .lazy = true, .writes = true};
         if (writer_do(e, &r, NULL) != 0)
             return;
     }
@@ -686,6 +733,7 @@ void keeper_start(muster_engine *e)
     pthread_cond_init(&k->over, NULL);
     pthread_cond_init(&k->wake_merger, NULL);
     pthread_mutex_init(&k->merging, NULL);
+    pthread_mutex_init(&k->positions, NULL);
     k->garbage_end = &k->garbage;
     e->keeper = k;
     k->thread = thread_start(run, e);
@@ -723,6 +771,7 @@ void keeper_free(muster_engine *e)
     pthread_cond_destroy(&k->over);
     pthread_cond_destroy(&k->wake_merger);
     pthread_mutex_destroy(&k->merging);
+    pthread_mutex_destroy(&k->positions);
     pthread_mutex_destroy(&k->lock);
     mem_free(k);
     e->keeper = NULL;

@@ -62,6 +62,9 @@ static int check_options(const muster_engine_options *o, muster_error *err)
         return error_set(err, MUSTER_EINVAL, "bad_options",
                          "options must start from "
                          "MUSTER_ENGINE_OPTIONS_INIT and name a data_dir");
+    if (o->mode < MUSTER_OPEN_READ || o->mode > MUSTER_OPEN_CREATE)
+        return error_set(err, MUSTER_EINVAL, "bad_options",
+                         "there is no such mode of opening");
     if (o->now < 0 || o->now > CLOCK_TIME_MAX)
         return error_set(err, MUSTER_EINVAL, "bad_now",
                          "the fixed clock must lie between 1970 and 2199");
@@ -155,7 +158,9 @@ int engine_open(muster_engine **out, const muster_engine_options *options,
     if (rc == 0 && !keyless)
         rc = open_key(e, options->key_file, err);
     if (rc == 0)
-        rc = state_recover(e, &e->state, err);
+        rc = state_recover(e, &e->state, &e->damage, err);
+    if (rc == 0)
+        rc = log_measure(e, err);
     if (rc != 0) {
         muster_engine_close(e);
         return rc;
@@ -245,46 +250,25 @@ static uint64_t directory_bytes(const char *path)
     return sum;
 }
 
-typedef struct log_size {
-    uint64_t batches;
-    uint64_t bytes;
-} log_size;
-
 static int take_log_size(void *payload, const storage_value *columns,
                          size_t column_count, muster_error *err)
 {
-    log_size *size = payload;
+    muster_engine *e = payload;
     (void)err;
     ASSERT(column_count == 2);
-    size->batches = (uint64_t)columns[0].integer;
-    size->bytes = (uint64_t)columns[1].integer;
+    __atomic_store_n(&e->shown_log_batches, (uint64_t)columns[0].integer,
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&e->shown_log_bytes, (uint64_t)columns[1].integer,
+                     __ATOMIC_RELAXED);
     return 0;
 }
 
-static int act_log_size(muster_engine *e, change_request *r,
-                        muster_error *err)
+int log_measure(muster_engine *e, muster_error *err)
 {
     return storage_each(e->store,
                         "SELECT count(*), coalesce(sum(length(body)), 0)"
                         " FROM log",
-                        NULL, 0, take_log_size, r->payload, err);
-}
-
-/* The store belongs to the writer's thread; without one, to whoever asks. */
-static log_size measure_log(muster_engine *e)
-{
-    log_size size = {0};
-    change_request r = {
-        .act = act_log_size, .payload = &size, .lazy = true};
-
-    if (e->writer) {
-        (void)writer_do(e, &r, NULL);
-        return size;
-    }
-    pthread_mutex_lock(&e->lists);
-    (void)act_log_size(e, &r, NULL);
-    pthread_mutex_unlock(&e->lists);
-    return size;
+                        NULL, 0, take_log_size, e, err);
 }
 
 static void count_names(const epoch *at, muster_engine_stats *out)
@@ -315,9 +299,8 @@ void muster_engine_stats_get(muster_engine *engine, muster_engine_stats *out)
     out->epoch = at->seq;
     out->tick = (muster_time)at->tick * 3600;
     epoch_unpin(engine, &pin);
-    const log_size log = measure_log(engine);
-    out->log_batches = log.batches;
-    out->log_bytes = log.bytes;
+    out->log_batches = engine_shown(&engine->shown_log_batches);
+    out->log_bytes = engine_shown(&engine->shown_log_bytes);
     out->log_budget = engine->log_budget;
     out->memory_bytes = engine_shown(&engine->shown_memory);
     out->memory_budget = engine->memory_budget;

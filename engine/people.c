@@ -36,6 +36,8 @@ static int change_privacy(muster_engine *e, change_kind kind,
     buffer body;
 
     error_clear(err);
+    if (known)
+        *known = false;
     int rc = engine_check_writable(e, err);
     if (rc != 0)
         return rc;

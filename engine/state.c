@@ -76,11 +76,18 @@ void state_free(working *w)
     memset(w, 0, sizeof *w);
 }
 
+size_t state_names(const working *w)
+{
+    return catalog_memory(w->names) + audience_store_memory(w->audiences);
+}
+
+/* Names stay in memory; what counts is what a generation frees or keeps. */
 size_t state_memory(const working *w)
 {
+    const size_t names = state_names(w);
     size_t bytes = index_builder_memory(w->building) +
-                   dictionary_memory(w->ids) + catalog_memory(w->names) +
-                   audience_store_memory(w->audiences);
+                   dictionary_memory(w->ids) +
+                   (names > w->names_base ? names - w->names_base : 0);
     for (size_t i = 0; i < index_layer_count(w->index); i++)
         bytes += index_layer_bytes(index_layer_at(w->index, i));
     return bytes;
@@ -111,7 +118,8 @@ static void push_delta(working *w, index_layer *take_delta)
 {
     const size_t count = index_layer_count(w->index);
 
-    if (count == INDEX_DELTAS_MAX + 1)
+    if (count == INDEX_DELTAS_MAX + 1) /* in recovery: else flush() of
+                                          writer.c has made room */
         state_merge(w, count - INDEX_DELTAS_MAX / 4, INDEX_DELTAS_MAX / 4);
     set_view(w, index_view_push(w->index, take_delta));
 }
@@ -201,16 +209,18 @@ static int replay_log(muster_engine *e, working *w, muster_error *err)
     return rc;
 }
 
-static int recover_once(muster_engine *e, working *w, muster_error *err)
+static int recover_once(muster_engine *e, working *w, muster_error *damage,
+                        muster_error *err)
 {
     generation *file = NULL;
 
-    int rc = generation_open(&file, e->store, &e->damage, err);
+    int rc = generation_open(&file, e->store, damage, err);
     if (rc != 0)
         return rc;
     if (file) {
         w->base = base_share(file);
         rc = generation_load(w, w->base, err);
+        w->names_base = state_names(w);
     }
     return rc ? rc : replay_log(e, w, err);
 }
@@ -219,16 +229,17 @@ static int recover_once(muster_engine *e, working *w, muster_error *err)
  * files may be removed by the writer nevertheless. */
 #define READ_TRIES 8
 
-int state_recover(muster_engine *e, working *w, muster_error *err)
+int state_recover(muster_engine *e, working *w, muster_error *damage,
+                  muster_error *err)
 {
     if (e->mode != MUSTER_OPEN_READ)
-        return recover_once(e, w, err);
+        return recover_once(e, w, damage, err);
     int rc = MUSTER_EBUSY;
     for (int i = 0; i < READ_TRIES && rc == MUSTER_EBUSY; i++) {
         rc = storage_begin(e->store, err);
         if (rc != 0)
             return rc;
-        rc = recover_once(e, w, err);
+        rc = recover_once(e, w, damage, err);
         storage_rollback(e->store);
         if (rc == MUSTER_EBUSY) {
             state_free(w);

@@ -8,9 +8,10 @@
  * busier the engine the larger the groups.
  *
  * The delta of a group is made before its commit, so that what is acknowledged
- * is visible a moment later; ack=applied is told behind the publication,
- * ack=durable before it. Requests that nobody waits to see (a bulk load's)
- * gather facts for a larger delta.
+ * is visible a moment later; ack=applied is told behind the publication.
+ * Behind ack=durable it may follow some milliseconds later, so that many small
+ * commits share one. Requests that nobody waits to see (a bulk load's) gather
+ * facts for a larger delta.
  *
  * A group that fails leaves the working state ahead of the disk: all its
  * requests are told so, and before the next group the store is opened anew
@@ -38,8 +39,10 @@
 #define ROOM_NS 50000000u
 /* The clock is looked at this often when there is nothing to do, and what
  * readers have left behind. */
-#define IDLE_S 20
-#define IDLE_RETIRED_MS 50
+#define IDLE_MS 20000u
+#define IDLE_RETIRED_MS 50u
+/* And a state that a failed commit has spoilt is made anew. */
+#define IDLE_LOST_MS 1000u
 /* While others write, a bulk load's facts become visible in small parts, and
  * epochs follow each other at this distance. */
 #define FEW_FACTS 50000u
@@ -69,6 +72,7 @@ struct writer {
     uint64_t published_ns;
     uint64_t waited_ns; /* when somebody last waited to see something */
     uint64_t room_ns;   /* when free space was last looked for */
+    uint64_t idle_ms;   /* how long it last waited for idle readers */
     buffer tick;
 };
 
@@ -203,6 +207,8 @@ static int append_change(muster_engine *e, change_request *r,
     point("applied");
     w->seq = batch.seq;
     w->bytes_behind += batch.len;
+    __atomic_add_fetch(&e->shown_log_batches, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&e->shown_log_bytes, batch.len, __ATOMIC_RELAXED);
     r->seq = batch.seq;
     return 0;
 }
@@ -215,7 +221,8 @@ static int run_request(muster_engine *e, change_request *r, muster_error *err)
     if (r->act) {
         error_clear(&r->error);
         r->rc = r->act(e, r, &r->error);
-        if (r->rc == MUSTER_EIO) { /* the transaction may be gone */
+        /* half of what it wrote, or no transaction any more */
+        if (r->rc < 0 && (r->writes || storage_is_broken(e->store))) {
             *err = r->error;
             return r->rc;
         }
@@ -263,15 +270,20 @@ static bool may_gather(struct writer *w, const muster_engine *e,
                        const change_request *group, uint64_t now)
 {
     const size_t facts = index_builder_facts(e->state.building);
-    bool waited = false;
+    bool waited = !group; /* the clock's tick */
+    bool at_once = false;
 
     for (const change_request *r = group; r; r = r->next) {
-        if (!has_facts_only(r) || (!r->lazy && r->ack == MUSTER_ACK_APPLIED))
-            return false;
-        waited |= !r->lazy;
+        if (r->lazy)
+            continue;
+        at_once |= !has_facts_only(r) || r->ack == MUSTER_ACK_APPLIED;
+        waited |= !r->internal;
     }
-    if (waited || !group) {
+    if (waited)
         w->waited_ns = now;
+    if (at_once)
+        return false;
+    if (waited) {
         w->owed |= facts < FEW_FACTS && now - w->published_ns < PUBLISH_NS;
         return w->owed;
     }
@@ -379,7 +391,9 @@ static int revive(muster_engine *e, muster_error *err)
     if (rc != 0)
         return rc;
     state_init(&fresh);
-    rc = state_recover(e, &fresh, err);
+    rc = state_recover(e, &fresh, &(muster_error){0}, err);
+    if (rc == 0)
+        rc = log_measure(e, err);
     if (rc != 0) {
         state_free(&fresh);
         return rc;
@@ -419,11 +433,27 @@ static int check_room(muster_engine *e, muster_error *err)
                      (unsigned long long)(ROOM_BYTES >> 20), e->data_dir);
 }
 
-static int make_ready(muster_engine *e, muster_error *err)
+static bool is_lost(const muster_engine *e)
 {
-    const int rc = check_room(e, err);
-    const bool lost = e->writer->dirty || storage_is_broken(e->store);
-    return rc == 0 && lost ? revive(e, err) : rc;
+    return e->writer->dirty || storage_is_broken(e->store);
+}
+
+/* What only reads is answered on a full disk too. */
+static bool does_write(const change_request *group)
+{
+    for (const change_request *r = group; r; r = r->next)
+        if (r->kind != 0 || r->writes || r->logged)
+            return true;
+    return !group; /* the clock's tick */
+}
+
+static int make_ready(muster_engine *e, const change_request *group,
+                      muster_error *err)
+{
+    int rc = is_lost(e) ? revive(e, err) : 0;
+    if (rc == 0 && does_write(group))
+        rc = check_room(e, err);
+    return rc;
 }
 
 /* ---- behind a group ---- */
@@ -486,7 +516,7 @@ static void serve(muster_engine *e, change_request *group)
     bool gathered = false;
 
     error_clear(&why);
-    int rc = make_ready(e, &why);
+    int rc = make_ready(e, group, &why);
     if (rc == 0)
         rc = commit_group(e, group, &gathered, &why);
     if (rc == 0 && !gathered && is_behind(e))
@@ -498,6 +528,20 @@ static void serve(muster_engine *e, change_request *group)
 
 /* ---- the thread ---- */
 
+/* When to look again with nothing to do: soon for what is owed and for a
+ * state to be made anew, later and later for what idle readers hold. */
+static uint64_t idle_ms(muster_engine *e)
+{
+    struct writer *w = e->writer;
+
+    if (is_lost(e))
+        return IDLE_LOST_MS;
+    if (!epoch_has_retired(e))
+        return IDLE_MS;
+    w->idle_ms = w->idle_ms == 0 ? IDLE_RETIRED_MS : 2 * w->idle_ms;
+    return w->idle_ms < IDLE_MS ? w->idle_ms : IDLE_MS;
+}
+
 /* The next group; NULL when there is none for a while. */
 static change_request *next_group(muster_engine *e, bool *stopping)
 {
@@ -505,12 +549,12 @@ static change_request *next_group(muster_engine *e, bool *stopping)
     struct timespec until;
 
     pthread_mutex_lock(&w->lock);
-    if (!w->urgent.first && !w->lazy.first && !w->stopping && !w->owed) {
+    if (!w->urgent.first && !w->lazy.first && !w->stopping &&
+        (!w->owed || is_lost(e))) {
+        const uint64_t ms = idle_ms(e);
         clock_gettime(CLOCK_MONOTONIC, &until);
-        if (epoch_has_retired(e))
-            until.tv_nsec += IDLE_RETIRED_MS * 1000000L;
-        else
-            until.tv_sec += IDLE_S;
+        until.tv_sec += (time_t)(ms / 1000);
+        until.tv_nsec += (long)(ms % 1000) * 1000000L;
         if (until.tv_nsec >= 1000000000L) {
             until.tv_nsec -= 1000000000L;
             until.tv_sec++;
@@ -518,6 +562,8 @@ static change_request *next_group(muster_engine *e, bool *stopping)
         pthread_cond_timedwait(&w->wake, &w->lock, &until);
     }
     change_request *group = take_group(w);
+    if (group)
+        w->idle_ms = 0;
     *stopping = w->stopping && !group;
     pthread_mutex_unlock(&w->lock);
     return group;
@@ -544,6 +590,8 @@ static void *run(void *payload)
             publish_gathered(e);
         if (group)
             serve(e, group);
+        else if (!stopping && is_lost(e))
+            (void)revive(e, NULL);
         else if (!stopping && !e->fixed_now &&
                  clock_hour_of(clock_now()) > e->state.tick)
             serve(e, NULL); /* the clock alone */

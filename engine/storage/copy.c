@@ -138,17 +138,6 @@ static int lock_target(copying *c, muster_error *err)
     return rc;
 }
 
-/* Its file goes while it is held: who opened it sees that. */
-static void unlock_target(copying *c)
-{
-    char path[STORAGE_PATH_ROOM];
-    if (c->lock_fd < 0)
-        return;
-    path_in(path, c->to, STORAGE_LOCK);
-    file_unlink(path, NULL);
-    file_close(&c->lock_fd);
-}
-
 static void remove_database(copying *c)
 {
     static const char *const names[] = {
@@ -290,6 +279,21 @@ static void remove_all(copying *c)
 {
     remove_database(c);
     remove_copied(c);
+}
+
+/* Its file goes while it is held: who opened it sees that. A copy that it
+ * stays in is none, for the caller takes what lies there as flushed. */
+static int unlock_target(copying *c, int rc, muster_error *err)
+{
+    char path[STORAGE_PATH_ROOM];
+    if (c->lock_fd < 0)
+        return rc;
+    path_in(path, c->to, STORAGE_LOCK);
+    const int left = file_unlink(path, rc == 0 ? err : NULL);
+    if (rc == 0 && left != 0)
+        remove_all(c);
+    file_close(&c->lock_fd);
+    return rc != 0 ? rc : left;
 }
 
 static int copy_checked(copying *c, const storage *s,
@@ -461,7 +465,7 @@ int storage_copy(const char *from_dir, const char *to_dir, storage_step_fn step,
     const bool ready = rc == 0;
     for (int i = 0; ready && c.gone && i < TRIES_MAX; i++)
         rc = copy_once(&c, err);
-    unlock_target(&c);
+    rc = unlock_target(&c, rc, err);
     if (rc != 0 && c.made)
         file_remove_directory(to_dir, NULL);
     return rc;

@@ -86,6 +86,7 @@ static int code_of(int sqlite_rc, const char **word)
 
 void storage_break(storage *s)
 {
+    __atomic_add_fetch(&s->breaks, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&s->broken, true, __ATOMIC_RELEASE);
 }
 

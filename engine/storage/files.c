@@ -140,15 +140,23 @@ int storage_directory_make(const char *dir, muster_error *err)
     return 0;
 }
 
-/* A name that cannot be made durable is taken back. */
+/* A name that cannot be made durable is taken back. What flushes it is opened
+ * before, so that only the flush can fail behind it. */
 static int rename_flushed(const char *from, const char *to, muster_error *err)
 {
-    int rc = file_rename(from, to, err);
-    if (rc != 0)
-        return rc;
-    rc = flush_holder(to, err);
-    if (rc != 0)
-        file_rename(to, from, NULL);
+    char holder[STORAGE_PATH_ROOM];
+    int fd = -1;
+    int rc = join(holder, from, "..", "", err);
+    if (rc == 0)
+        rc = file_open(&fd, holder, O_RDONLY | O_DIRECTORY, err);
+    if (rc == 0)
+        rc = file_rename(from, to, err);
+    if (rc == 0) {
+        rc = file_sync(fd, holder, err);
+        if (rc != 0)
+            file_rename(to, from, NULL);
+    }
+    file_close(&fd);
     return rc;
 }
 

@@ -97,6 +97,7 @@ struct generation_writer {
     bool renamed; /* the file has its name */
     bool complete; /* sealed */
     bool adopted;
+    uint32_t breaks; /* of the store, when it was adopted */
     generation_rows dropped; /* by the adoption */
 };
 
@@ -264,14 +265,19 @@ void generation_writer_free(generation_writer *w)
     mem_free(w);
 }
 
+static uint32_t breaks_of(const storage *s)
+{
+    return __atomic_load_n(&s->breaks, __ATOMIC_RELAXED);
+}
+
 void generation_abandon(generation_writer *w)
 {
     if (w == NULL)
         return;
     if (!w->renamed)
         file_unlink(w->temporary, NULL);
-    else if (!w->adopted || !storage_is_broken(w->s))
-        file_unlink(w->path, NULL);
+    else if (!w->adopted || breaks_of(w->s) == w->breaks)
+        file_unlink(w->path, NULL); /* else a row may name it */
     generation_writer_free(w);
 }
 
@@ -285,6 +291,7 @@ generation_rows *generation_writer_adopt(generation_writer *w)
 {
     ASSERT(w->complete);
     w->adopted = true;
+    w->breaks = breaks_of(w->s);
     return &w->dropped;
 }
 

@@ -9,7 +9,8 @@
  * Before anything goes for good, the frames of what is kept are compared with
  * their rows: a changed bit in a row must not make the log end too late.
  *
- * Threads: all of it is the writer's, but for readers' generation_open.
+ * Threads: all of it is the writer's, but for readers' generation_open and
+ * for generation_finish.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -37,6 +37,7 @@ struct storage {
      * is written or acknowledged until it is reopened. Two threads set it:
      * storage_break, storage_is_broken. */
     bool broken;
+    uint32_t breaks; /* how often it became so; atomic */
     /* checkpoint.c: the background thread's connection, under its lock */
     pthread_mutex_t side_lock;
     sqlite3 *side;

@@ -367,11 +367,11 @@ int storage_file_remove(const char *path, muster_error *err);
  * whoever made it; where the directory that holds it may not be read, only
  * one that stood there before is taken. Cost: one flush. */
 int storage_directory_make(const char *dir, muster_error *err);
-/* Gives a directory another name, durably, with all that is in it (which was
- * flushed before). MUSTER_ECONFLICT "exists" when something has that name. On
- * failure it is called as before, unless taking back failed as well. The
- * caller sees to it that no other makes `to` meanwhile; only an empty directory
- * could get lost. Cost: one flush. */
+/* Gives a directory another name in the one that holds it, durably, with all
+ * that is in it (which was flushed before). MUSTER_ECONFLICT "exists" when
+ * something has that name. On failure it is called as before, unless taking
+ * back failed as well. The caller sees to it that no other makes `to`
+ * meanwhile; only an empty directory could get lost. Cost: one flush. */
 int storage_directory_rename(const char *from, const char *to,
                              muster_error *err);
 /* Calls `each` with every name in it but "." and "..", in no order; a non-zero

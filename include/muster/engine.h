@@ -2,8 +2,9 @@
  * engine.h - a data directory, opened.
  *
  * Threads: every call on one engine may be made from any thread. Questions
- * take no lock: each holds for one epoch, an immutable state, the newest when
- * it began. Writes are committed by one thread of the engine, those that wait
+ * never wait for a writer: each holds for one epoch, an immutable state, the
+ * newest when it began. (Those of one compiled segment share its plan, under a
+ * lock of the segment's own.) Writes are committed by one thread of the engine, those that wait
  * at the same time together. A callback (`each`, `reject`) must not call the
  * engine that called it. One process writes to a directory at a time; any
  * number may read it: a reader sees the state of the moment it opened.
@@ -87,13 +88,15 @@ MUSTER_API int muster_engine_open(muster_engine **out,
  * damaged generation? Then *out tells what and the remedy. */
 MUSTER_API bool muster_engine_notice(const muster_engine *engine,
                                      muster_error *out);
-/* NULL is fine. Waits for running calls; everything acknowledged is on disk
- * already. */
+/* NULL is fine. No call may be running, and compiled segments and feeds must
+ * have been freed. Everything acknowledged is on disk already; a generation
+ * that was asked for is written first. */
 MUSTER_API void muster_engine_close(muster_engine *engine);
 
 /* Writes a new generation now, so that the next open replays nothing, and
- * waits for it; questions and writes go on meanwhile. Feeds ask for one
- * themselves when they end, and so does the engine at half of a budget. */
+ * waits for it; questions and writes go on meanwhile. A feed's end
+ * asks for one when 200,000 facts lie behind the newest, and so does the engine
+ * itself at half of a budget. */
 MUSTER_API int muster_engine_checkpoint(muster_engine *engine,
                                         muster_error *err);
 

@@ -76,8 +76,9 @@ MUSTER_API int muster_feed_open(muster_feed **out, muster_engine *engine,
  * MUSTER_ECANCELLED "max_errors". */
 MUSTER_API int muster_feed_push(muster_feed *feed, const void *bytes,
                                 size_t len, muster_error *err);
-/* Ends the input, applies what is left, writes a generation. What was
- * accepted is durable when this returns, also when it returns an error. */
+/* Ends the input and waits for what is left to be committed and visible; asks
+ * for a generation (muster_engine_settle waits for it). What was accepted is
+ * durable when this returns, also when it returns an error. */
 MUSTER_API int muster_feed_finish(muster_feed *feed, muster_error *err);
 
 typedef struct muster_receipt {
