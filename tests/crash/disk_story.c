@@ -31,6 +31,9 @@ const char *step_name(step_kind kind)
     return step_names[kind];
 }
 
+static char here[400]; /* what the test is doing */
+static char opened[STORY_ROOT_ROOM + 8]; /* the data directory, the last */
+
 /* ---- making up ---- */
 
 static void put_record(buffer *out, random_state *r)
@@ -105,6 +108,9 @@ void story_add(story *s, random_state *r, step_kind kind)
         one->text = make_text("{\"attributes\":{\"z%u\":{\"kind\":"
                               "\"number\"}}, \"id_spaces\":{\"i%u\":{}}}",
                               at, at);
+    } else if (kind == STEP_SNAPSHOT) {
+        snprintf(one->name, sizeof one->name, "snapshot-%u", at);
+        one->text = mem_strdup("");
     } else {
         one->text = make_text("%ud", 10 + at);
     }
@@ -116,7 +122,7 @@ void story_make(story *s, uint64_t seed, size_t steps)
         STEP_FEED,    STEP_FEED,       STEP_FEED,    STEP_INGEST, STEP_INGEST,
         STEP_INGEST,  STEP_SAVE,       STEP_SAVE,    STEP_REMOVE, STEP_CATALOG,
         STEP_OPTOUT,  STEP_FORGET,     STEP_PROVIDER, STEP_REOPEN,
-        STEP_CHECKPOINT, STEP_CHECKPOINT};
+        STEP_CHECKPOINT, STEP_CHECKPOINT, STEP_SNAPSHOT};
     random_state r;
     ASSERT(steps <= STORY_STEPS_MAX);
     memset(s, 0, sizeof *s);
@@ -154,7 +160,6 @@ static int run_feed(const step *s, muster_engine *e, muster_error *err)
     muster_feed_free(feed);
     return rc;
 }
-
 
 static int run_ingest(const step *s, muster_engine *e, muster_error *err)
 {
@@ -215,6 +220,15 @@ static int run_checkpoint(const step *s, muster_engine *e, muster_error *err)
     return muster_engine_checkpoint(e, err);
 }
 
+/* What is there already is not made again. */
+static int run_snapshot(const step *s, muster_engine *e, muster_error *err)
+{
+    (void)e;
+    const int rc = muster_snapshot_create(opened, NULL, s->name, NULL,
+                                          NULL, NULL, err);
+    return rc == MUSTER_ECONFLICT ? 0 : rc;
+}
+
 int step_run(const step *s, muster_engine *engine, muster_error *err)
 {
     static int (*const runs[STEP_KINDS])(const step *, muster_engine *,
@@ -231,10 +245,9 @@ int step_run(const step *s, muster_engine *engine, muster_error *err)
 int story_open(muster_engine **out, const char *root, muster_open_mode mode,
                muster_error *err)
 {
-    char dir[STORY_ROOT_ROOM + 8];
     muster_engine_options options = MUSTER_ENGINE_OPTIONS_INIT;
-    snprintf(dir, sizeof dir, "%s/data", root);
-    options.data_dir = dir;
+    snprintf(opened, sizeof opened, "%s/data", root);
+    options.data_dir = opened;
     options.mode = mode;
     options.now = STORY_NOW;
     options.threads = 1;
@@ -465,9 +478,66 @@ size_t story_find(const story *s, story_span span, muster_engine *engine)
     return k;
 }
 
-/* ---- where a test is ---- */
+/* ---- snapshots ---- */
 
-static char here[400];
+typedef struct wanted_snapshot {
+    const char *name;
+    const char *answers;
+    bool found;
+} wanted_snapshot;
+
+static int check_hash(void *payload, const muster_snapshot *s)
+{
+    const wanted_snapshot *w = payload;
+    char line[64];
+    snprintf(line, sizeof line, "state %016llx%016llx\n",
+             (unsigned long long)s->hash.high, (unsigned long long)s->hash.low);
+    if (strstr(w->answers, line) == NULL)
+        fail_msg("%s: %s is of another state", here, s->name);
+    return 0;
+}
+
+static int check_snapshot(void *payload, const muster_snapshot *s)
+{
+    wanted_snapshot *w = payload;
+    muster_error err;
+    if (s->complete && s->name[0] == '.')
+        fail_msg("%s: %s is called complete", here, s->name);
+    if (!s->complete || strcmp(s->name, w->name) != 0)
+        return 0;
+    must(muster_snapshot_verify(s->path, NULL, check_hash, w, &err), &err,
+         s->name);
+    w->found = true;
+    return 0;
+}
+
+bool story_has_snapshot(const char *root, const char *name,
+                        const char *answers)
+{
+    char dir[STORY_ROOT_ROOM + 8];
+    wanted_snapshot w = {name, answers, false};
+    muster_error err;
+    snprintf(dir, sizeof dir, "%s/data", root);
+    must(muster_snapshots_each(dir, NULL, check_snapshot, &w, &err), &err,
+         "snapshots");
+    return w.found;
+}
+
+void story_check_snapshots(const story *s, size_t position, const char *root)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const step *one = &s->steps[i];
+        if (one->kind != STEP_SNAPSHOT)
+            continue;
+        const bool has = story_has_snapshot(root, one->name, s->answers[i]);
+        if (!has && s->returned[i] <= position)
+            fail_msg("%s: %s was acknowledged and is lost", here, one->name);
+        if (has && s->began[i] >= position)
+            fail_msg("%s: %s is there before its time", here, one->name);
+    }
+}
+
+/* ---- where a test is ---- */
 
 static void tell_abort(int signal_number)
 {

@@ -6,7 +6,8 @@
  * A story is a row of steps. After each that was acknowledged the answers are
  * kept, so that an engine that opens what a crash left can be compared with
  * the states that are allowed: all that was acknowledged, and of the step
- * that was under way all or nothing.
+ * that was under way all or nothing. A step may be a snapshot, which is of the
+ * state that it was made of, or none.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -33,6 +34,7 @@
     X(OPTOUT, run_optout)                                                     \
     X(FORGET, run_forget)                                                     \
     X(CHECKPOINT, run_checkpoint)                                             \
+    X(SNAPSHOT, run_snapshot)                                                 \
     X(REOPEN, NULL)
 typedef enum step_kind {
 #define STEP_ENUM(symbol, run) STEP_##symbol,
@@ -44,7 +46,7 @@ const char *step_name(step_kind kind);
 
 typedef struct step {
     step_kind kind;
-    char name[40]; /* load id, key of a segment or id of a user */
+    char name[40]; /* of a load, a segment, a user or a snapshot */
     char *text;    /* records, expression or catalog; "" = none */
 } step;
 
@@ -82,7 +84,17 @@ story_span story_span_at(const story *s, size_t position);
  * span does not allow fails the test. */
 size_t story_find(const story *s, story_span span, muster_engine *engine);
 
-/* 0 or the error of the call. A REOPEN cannot be run here. */
+/* Is there a snapshot of this name that is called complete, of the state that
+ * told `answers`? One of another state, one that does not verify, and one
+ * that is being made but called complete fail the test. */
+bool story_has_snapshot(const char *root, const char *name,
+                        const char *answers);
+/* Of what a power failure left at this position of the record: snapshots that
+ * were acknowledged are there, and those not begun are not. */
+void story_check_snapshots(const story *s, size_t position, const char *root);
+
+/* 0 or the error of the call. A REOPEN cannot be run here; a SNAPSHOT is one
+ * of the directory that was opened last. */
 int step_run(const step *s, muster_engine *engine, muster_error *err);
 
 /* Opens `<root>/data` as the story does. */

@@ -1,7 +1,10 @@
 /*
  * power_test.c - the power fails at any moment of a run: what is left opens,
  * and answers as it did after the last call that had returned, or after the
- * one that was under way; then the run goes on as if nothing had been.
+ * one that was under way; then the run goes on as if nothing had been. Of the
+ * snapshots that were made meanwhile, those acknowledged are complete, verify
+ * and are of the state they were made of; of the one that was being made as
+ * much, or it is not called complete.
  *
  * A run is a story of disk_story.h, told once on the simulated disk. A state
  * is a moment of it and a choice of what was lost; see disk.h. With
@@ -19,6 +22,7 @@
 #include <cmocka.h>
 #include "base/base.h"
 #include "crash/disk_story.h"
+#include "storage/file.h"
 
 #define STATES 250u /* of one story */
 #define STEPS 40u
@@ -103,6 +107,7 @@ static void check_state(run *r, unsigned number, const disk_state *state,
                 (unsigned long long)r->story.seed, number, state->position,
                 disk_position(r->record), disk_loss_name(state->loss));
     disk_leave(r->record, state, r->left);
+    story_check_snapshots(&r->story, state->position, r->left);
     const story_span span = story_span_at(&r->story, state->position);
     muster_engine *e = story_must_open(
         r->left, span.opened ? MUSTER_OPEN_WRITE : MUSTER_OPEN_CREATE);
@@ -183,9 +188,63 @@ static void test_crash_power__the_record_is_whole(void **state)
     run_end(&r);
 }
 
+/* ---- directories ---- */
+
+/* What is left when the power fails now and nothing is saved by chance. */
+static void leave_saved(const run *r)
+{
+    const disk_state saved = {
+        .position = disk_position(r->record), .loss = DISK_LOSE_ALL};
+    disk_clear(r->left);
+    disk_leave(r->record, &saved, r->left);
+}
+
+static bool is_left(const run *r, const char *name)
+{
+    char path[STORY_ROOT_ROOM + 32];
+    storage_thing thing;
+    snprintf(path, sizeof path, "%s/%s", r->left, name);
+    assert_int_equal(storage_look(path, &thing, NULL, NULL), 0);
+    return thing != STORAGE_NOTHING;
+}
+
+/* The simulated disk: what is in a directory goes along with its name. */
+static void test_crash_power__a_directory_is_moved_whole(void **state)
+{
+    (void)state;
+    char from[STORY_ROOT_ROOM + 32];
+    char to[STORY_ROOT_ROOM + 32];
+    run r = {0};
+    story_place(r.root, "told");
+    story_place(r.left, "left");
+    snprintf(from, sizeof from, "%s/from", r.root);
+    snprintf(to, sizeof to, "%s/to", r.root);
+    assert_int_equal(mkdir(r.root, 0700), 0);
+    r.record = disk_begin(r.root, NULL);
+    assert_int_equal(storage_directory_make(from, NULL), 0);
+    assert_int_equal(storage_file_save(from, "f", "words", 5, NULL), 0);
+    assert_int_equal(file_rename(from, to, NULL), 0);
+    leave_saved(&r);
+    assert_true(is_left(&r, "from/f") && !is_left(&r, "to"));
+    assert_int_equal(file_sync_directory(r.root, NULL), 0);
+    leave_saved(&r);
+    assert_true(is_left(&r, "to/f") && !is_left(&r, "from"));
+    assert_true(disk_same(r.root, r.left));
+    assert_int_equal(storage_directory_clear(to, NULL), 0);
+    assert_int_equal(storage_directory_remove(to, NULL), 0);
+    leave_saved(&r);
+    assert_true(is_left(&r, "to/f"));
+    assert_int_equal(file_sync_directory(r.root, NULL), 0);
+    leave_saved(&r);
+    assert_false(is_left(&r, "to"));
+    disk_end(r.record);
+    run_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        DISK_TEST(test_crash_power__a_directory_is_moved_whole),
         DISK_TEST(test_crash_power__the_record_is_whole),
         DISK_TEST(test_crash_power__nothing_acknowledged_is_lost),
         DISK_TEST(test_crash_power__a_repeated_input_counts_once),

@@ -476,6 +476,39 @@ static void test_storage_copy__each_failed_call_leaves_nothing(void **state)
     storage_close(s);
 }
 
+static int failing_unlink(const char *path)
+{
+    const size_t len = strlen(path);
+    if (len > 5 && strcmp(path + len - 5, "/lock") == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return file_system.unlink(path);
+}
+
+/* It holds bytes that nobody flushed. */
+static void test_storage_copy__a_lock_that_stays_is_a_failure(void **state)
+{
+    (void)state;
+    file_ops ops = file_system;
+    muster_error err;
+    char path[600];
+    ops.unlink = failing_unlink;
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 2);
+    storage_close(s);
+    snprintf(target, sizeof target, "%s/copy", parent);
+    snprintf(path, sizeof path, "%s/muster.db", target);
+    storage_file_hooks(&ops);
+    const int rc = storage_copy(data, target, NULL, NULL, &err);
+    storage_file_hooks(NULL);
+    assert_int_equal(rc, MUSTER_EIO);
+    assert_string_equal(err.word, "io");
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(storage_copy(data, target, NULL, NULL, &err), 0);
+    look_at_copy();
+}
+
 /* ---- checksums of files ---- */
 
 /* What `xxhsum -H2` tells of a file without bytes. */
@@ -540,6 +573,8 @@ int main(void)
             test_storage_copy__a_file_that_goes_meanwhile_is_held),
         storage_unit_test(test_storage_copy__a_stop_leaves_nothing),
         storage_unit_test(test_storage_copy__each_failed_call_leaves_nothing),
+        storage_unit_test(
+            test_storage_copy__a_lock_that_stays_is_a_failure),
         storage_unit_test(test_storage_copy__a_file_has_a_checksum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
