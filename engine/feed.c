@@ -15,6 +15,7 @@
 #include "flight.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define FEED_MAGIC 0x66656564u
 /* Encoded bytes that may be on their way to the writer. */
@@ -306,8 +307,11 @@ static working *scratch_state(muster_engine *e, buffer *ids)
     return s;
 }
 
+/* An id of our own is another for every feed of every process, also where the
+ * clock stands still between two calls. */
 static void make_load_id(muster_feed *f)
 {
+    static uint64_t feeds;
     char date[32];
 
     if (f->options.load_id) {
@@ -315,9 +319,12 @@ static void make_load_id(muster_feed *f)
                  f->options.load_id);
         return;
     }
+    const uint64_t own[] = {
+        clock_monotonic_ns(), (uint64_t)getpid(),
+        __atomic_add_fetch(&feeds, 1, __ATOMIC_RELAXED)};
     clock_format_time(date, clock_now());
-    snprintf(f->load.id, sizeof f->load.id, "load-%s-%08llx",
-             date, (unsigned long long)(clock_monotonic_ns() & 0xffffffffu));
+    snprintf(f->load.id, sizeof f->load.id, "load-%s-%016llx", date,
+             (unsigned long long)hash_bytes(own, sizeof own));
 }
 
 /* What is known of the load id, and the receipt it goes on from. */
