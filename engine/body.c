@@ -79,15 +79,7 @@ static int send(muster_engine *e, body *b, muster_error *err)
 static int parse(const muster_engine *e, body *b, muster_time now,
                  const void *bytes, size_t len, muster_error *err)
 {
-    static const ingest_format formats[] = {INGEST_AUTO, INGEST_NDJSON,
-                                            INGEST_CSV, INGEST_MSGPACK};
-    const char *provider = b->options->provider;
-    const ingest_options how = {
-        .format = formats[b->options->format],
-        .provider = provider ? provider : "default",
-        .key = e->key,
-        .now = now,
-    };
+    const ingest_options how = feed_input_options(e, b->options, now);
     fact_batches parsed;
 
     const int rc = ingest_parse_body(&how, bytes, len, &parsed, err);

@@ -182,7 +182,8 @@ struct muster_engine {
     uint64_t log_budget;
     char *data_dir;
 
-    storage *store; /* writer's thread, once it runs */
+    storage *store; /* the writer's, once it runs; the keeper shares what
+                       storage.h allows it */
     identity_key *key; /* NULL: opened for checking only */
     muster_error damage; /* of a generation that was passed over */
     working state;  /* writer's thread, once it runs */
@@ -199,7 +200,7 @@ struct muster_engine {
     uint64_t shown_log_batches; /* of all that is not pruned */
     uint64_t shown_log_bytes;
 
-    pthread_mutex_t lists; /* guards both */
+    pthread_mutex_t lists; /* guards these two; any thread */
     struct muster_segment *segments; /* compiled ones */
     struct open_load *loads;         /* load ids being fed */
 };
@@ -423,6 +424,11 @@ int load_write(muster_engine *e, const load_state *l, muster_error *err);
 int load_claim(muster_engine *e, const char *id, muster_error *err);
 void load_unclaim(muster_engine *e, const char *id);
 int feed_check_options(const muster_feed_options *o, muster_error *err);
+/* How an input is read, at `now`, as options that were checked say. The
+ * provider stays the options'; what a resumed load needs is not set. */
+ingest_options feed_input_options(const muster_engine *e,
+                                  const muster_feed_options *o,
+                                  muster_time now);
 
 /* ---- questions ---- */
 
@@ -460,8 +466,8 @@ struct muster_segment {
     scope *viewer;
     char *text;
     size_t text_len;
-    pthread_mutex_t binding;   /* guards the next three, between askers */
-    segment_diagnostics notes; /* of the first binding */
+    pthread_mutex_t binding;   /* guards the next three, of askers and keeper */
+    segment_diagnostics notes; /* of the first binding; then they stay */
     bool compiled;
     kept_plan *kept;
     struct muster_segment *next; /* of the engine's list */

@@ -25,7 +25,6 @@ struct muster_feed {
     uint32_t magic;
     muster_engine *engine;
     muster_feed_options options;
-    char *provider;
     muster_time now;
     ingest *input;
     ingest_receipt receipt; /* of what came back */
@@ -282,6 +281,21 @@ int feed_check_options(const muster_feed_options *o, muster_error *err)
     return 0;
 }
 
+ingest_options feed_input_options(const muster_engine *e,
+                                  const muster_feed_options *o,
+                                  muster_time now)
+{
+    static const ingest_format formats[] = {INGEST_AUTO, INGEST_NDJSON,
+                                            INGEST_CSV, INGEST_MSGPACK};
+    return (ingest_options){
+        .format = formats[o->format],
+        .provider = o->provider,
+        .key = e->key,
+        .now = now,
+        .threads = e->threads,
+    };
+}
+
 static int copy_piece(void *payload, const void *bytes, size_t len)
 {
     buffer_put(payload, bytes, len);
@@ -352,20 +366,13 @@ static int begin_load(muster_feed *f, muster_error *err)
 
 static int open_input(muster_feed *f, muster_error *err)
 {
-    static const ingest_format formats[] = {INGEST_AUTO, INGEST_NDJSON,
-                                            INGEST_CSV, INGEST_MSGPACK};
-    const ingest_options input = {
-        .format = formats[f->options.format],
-        .provider = f->provider,
-        .key = f->engine->key,
-        .now = f->now,
-        .threads = f->engine->threads,
-        .resume_at = f->load.position,
-        .resume_line = f->load.line,
-        .head_hash = f->load.head_hash,
-        .head_len = f->load.head_len,
-    };
-    return ingest_open(&f->input, &input, take_batch, f, err);
+    ingest_options how = feed_input_options(f->engine, &f->options, f->now);
+
+    how.resume_at = f->load.position;
+    how.resume_line = f->load.line;
+    how.head_hash = f->load.head_hash;
+    how.head_len = f->load.head_len;
+    return ingest_open(&f->input, &how, take_batch, f, err);
 }
 
 static muster_feed *feed_new(muster_engine *engine,
@@ -376,8 +383,6 @@ static muster_feed *feed_new(muster_engine *engine,
     f->magic = FEED_MAGIC;
     f->engine = engine;
     f->options = *options;
-    f->provider = mem_strdup(options->provider ? options->provider
-                                               : "default");
     f->now = muster_engine_now(engine);
     f->started_ns = clock_monotonic_ns();
     f->landed_end = &f->landed;
@@ -539,7 +544,6 @@ void muster_feed_free(muster_feed *feed)
     buffer_release(&feed->scratch_ids);
     pthread_mutex_destroy(&feed->lock);
     pthread_cond_destroy(&feed->back);
-    mem_free(feed->provider);
     feed->magic = 0;
     mem_free(feed);
 }

@@ -91,17 +91,14 @@ static void discard_now(trash *t)
 
 /* ---- what others ask ---- */
 
-static void wake(struct keeper *k, bool *want)
-{
-    pthread_mutex_lock(&k->lock);
-    *want = true;
-    pthread_cond_signal(&k->wake);
-    pthread_mutex_unlock(&k->lock);
-}
-
 void keeper_ask(muster_engine *e)
 {
-    wake(e->keeper, &e->keeper->want_generation);
+    struct keeper *k = e->keeper;
+
+    pthread_mutex_lock(&k->lock);
+    k->want_generation = true;
+    pthread_cond_signal(&k->wake);
+    pthread_mutex_unlock(&k->lock);
 }
 
 int keeper_generation(muster_engine *e, muster_error *err)

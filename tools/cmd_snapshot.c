@@ -62,11 +62,22 @@ static int put_one(void *payload, const muster_snapshot *s)
 
 /* ---- names ---- */
 
+static int check_to(cli *c)
+{
+    const char *root = cli_flag_text(c, "to");
+    if (root != NULL && *root == '\0')
+        return tell_usage(c, "--to needs the name of a directory");
+    return session_check_local(c);
+}
+
 /* *path is freed by mem_free. */
 static int find_path(cli *c, const char *word, char **path)
 {
     const char *root = cli_flag_text(c, "to");
     buffer b;
+    const int code = check_to(c);
+    if (code != 0)
+        return code;
     if (*word == '\0')
         return tell_usage(c, "a snapshot has a name");
     buffer_init(&b, PATH_BYTES_MAX);
@@ -79,14 +90,6 @@ static int find_path(cli *c, const char *word, char **path)
     *path = mem_strdup(buffer_cstr(&b));
     buffer_release(&b);
     return 0;
-}
-
-static int check_to(cli *c)
-{
-    const char *root = cli_flag_text(c, "to");
-    if (root != NULL && *root == '\0')
-        return tell_usage(c, "--to needs the name of a directory");
-    return session_check_local(c);
 }
 
 /* ---- the verbs ---- */
@@ -147,9 +150,7 @@ static int cmd_verify(cli *c, int argc, char **argv)
     task t;
     (void)argc;
     error_clear(&err);
-    int code = check_to(c);
-    if (code == 0)
-        code = find_path(c, argv[0], &path);
+    int code = find_path(c, argv[0], &path);
     if (code != 0)
         return code;
     task_open(&t, c, "verify");
@@ -182,9 +183,7 @@ static int cmd_restore(cli *c, int argc, char **argv)
     task t;
     (void)argc;
     error_clear(&err);
-    int code = check_to(c);
-    if (code == 0)
-        code = find_path(c, argv[0], &path);
+    int code = find_path(c, argv[0], &path);
     if (code != 0)
         return code;
     task_open(&t, c, "restore");

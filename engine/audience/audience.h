@@ -57,10 +57,6 @@ void audience_store_release(const audience_store *snapshot); /* NULL is fine */
  * the memory budget. O(1). */
 size_t audience_store_memory(const audience_store *s);
 
-/* Grows with every version that is put; a snapshot has the one it was taken
- * at. No two stores of a process ever show the same. */
-uint64_t audience_store_version(const audience_store *s);
-
 /* [a-z0-9][a-z0-9_-]{0,63} */
 bool audience_is_key(muster_text key);
 /* By key, removed ones too; NULL when never saved. */

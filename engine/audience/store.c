@@ -13,7 +13,7 @@
  * together than the live one, and a save leaves one outdated row (48 bytes).
  *
  * A snapshot is a copy of the array of pointers. The working store holds the
- * one of its present version, so that the next who asks gets the same one; the
+ * one of its present state, so that the next who asks gets the same one; the
  * first save lets go of it. Counts are plain numbers: they are touched by one
  * thread at a time (audience.h).
  *
@@ -38,8 +38,7 @@ struct audience_store {
     size_t count;
     size_t capacity;
     uint32_t last_id;
-    uint64_t version;
-    audience_store *latest; /* the snapshot of this version, held; or NULL */
+    audience_store *latest; /* the snapshot of what is here, held; or NULL */
     bool frozen;            /* a snapshot */
     size_t shared_bytes;    /* of a snapshot: used in the arena at its moment */
     uint32_t holders;       /* of a snapshot; the writer's to read */
@@ -47,12 +46,10 @@ struct audience_store {
 
 /* ---- life ---- */
 
-/* Ends every change: a version that no store of the process has had. */
+/* Ends every change: the next snapshot is another. */
 static void touch(audience_store *s)
 {
-    static uint64_t last;
     ASSERT(!s->frozen);
-    s->version = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
     audience_store_release(s->latest);
     s->latest = NULL;
 }
@@ -64,7 +61,6 @@ audience_store *audience_store_new(void)
     s->shared = mem_zalloc(sizeof *s->shared);
     s->shared->users = 1;
     arena_init(&s->shared->arena);
-    touch(s);
     return s;
 }
 
@@ -131,11 +127,6 @@ size_t audience_store_memory(const audience_store *s)
         s->frozen ? s->shared_bytes : s->shared->arena.total;
     return sizeof *s + sizeof *s->shared + shared +
            s->capacity * sizeof *s->items;
-}
-
-uint64_t audience_store_version(const audience_store *s)
-{
-    return s->version;
 }
 
 /* ---- finding ---- */

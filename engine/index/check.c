@@ -50,8 +50,9 @@ static int check_plane(const index_layer *l, size_t i, bool base,
     return 0;
 }
 
-/* Are all rows of plane i in plane j? */
-static bool is_within(const index_layer *l, size_t i, size_t j)
+/* Is there a row of plane i that `count` counts beside plane j? */
+static bool has_rows(const index_layer *l, size_t i, size_t j,
+                     uint32_t (*count)(block_ref a, block_ref b))
 {
     const plane_view a = layer_view(l, &l->entries[i]);
     const plane_view b = layer_view(l, &l->entries[j]);
@@ -60,25 +61,21 @@ static bool is_within(const index_layer *l, size_t i, size_t j)
     for (uint32_t k = 0; k < a.n; k++) {
         uint32_t block;
         const block_ref rows = view_container(&a, k, &block);
-        if (block_andnot_count(rows, view_block(&b, block, &hint)) > 0)
-            return false;
+        if (count(rows, view_block(&b, block, &hint)) > 0)
+            return true;
     }
-    return true;
+    return false;
+}
+
+/* Are all rows of plane i in plane j? */
+static bool is_within(const index_layer *l, size_t i, size_t j)
+{
+    return !has_rows(l, i, j, block_andnot_count);
 }
 
 static bool share_rows(const index_layer *l, size_t i, size_t j)
 {
-    const plane_view a = layer_view(l, &l->entries[i]);
-    const plane_view b = layer_view(l, &l->entries[j]);
-    uint32_t hint = 0;
-
-    for (uint32_t k = 0; k < a.n; k++) {
-        uint32_t block;
-        const block_ref rows = view_container(&a, k, &block);
-        if (block_and_count(rows, view_block(&b, block, &hint)) > 0)
-            return true;
-    }
-    return false;
+    return has_rows(l, i, j, block_and_count);
 }
 
 /* ---- profile ---- */

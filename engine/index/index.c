@@ -1,18 +1,11 @@
 /*
  * index.c - views: the layers a reader sees, [0] the base, then deltas. A view
  * and its layers are counted, so a layer lives as long as the last view that
- * has it. Each distinct view has a version of its own.
+ * has it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "index/layer.h"
-
-static uint64_t last_version;
-
-static uint64_t next_version(void)
-{
-    return __atomic_add_fetch(&last_version, 1, __ATOMIC_RELAXED);
-}
 
 static index_layer *empty_layer(void)
 {
@@ -29,7 +22,6 @@ index_stack *index_view_base(index_layer *take_base)
 
     ASSERT(take_base != NULL);
     x->refs = 1;
-    x->version = next_version();
     x->layers[0] = take_base;
     x->count = 1;
     return x;
@@ -111,11 +103,6 @@ void index_view_release(const index_stack *x)
 }
 
 /* ---- what is in a view ---- */
-
-uint64_t index_version(const index_stack *x)
-{
-    return x->version;
-}
 
 size_t index_layer_count(const index_stack *x)
 {

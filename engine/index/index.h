@@ -76,7 +76,6 @@ int index_layer_open(index_layer **out, const void *directory,
                      size_t planes_len, muster_error *err);
 const void *index_layer_directory(const index_layer *l, size_t *len);
 const void *index_layer_planes(const index_layer *l, size_t *len);
-size_t index_layer_plane_count(const index_layer *l);
 /* Heap bytes of its directory and planes; 0 when mapped. */
 size_t index_layer_bytes(const index_layer *l);
 /* One more holder; the last that lets go frees. Any thread; NULL may be
@@ -151,9 +150,6 @@ void index_view_release(const index_stack *x); /* NULL is fine */
 size_t index_layer_count(const index_stack *x);
 /* Borrowed: it lives while the view is held. */
 index_layer *index_layer_at(const index_stack *x, size_t i);
-/* Unique in the process to what the view holds; newer views have larger
- * ones. */
-uint64_t index_version(const index_stack *x);
 size_t index_delta_count(const index_stack *x);
 uint64_t index_plane_bytes(const index_stack *x);
 size_t index_plane_count(const index_stack *x);

@@ -106,11 +106,6 @@ const void *index_layer_planes(const index_layer *l, size_t *len)
     return l->planes;
 }
 
-size_t index_layer_plane_count(const index_layer *l)
-{
-    return l->count;
-}
-
 index_layer *index_layer_retain(index_layer *l)
 {
     const uint32_t refs = __atomic_fetch_add(&l->refs, 1, __ATOMIC_RELAXED);

@@ -110,7 +110,6 @@ index_layer *layer_writer_finish(layer_writer *w);
 struct index_stack {
     index_layer *layers[INDEX_DELTAS_MAX + 1]; /* [0] is the base */
     size_t count;
-    uint64_t version;
     uint32_t refs; /* atomic */
 };
 

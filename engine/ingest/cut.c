@@ -9,9 +9,9 @@
  * as they come, up to its end, and a chunk that says so takes its place. So
  * a line of 2 GB costs one chunk of memory.
  *
- * Decisions are made only when `target` bytes have gathered, the input ends or
- * a flush asks for them; so where chunks end depends on the input, chunk_bytes
- * and flushes alone, not on how the bytes were pushed.
+ * Decisions are made only when `target` bytes have gathered or the input ends
+ * or breaks off; so where chunks end depends on the input and chunk_bytes
+ * alone, not on how the bytes were pushed.
  *
  * The first bytes say the format; a byte order mark is dropped, the header
  * of a CSV is read and kept for all parsers. Then, when an interrupted load

@@ -152,7 +152,7 @@ char *cutter_space(cutter *c, size_t *room);
 int cutter_added(cutter *c, size_t len, muster_error *err);
 /* The input ends here. */
 int cutter_finish(cutter *c, muster_error *err);
-/* Hands on what is complete. */
+/* The input breaks off here: hands on what is complete. */
 int cutter_flush(cutter *c, muster_error *err);
 
 /* The bytes of a mark at the start of a text, 0 or 3. */

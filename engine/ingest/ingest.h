@@ -220,7 +220,7 @@ typedef enum ingest_format {
 
 typedef struct ingest_options {
     ingest_format format;
-    const char *provider;     /* for records without one; "default" */
+    const char *provider;     /* of records without one; NULL = "default" */
     const identity_key *key;
     muster_time now;          /* for records without ts, and for `future` */
     unsigned threads;         /* 0 = all processors */
@@ -260,12 +260,6 @@ int ingest_open(ingest **out, const ingest_options *options,
                 ingest_sink sink, void *payload, muster_error *err);
 int ingest_push(ingest *in, const void *bytes, size_t len,
                 muster_error *err);
-/* Hands on all records that are complete and returns when the sink has had
- * them; one that is not stays. For inputs that trickle: what was pushed waits
- * else until a chunk is full. Chunks end here too, so how often it is called
- * shows in the batches, not in the records. Not from within the sink. Errors
- * are those of push. */
-int ingest_flush(ingest *in, muster_error *err);
 int ingest_finish(ingest *in, muster_error *err);
 /* How the input begins: XXH3-64 of its first *len decompressed bytes that
  * were pushed so far, at most INGEST_HEAD_BYTES; final when there are so many

@@ -394,20 +394,6 @@ int ingest_push(ingest *in, const void *bytes, size_t len, muster_error *err)
     return rc == 0 ? 0 : break_off(in, rc, err);
 }
 
-int ingest_flush(ingest *in, muster_error *err)
-{
-    ASSERT(in != NULL && !in->ended);
-    const int rc = cutter_flush(in->cutter, err);
-    if (rc != 0)
-        return break_off(in, rc, err);
-    lock(in);
-    while (in->next < in->put && !in->stopped)
-        pthread_cond_wait(&in->room, &in->lock);
-    const bool stopped = in->stopped;
-    unlock(in);
-    return stopped ? drain(in, 0, err) : 0;
-}
-
 int ingest_finish(ingest *in, muster_error *err)
 {
     ASSERT(in != NULL && !in->ended);

@@ -185,11 +185,6 @@ void storage_path(const storage *s, const char *name, char *out)
     ASSERT(len > 0 && (size_t)len < STORAGE_PATH_ROOM);
 }
 
-const char *storage_dir(const storage *s)
-{
-    return s->dir;
-}
-
 static int no_data(const storage *s, muster_error *err)
 {
     return error_set(err, MUSTER_ENOTFOUND, "no_data",
@@ -649,10 +644,8 @@ int storage_commit(storage *s, muster_error *err)
     if (rc != 0)
         return rc;
     s->log_last_committed = s->log_last;
-    if (appended) {
-        error_clear(&s->mark_error);
-        storage_mark(s, &s->mark_error);
-    }
+    if (appended)
+        (void)storage_mark(s, NULL);
     return 0;
 }
 

@@ -49,7 +49,6 @@ struct storage {
     uint64_t log_last_committed; /* what a rollback goes back to */
     int64_t log_id;              /* which log a mark belongs to; 0: none */
     int mark_fd;                 /* -1 until the first one */
-    muster_error mark_error;
     bool trim_known; /* trim_limit is of the rows as they are */
     uint64_t trim_limit;
     int64_t load_count;       /* rows of table load; -1: not counted */

@@ -19,8 +19,9 @@
  * was acknowledged. After a loss of power it may be older than the log or
  * gone, which says nothing; newer it cannot be, since the commit was flushed
  * before. So: a log that ends before its mark has lost something; every other
- * mark, and one that cannot be read, is no evidence. A copy of the directory
- * has no mark and another id (copy.c).
+ * mark, and one that cannot be read, is no evidence. So a commit whose mark
+ * could not be written stands, and the next one's makes up for it. A copy of
+ * the directory has no mark and another id (copy.c).
  *
  * Cost: one write of 64 bytes into the page cache per commit.
  *
@@ -53,12 +54,6 @@ int storage_mark(storage *s, muster_error *err)
     put_word(mark + 24, s->log_last_committed, 8);
     put_word(mark + 56, hash_bytes(mark, 56), 8);
     return file_write_at(s->mark_fd, mark, sizeof mark, 0, path, err);
-}
-
-const muster_error *storage_mark_error(const storage *s)
-{
-    ASSERT(s != NULL);
-    return &s->mark_error;
 }
 
 void mark_read(const storage *s, log_mark *out)

@@ -23,8 +23,8 @@
  * it alone calls what is not named here. Beside it one other thread, the
  * background one, may call generation_start, _begin, _write, _end, _seal,
  * _map and _abandon of a writer that is not adopted, and storage_checkpoint.
- * Any thread may call storage_dir, storage_wal_bytes, storage_has_room,
- * storage_is_broken. A mapped generation may be read by any.
+ * Any thread may call storage_wal_bytes, storage_has_room, storage_is_broken.
+ * A mapped generation may be read by any.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -61,7 +61,6 @@ int storage_open(storage **out, const char *dir, storage_mode mode,
                  muster_error *err);
 /* The background thread has come to its end before. NULL is fine. */
 void storage_close(storage *s);
-const char *storage_dir(const storage *s);
 
 /* A write or flush failed and left unknown what the disk holds: everything
  * that writes is refused with MUSTER_EIO "broken" until storage_reopen. A full
@@ -177,10 +176,8 @@ int storage_log_trim(storage *s, size_t bytes_max, bool *more,
                      muster_error *err);
 /* Writes the file `mark`: the number of the last committed batch, so that
  * its loss does not pass for the end of the log (mark.c). storage_commit calls
- * it and goes on when it fails; storage_mark_error tells (code 0: it is well).
- * Never flushed. */
+ * it and goes on when it fails: the former mark stays. Never flushed. */
 int storage_mark(storage *s, muster_error *err);
-const muster_error *storage_mark_error(const storage *s);
 
 /* ---- loads ---- */
 

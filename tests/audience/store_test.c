@@ -49,7 +49,6 @@ static void test_audience_store__versions_and_removal(void **state)
 {
     (void)state;
     audience_store *s = audience_store_new();
-    const uint64_t start = audience_store_version(s);
 
     const audience *a = put(s, "seg", "one", false);
     assert_int_equal(a->id, 1);
@@ -64,7 +63,6 @@ static void test_audience_store__versions_and_removal(void **state)
     assert_int_equal(a->id, 1);
     assert_int_equal(audience_current(a)->version, 4);
     assert_true(text_is(a->versions[0].expr, "one"));
-    assert_true(audience_store_version(s) >= start + 4);
     audience_store_free(s);
 }
 

@@ -265,14 +265,7 @@ static void run_history(uint64_t seed)
 static void test_catalog_snapshot__histories_stay(void **state)
 {
     (void)state;
-    uint64_t seed = 0;
-    if (test_seed(&seed)) {
-        run_history(seed);
-        return;
-    }
-    const uint64_t runs = test_size(10, 200);
-    for (seed = 1; seed <= runs; seed++)
-        run_history(seed);
+    test_each_seed(run_history, test_size(10, 200));
 }
 
 static void test_catalog_snapshot__a_copy_is_independent(void **state)

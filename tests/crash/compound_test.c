@@ -204,15 +204,7 @@ static void check_course(uint64_t seed)
 static void test_crash_compound__nothing_acknowledged_is_lost(void **state)
 {
     (void)state;
-    uint64_t seed;
-    if (test_seed(&seed)) {
-        check_course(seed);
-        return;
-    }
-    const uint64_t courses = (test_size(200, 2000) + PAIRS - 1) / PAIRS;
-    print_message("seeds 1 to %llu\n", (unsigned long long)courses);
-    for (seed = 1; seed <= courses; seed++)
-        check_course(seed);
+    test_each_seed(check_course, (test_size(200, 2000) + PAIRS - 1) / PAIRS);
 }
 
 int main(void)

@@ -36,6 +36,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "crash/child.h"
 #include "crash/history_client.h"
 #include "support/dice.h"
 
@@ -104,15 +105,7 @@ static void start(history *h, uint32_t which)
                  (unsigned long long)h->begun[i] + 1);
         argv[n++] = text[2 + i];
     }
-    const pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        fcntl(fds[1], F_SETFD, 0);
-        execv("/proc/self/exe", argv);
-        _exit(127);
-    }
-    close(fds[1]);
-    h->processes[which] = (process){pid, fds[0]};
+    h->processes[which] = (process){child_start(argv, fds), fds[0]};
 }
 
 static written *write_at(history *h, uint32_t client, uint64_t number)

@@ -33,6 +33,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "crash/child.h"
 #include "crash/kill_child.h"
 #include "crash/state_twin.h"
 #include "support/dice.h"
@@ -236,16 +237,8 @@ static pid_t start_child(journal *j, const kill_plan *plan, int *out)
         ARGUMENT("%llu:%u", (unsigned long long)j->workers[w].next,
                  j->workers[w].done);
 #undef ARGUMENT
-    const pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        fcntl(fds[1], F_SETFD, 0);
-        execv("/proc/self/exe", argv);
-        _exit(127);
-    }
-    close(fds[1]);
     *out = fds[0];
-    return pid;
+    return child_start(argv, fds);
 }
 
 /* Hears the child until it ends, and ends it when its time has come. */

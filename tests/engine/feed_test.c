@@ -312,6 +312,68 @@ static void test_engine_feed__one_feed_of_a_load_id_at_a_time(void **state)
     muster_feed_free(NULL);
 }
 
+/* ---- how the input is read ---- */
+
+typedef muster_receipt (*way_in)(house *h, const muster_feed_options *options,
+                                 const char *text);
+
+/* The options' texts are needed until the feed is open. */
+static muster_receipt feed_text(house *h, const muster_feed_options *options,
+                                const char *text)
+{
+    muster_feed_options passing = *options;
+    char provider[16] = "";
+    muster_receipt receipt;
+    muster_feed *feed;
+    muster_error err;
+
+    if (options->provider) {
+        snprintf(provider, sizeof provider, "%s", options->provider);
+        passing.provider = provider;
+    }
+    assert_int_equal(muster_feed_open(&feed, h->engine, &passing, &err), 0);
+    memset(provider, 'x', sizeof provider);
+    assert_int_equal(muster_feed_push(feed, text, strlen(text), &err), 0);
+    assert_int_equal(muster_feed_finish(feed, &err), 0);
+    muster_feed_receipt(feed, &receipt);
+    muster_feed_free(feed);
+    return receipt;
+}
+
+static muster_receipt send_text(house *h, const muster_feed_options *options,
+                                const char *text)
+{
+    muster_receipt receipt;
+    muster_error err;
+    assert_int_equal(muster_ingest(h->engine, options, text, strlen(text),
+                                   &receipt, NULL, &err), 0);
+    return receipt;
+}
+
+static void test_engine_feed__format_and_provider_are_the_options(void **state)
+{
+    house *h = *state;
+    static const way_in ways[] = {feed_text, send_text};
+    static const char csv[] = "ids.cookie,set.x\na,one\n";
+    static const char json[] = "{\"ids\":{\"cookie\":\"a\"},"
+                               "\"set\":{\"x\":\"two\"}}\n";
+
+    for (size_t i = 0; i < 2; i++) {
+        muster_feed_options options = MUSTER_FEED_OPTIONS_INIT;
+        options.provider = i == 0 ? "p" : "q";
+        assert_int_equal(ways[i](h, &options, csv).accepted, 1);
+        options.format = MUSTER_INPUT_CSV;
+        assert_int_equal(ways[i](h, &options, csv).accepted, 1);
+        options.format = MUSTER_INPUT_NDJSON;
+        assert_int_equal(ways[i](h, &options, csv).rejected, 2);
+        options.provider = NULL;
+        assert_int_equal(ways[i](h, &options, json).accepted, 1);
+    }
+    assert_int_equal(count(h, "x = \"one\" from p"), 1);
+    assert_int_equal(count(h, "x = \"one\" from q"), 1);
+    assert_int_equal(count(h, "x = \"two\" from default"), 1);
+}
+
 /* ---- dry run ---- */
 
 static void test_engine_feed__a_dry_run_changes_nothing(void **state)
@@ -380,6 +442,7 @@ int main(void)
         HOUSE_TEST(
             test_engine_feed__max_errors_stops_and_keeps_what_was_accepted),
         HOUSE_TEST(test_engine_feed__one_feed_of_a_load_id_at_a_time),
+        HOUSE_TEST(test_engine_feed__format_and_provider_are_the_options),
         HOUSE_TEST(test_engine_feed__a_dry_run_changes_nothing),
         HOUSE_TEST(test_engine_feed__a_dry_run_works_on_a_reader),
     };

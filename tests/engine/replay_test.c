@@ -224,15 +224,7 @@ static void tell_twice(uint64_t seed)
 static void test_engine_replay__log_and_generation_are_one_state(void **state)
 {
     (void)state;
-    uint64_t seed;
-    if (test_seed(&seed)) {
-        tell_twice(seed);
-        return;
-    }
-    const uint64_t n = test_size(12, 500);
-    print_message("seeds 1 to %llu\n", (unsigned long long)n);
-    for (seed = 1; seed <= n; seed++)
-        tell_twice(seed);
+    test_each_seed(tell_twice, test_size(12, 500));
 }
 
 /* Enough input for many chunks: their parsing order must not show. */

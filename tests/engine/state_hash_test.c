@@ -296,15 +296,7 @@ static void tell_one_state(uint64_t seed)
 static void test_engine_state_hash__is_of_the_state_alone(void **state)
 {
     (void)state;
-    uint64_t seed;
-    if (test_seed(&seed)) {
-        tell_one_state(seed);
-        return;
-    }
-    const uint64_t n = test_size(6, 200);
-    print_message("seeds 1 to %llu\n", (unsigned long long)n);
-    for (seed = 1; seed <= n; seed++)
-        tell_one_state(seed);
+    test_each_seed(tell_one_state, test_size(6, 200));
 }
 
 /* ---- beside a writer ---- */

@@ -127,7 +127,7 @@ static void test_index_layer__nothing_is_a_layer_too(void **state)
     index_layer *l;
     muster_error err;
     assert_int_equal(index_layer_open(&l, "", 0, "", 0, &err), 0);
-    assert_int_equal(index_layer_plane_count(l), 0);
+    assert_int_equal(l->count, 0);
     assert_int_equal(index_layer_check(l, false, &err), 0);
     index_layer_release(l);
 }

@@ -303,108 +303,6 @@ static void test_ingest_pipeline__provider_of_the_options(void **state)
     outcome_release(&o);
 }
 
-/* ---- flushes ---- */
-
-static uint64_t now_through(const outcome *o)
-{
-    return o->records + o->rejects;
-}
-
-/* Byte by byte: what is complete is through when the flush returns, and all
- * of it is what it would have been. */
-static void assert_flushes(ingest_format format, const void *bytes, size_t len)
-{
-    outcome whole;
-    outcome got;
-    ingest *in = NULL;
-    ingest_options options = test_options(format);
-    uint64_t steps = 0;
-    outcome_of(&whole, format, bytes, len, 0, 0, 1);
-    outcome_init(&got);
-    assert_int_equal(ingest_open(&in, &options, keep_batch, &got, NULL), 0);
-    assert_int_equal(ingest_flush(in, NULL), 0);
-    for (size_t at = 0; at < len; at++) {
-        const uint64_t before = now_through(&got);
-        assert_int_equal(ingest_push(in, (const char *)bytes + at, 1, NULL), 0);
-        assert_int_equal(ingest_flush(in, NULL), 0);
-        assert_true(got.input_end <= at + 1);
-        assert_true(now_through(&got) <= before + 1);
-        steps += now_through(&got) > before;
-    }
-    assert_true(steps + 1 >= now_through(&whole));
-    assert_int_equal(ingest_finish(in, NULL), 0);
-    ingest_free(in);
-    assert_string_equal(outcome_text(&got), outcome_text(&whole));
-    assert_int_equal(got.input_end, len);
-    outcome_release(&got);
-    outcome_release(&whole);
-}
-
-static void test_ingest_pipeline__a_flush_hands_on_what_is_whole(void **state)
-{
-    (void)state;
-    buffer packed;
-    make_msgpack(&packed);
-    assert_flushes(INGEST_NDJSON, ndjson, strlen(ndjson));
-    assert_flushes(INGEST_CSV, csv, strlen(csv));
-    assert_flushes(INGEST_MSGPACK, packed.data, packed.len);
-    assert_flushes(INGEST_AUTO, packed.data, packed.len);
-    buffer_release(&packed);
-}
-
-/* A member for each line: what a compressed pipe gives when it is flushed. */
-static void test_ingest_pipeline__a_flush_of_compressed_input(void **state)
-{
-    (void)state;
-    static const char line[] = "{\"ids\":{\"cookie\":\"a\"}}\n";
-    const ingest_options options = test_options(INGEST_AUTO);
-    for (size_t p = 1; p < PACKER_COUNT; p++) {
-        outcome o;
-        buffer packed;
-        ingest *in = NULL;
-        outcome_init(&o);
-        buffer_init(&packed, 1000);
-        packers[p](&packed, line, strlen(line));
-        assert_int_equal(ingest_open(&in, &options, keep_batch, &o, NULL), 0);
-        for (uint64_t i = 1; i < 20; i++) {
-            assert_int_equal(ingest_push(in, packed.data, packed.len, NULL), 0);
-            assert_int_equal(ingest_flush(in, NULL), 0);
-            assert_int_equal(o.records, i);
-            assert_int_equal(o.input_end, i * strlen(line));
-        }
-        assert_int_equal(ingest_finish(in, NULL), 0);
-        ingest_free(in);
-        buffer_release(&packed);
-        outcome_release(&o);
-    }
-}
-
-static void test_ingest_pipeline__a_flush_tells_errors(void **state)
-{
-    (void)state;
-    ingest_options options = test_options(INGEST_NDJSON);
-    static const char line[] = "{\"ids\":{\"cookie\":\"a\"}}\n";
-    static const char junk[] = "\x80\x80\xc1";
-    stopper s = {0, 1};
-    ingest *in = NULL;
-    muster_error err;
-    outcome o;
-    assert_int_equal(ingest_open(&in, &options, stop_sink, &s, NULL), 0);
-    assert_int_equal(ingest_push(in, line, strlen(line), NULL), 0);
-    assert_int_equal(ingest_flush(in, &err), MUSTER_EIO);
-    assert_string_equal(err.word, "disk_full");
-    ingest_free(in);
-    options.format = INGEST_MSGPACK;
-    outcome_init(&o);
-    assert_int_equal(ingest_open(&in, &options, keep_batch, &o, NULL), 0);
-    assert_int_equal(ingest_push(in, junk, 3, NULL), 0);
-    assert_int_equal(ingest_flush(in, &err), MUSTER_EPARSE);
-    assert_string_equal(err.word, "bad_msgpack");
-    assert_int_equal(o.rejects, 2);
-    ingest_free(in);
-    outcome_release(&o);
-}
-
 /* ---- bounded memory ---- */
 
 /* Counts what comes without keeping it. */
@@ -606,9 +504,6 @@ int main(void)
         cmocka_unit_test(test_ingest_pipeline__may_be_given_up_at_any_time),
         cmocka_unit_test(test_ingest_pipeline__refuses_bad_options),
         cmocka_unit_test(test_ingest_pipeline__provider_of_the_options),
-        cmocka_unit_test(test_ingest_pipeline__a_flush_hands_on_what_is_whole),
-        cmocka_unit_test(test_ingest_pipeline__a_flush_of_compressed_input),
-        cmocka_unit_test(test_ingest_pipeline__a_flush_tells_errors),
         cmocka_unit_test(test_ingest_pipeline__the_limit_of_a_line_is_exact),
         cmocka_unit_test(
             test_ingest_pipeline__many_id_spaces_make_more_batches),

@@ -417,38 +417,6 @@ test_ingest_resume__a_broken_input_goes_on_to_its_break(void **state)
     buffer_release(&plain);
 }
 
-/* ---- flushes ---- */
-
-static void test_ingest_resume__a_flush_waits_for_the_head(void **state)
-{
-    (void)state;
-    buffer plain;
-    outcome o;
-    ingest *in = NULL;
-    put_lines(&plain, 4000);
-    const stop from = middle_stop(&plain, 100);
-    ingest_options options = test_options(INGEST_NDJSON);
-    options.resume_at = from.at;
-    options.resume_line = from.line;
-    options.head_len = plain.len - 10;
-    options.head_hash = hash_bytes(plain.data, plain.len - 10);
-    options.chunk_bytes = 10;
-    outcome_init(&o);
-    o.input_end = from.at;
-    assert_int_equal(ingest_open(&in, &options, keep_batch, &o, NULL), 0);
-    assert_int_equal(ingest_push(in, plain.data, plain.len - 11, NULL), 0);
-    assert_int_equal(ingest_flush(in, NULL), 0);
-    assert_int_equal(o.batches, 0);
-    const uint8_t *last = plain.data + plain.len - 11;
-    assert_int_equal(ingest_push(in, last, 11, NULL), 0);
-    assert_int_equal(ingest_flush(in, NULL), 0);
-    assert_int_equal(o.input_end, plain.len);
-    assert_int_equal(ingest_finish(in, NULL), 0);
-    ingest_free(in);
-    outcome_release(&o);
-    buffer_release(&plain);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,7 +434,6 @@ int main(void)
         cmocka_unit_test(test_ingest_resume__a_longer_header_is_refused),
         cmocka_unit_test(
             test_ingest_resume__a_broken_input_goes_on_to_its_break),
-        cmocka_unit_test(test_ingest_resume__a_flush_waits_for_the_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

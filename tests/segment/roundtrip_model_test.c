@@ -341,15 +341,8 @@ static void run_seed(uint64_t seed)
 
 static void test_segment_roundtrip__random_trees(void **state)
 {
-    uint64_t seed = 0;
     (void)state;
-    if (test_seed(&seed)) {
-        run_seed(seed);
-        return;
-    }
-    const uint64_t count = test_size(TREES, TREES_LONG);
-    for (seed = 1; seed <= count; seed++)
-        run_seed(seed);
+    test_each_seed(run_seed, test_size(TREES, TREES_LONG));
 }
 
 /* Deeper than a JSON writer or reader goes. */

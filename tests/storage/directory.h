@@ -136,6 +136,14 @@ static inline void append(storage *s, uint64_t seq, const char *body)
     assert_int_equal(storage_commit(s, NULL), 0);
 }
 
+/* In a transaction that stays open. */
+static inline void append_uncommitted(storage *s, uint64_t seq)
+{
+    const storage_batch batch = {.seq = seq};
+    assert_int_equal(storage_begin(s, NULL), 0);
+    assert_int_equal(storage_log_append(s, &batch, NULL), 0);
+}
+
 /* One bit of a file changes; `at` below 0 counts from its end. */
 static inline void damage_file(const char *name, off_t at)
 {

@@ -128,9 +128,7 @@ static void test_storage_log__rollback_gives_the_number_back(void **state)
     (void)state;
     storage *s = open_data(STORAGE_CREATE);
     append(s, 1, "one");
-    const storage_batch batch = {.seq = 2};
-    assert_int_equal(storage_begin(s, NULL), 0);
-    assert_int_equal(storage_log_append(s, &batch, NULL), 0);
+    append_uncommitted(s, 2);
     storage_rollback(s);
     assert_int_equal(storage_log_last(s), 1);
     append(s, 2, "two");
@@ -248,9 +246,7 @@ static void test_storage_log__a_reader_sees_what_is_committed(void **state)
     assert_int_equal(storage_log_last(view), 0);
     append(s, 1, "one");
     assert_int_equal(storage_log_last(view), 1);
-    const storage_batch batch = {.seq = 2};
-    assert_int_equal(storage_begin(s, NULL), 0);
-    assert_int_equal(storage_log_append(s, &batch, NULL), 0);
+    append_uncommitted(s, 2);
     assert_int_equal(storage_log_last(view), 1);
     assert_int_equal(see_all(view, 0).count, 1);
     storage_rollback(s);

@@ -5,6 +5,11 @@
  */
 #include "support/dice.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/error.h"
@@ -33,4 +38,16 @@ bool test_seed(uint64_t *out)
     *out = strtoull(seed, &end, 0);
     ASSERT(end != seed && *end == '\0');
     return true;
+}
+
+void test_each_seed(void (*run)(uint64_t seed), uint64_t count)
+{
+    uint64_t seed;
+    if (test_seed(&seed)) {
+        run(seed);
+        return;
+    }
+    print_message("seeds 1 to %llu\n", (unsigned long long)count);
+    for (seed = 1; seed <= count; seed++)
+        run(seed);
 }

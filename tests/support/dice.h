@@ -37,5 +37,7 @@ static inline bool chance(random_state *r, uint32_t percent)
 uint64_t test_size(uint64_t usual, uint64_t largest);
 /* MUSTER_TEST_SEED; false when it is not set. */
 bool test_seed(uint64_t *out);
+/* Runs seeds 1 to `count`, and says so; or MUSTER_TEST_SEED alone. */
+void test_each_seed(void (*run)(uint64_t seed), uint64_t count);
 
 #endif
