@@ -192,9 +192,8 @@ static block_ref run_ref(const void *data, uint32_t n)
 
 /* ---- arrays ---- */
 
-/* First index >= from whose value is >= row: gallops. */
-static uint32_t array_seek(const row_in *a, uint32_t n, uint32_t from,
-                           uint32_t row)
+uint32_t block_array_seek(const row_in *a, uint32_t n, uint32_t from,
+                          uint32_t row)
 {
     uint32_t step = 1;
     uint32_t low = from;
@@ -218,7 +217,7 @@ static uint32_t array_seek(const row_in *a, uint32_t n, uint32_t from,
 static bool array_has(block_ref a, uint32_t row)
 {
     const row_in *values = rows_of(a);
-    const uint32_t i = array_seek(values, a.n, 0, row);
+    const uint32_t i = block_array_seek(values, a.n, 0, row);
     return i < a.n && values[i] == row;
 }
 
@@ -253,7 +252,7 @@ static uint32_t array_gallop(block_ref a, block_ref b, bool keep,
     uint32_t at = 0;
     for (uint32_t i = 0; i < a.n; i++) {
         const uint16_t v = values[i];
-        at = array_seek(other, b.n, at, v);
+        at = block_array_seek(other, b.n, at, v);
         const bool in = at < b.n && other[at] == v;
         if (out)
             out[n] = v;

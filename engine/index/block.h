@@ -86,6 +86,10 @@ void block_and_into(block_buf *out, block_ref a);
 /* The words of a: its own when BITSET, else expanded into buf. */
 const word_in *block_words(block_ref a, block_buf *buf);
 
+/* First index >= from of an ascending array whose row is >= row: gallops. */
+uint32_t block_array_seek(const row_in *a, uint32_t n, uint32_t from,
+                          uint32_t row);
+
 /* Writes the rows in order; `out` holds at least block_count(a). */
 uint32_t block_rows(block_ref a, uint16_t *out);
 

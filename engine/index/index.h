@@ -11,8 +11,11 @@
  *   builder.c  facts in log order to a delta
  *   merge.c, merge_*.c  base and deltas to a new base, deltas to one delta
  *   index.c    views: the layers that a reader sees
- *   leaf.c, leaf_count.c, leaf_number.c  what one predicate holds, per block
+ *   leaf.c, leaf_event.c, leaf_number.c  what one predicate holds, per block
  *              and per row
+ *   columns*.h  an expression over words, strip by strip
+ *   formula*.c, leaf_formula.c  predicates combined, asked by block and row
+ *   resident*.c  hot planes in a form shaped for evaluation
  *   facts.c    what is known of one user
  *   entries.c  what is known of all
  *   check.c    are the planes what readers take them for?
@@ -91,6 +94,55 @@ void index_layer_on_free(index_layer *l, void (*done)(void *payload),
  * named by its key (MUSTER_ECORRUPT). 5 ns a row where planes are dense, 150
  * where blocks hold few rows. */
 int index_layer_check(const index_layer *l, bool base, muster_error *err);
+
+/* ---- resident forms of hot planes (resident.h) ---- */
+
+/* A pool shared by the layers of an engine. Any thread, but for what is said.
+ */
+typedef struct index_residents index_residents;
+/* At most `budget` bytes of words (pieces of 2 MiB). */
+index_residents *index_residents_new(uint64_t budget);
+void index_residents_free(index_residents *p); /* behind its layers */
+/* Before the layer is shared. What is hot in older layers is wished for. */
+void index_layer_keep_residents(index_layer *l, index_residents *p);
+/* Makes the form that is asked for most; false when none is wished for.
+ * Milliseconds; one thread at a time. */
+bool index_residents_work(index_residents *p);
+bool index_residents_wanted(index_residents *p);
+/* Another one when more forms are there than at the last look: formulas built
+ * before do not have them. */
+uint64_t index_residents_version(index_residents *p);
+/* Asks count less: to be called now and then, say once a minute. */
+void index_residents_fade(index_residents *p);
+
+typedef struct index_resident_stats {
+    uint64_t budget;  /* bytes */
+    uint64_t bytes;   /* taken from the system */
+    uint64_t idle;    /* of these, waiting for use */
+    uint64_t forms;   /* there are */
+    uint64_t made;    /* so far */
+    uint64_t evicted;
+    uint64_t hits;    /* asked for and there */
+    uint64_t misses;
+} index_resident_stats;
+void index_residents_stats(index_residents *p, index_resident_stats *out);
+
+typedef struct index_resident_info {
+    const char *form; /* "plane", "codes", "ages" */
+    bool made;        /* else wished for */
+    uint32_t attribute;
+    uint32_t provider;
+    uint32_t value;
+    uint32_t bucket;
+    uint64_t bytes;
+    uint64_t asks;
+    uint64_t hits;
+} index_resident_info;
+/* Under the pool's lock: `each` must be short and must not ask the pool. */
+void index_residents_each(index_residents *p,
+                          void (*each)(void *payload,
+                                       const index_resident_info *info),
+                          void *payload);
 
 /* ---- building a delta ---- */
 
@@ -225,16 +277,13 @@ void leaf_cursor_free(leaf_cursor *c);
  * or into `out`. Growing blocks are fastest. */
 block_ref index_leaf_block(const index_leaf *leaf, leaf_cursor *c,
                            uint32_t block, block_buf *out);
-/* Rows of one block for which the leaf holds and that are in `among`, counted;
- * unlike the two steps this needs no union where planes are disjoint. */
-uint32_t index_leaf_and_count(const index_leaf *leaf, leaf_cursor *c,
-                              uint32_t block, block_ref among,
-                              block_buf *out);
-/* Is it a union of several planes that share no row? */
-bool index_leaf_is_disjoint(const index_leaf *leaf);
 bool index_leaf_has(const index_leaf *leaf, uint32_t row);
 /* An upper bound for ordering by cost: rows in its planes. */
 uint64_t index_leaf_weight(const index_leaf *leaf);
+
+/* ---- formulas over leaves and planes ---- */
+
+#include "index/formula.h"
 
 /* ---- what is known of one user ---- */
 

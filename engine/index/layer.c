@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "index/layer.h"
+#include "index/resident.h"
 
 _Static_assert(sizeof(layer_entry) == 32, "directory entries are 32 bytes");
 
@@ -121,6 +121,7 @@ void index_layer_release(index_layer *l)
     ASSERT(refs > 0);
     if (refs > 1)
         return;
+    resident_set_free(l->residents);
     mem_free(l->own_entries);
     mem_free(l->own_planes);
     if (l->done)

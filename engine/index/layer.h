@@ -61,6 +61,7 @@ struct index_layer {
     uint8_t *own_planes;
     size_t own_bytes;
     uint32_t refs; /* atomic */
+    struct resident_set *residents; /* NULL: it has none */
     void (*done)(void *payload);
     void *payload;
 };

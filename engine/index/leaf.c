@@ -14,7 +14,10 @@ uint32_t leaf_add_view(index_leaf *leaf, const index_layer *l,
 {
     mem_grow(&leaf->views, &leaf->view_capacity, leaf->view_count + 1,
              sizeof *leaf->views);
+    mem_grow(&leaf->sources, &leaf->source_capacity, leaf->view_count + 1,
+             sizeof *leaf->sources);
     leaf->views[leaf->view_count] = layer_view(l, e);
+    leaf->sources[leaf->view_count] = (view_source){l, e};
     if (leaf->type == LEAF_COUNT || leaf->type == LEAF_TOTAL) {
         mem_grow(&leaf->slice_of, &leaf->slice_capacity, leaf->view_count + 1,
                  sizeof *leaf->slice_of);
@@ -127,9 +130,9 @@ static bool needs_values(const index_stack *x, const leaf_spec *spec,
 
 static void gather_term(index_leaf *leaf, const index_stack *x,
                         const leaf_spec *spec, uint32_t provider,
-                        const uint32_t *values, size_t count)
+                        const uint32_t *values, size_t count, bool whole)
 {
-    fold_term term = {leaf->fold_count, 0};
+    fold_term term = {leaf->fold_count, 0, whole};
 
     for (size_t i = 0; i < x->count; i++) {
         const index_layer *l = x->layers[i];
@@ -196,15 +199,13 @@ void leaf_gather_held(index_leaf *leaf, const index_stack *x,
         }
         if (count > 1 && needs_values(x, spec, provider)) {
             for (size_t v = 0; v < count; v++)
-                gather_term(leaf, x, spec, provider, &values[v], 1);
+                gather_term(leaf, x, spec, provider, &values[v], 1, false);
         } else if (count > 0) {
-            gather_term(leaf, x, spec, provider, values, count);
+            gather_term(leaf, x, spec, provider, values, count, true);
         }
         mem_free(all.items);
     }
     leaf->flat = is_flat(leaf);
-    leaf->disjoint = spec->exclusive && leaf->term_count == 1 &&
-                     leaf->terms[0].count == 1;
 }
 
 /* ---- life ---- */
@@ -214,6 +215,7 @@ index_leaf *index_leaf_new(const index_stack *x, const leaf_spec *spec)
     index_leaf *leaf = mem_zalloc(sizeof *leaf);
 
     leaf->type = spec->type;
+    leaf->spec = *spec;
     leaf->low = spec->low;
     leaf->high = spec->high;
     switch (spec->type) {
@@ -235,6 +237,7 @@ void index_leaf_free(index_leaf *leaf)
     if (!leaf)
         return;
     mem_free(leaf->views);
+    mem_free(leaf->sources);
     mem_free(leaf->slice_of);
     mem_free(leaf->folds);
     mem_free(leaf->terms);
@@ -452,25 +455,6 @@ block_ref index_leaf_block(const index_leaf *leaf, leaf_cursor *c,
         break;
     }
     return leaf_days_block(leaf, c, block, out);
-}
-
-bool index_leaf_is_disjoint(const index_leaf *leaf)
-{
-    return leaf->disjoint && leaf->view_count > 1;
-}
-
-uint32_t index_leaf_and_count(const index_leaf *leaf, leaf_cursor *c,
-                              uint32_t block, block_ref among,
-                              block_buf *out)
-{
-    if (!leaf->disjoint)
-        return block_and_count(among,
-                               index_leaf_block(leaf, c, block, out));
-    const view_span live = leaf->folds[leaf->terms[0].first].live;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < live.count; i++)
-        n += block_and_count(among, leaf_at(leaf, c, live.first + i, block));
-    return n;
 }
 
 bool index_leaf_has(const index_leaf *leaf, uint32_t row)

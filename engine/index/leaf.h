@@ -22,6 +22,12 @@ typedef struct view_span {
     uint32_t count;
 } view_span;
 
+/* Where a view is from. */
+typedef struct view_source {
+    const index_layer *layer;
+    const layer_entry *entry;
+} view_source;
+
 /* What one layer says to one term. */
 typedef struct fold_layer {
     uint32_t hard; /* views, NO_VIEW when missing */
@@ -34,6 +40,7 @@ typedef struct fold_layer {
 typedef struct fold_term {
     uint32_t first; /* into folds */
     uint32_t count;
+    bool whole; /* all values that are asked for, not one of several */
 } fold_term;
 
 /* One event plane. */
@@ -58,10 +65,13 @@ struct index_leaf {
     leaf_type type;
     int64_t low;
     int64_t high;
+    leaf_spec spec; /* its lists are the asker's */
     plane_view *views;
+    view_source *sources; /* of each view */
     uint8_t *slice_of; /* COUNT, TOTAL: slice number of a view */
     uint32_t view_count;
     size_t view_capacity;
+    size_t source_capacity;
     size_t slice_capacity;
     fold_layer *folds;
     uint32_t fold_count;
@@ -77,7 +87,6 @@ struct index_leaf {
     size_t number_capacity;
     uint64_t weight;
     bool flat;     /* profile: the union of all views */
-    bool disjoint; /* one union of planes that share no row */
 };
 
 #define CURSOR_BUFS 6
@@ -109,6 +118,10 @@ bool span_has(const index_leaf *leaf, view_span span, uint32_t row);
 block_buf *cursor_slices(leaf_cursor *c, uint32_t count);
 /* The scalar counters of a block. */
 uint64_t *cursor_sums(leaf_cursor *c);
+
+/* leaf_number.c: bounds beyond any number become "none", else as the slices
+ * say |x|. */
+uint64_t leaf_number_bound(int64_t scaled);
 
 /* Gathering views. */
 uint32_t leaf_add_view(index_leaf *leaf, const index_layer *l,

@@ -65,7 +65,7 @@ void leaf_gather_numbers(index_leaf *leaf, const index_stack *x,
                          const leaf_spec *spec)
 {
     for (uint32_t p = 0; p < spec->provider_count; p++) {
-        fold_term term = {leaf->number_count, 0};
+        fold_term term = {leaf->number_count, 0, true};
         for (size_t i = 0; i < x->count; i++) {
             const uint32_t before = leaf->view_count;
             number_layer n;
@@ -187,8 +187,7 @@ static void magnitude_between(leaf_cursor *c, const number_words *x,
     }
 }
 
-/* Bounds beyond any number become "none". */
-static uint64_t bound_bits(int64_t scaled)
+uint64_t leaf_number_bound(int64_t scaled)
 {
     const int64_t most = ((int64_t)1 << MUSTER_NUMBER_BITS) *
                          MUSTER_NUMBER_SCALE;
@@ -206,15 +205,15 @@ static void add_in_range(const index_leaf *leaf, leaf_cursor *c,
     block_buf *part = &c->bufs[3];
 
     if (leaf->high >= 0) {
-        magnitude_between(c, x, leaf->low > 0 ? bound_bits(leaf->low) : 0,
-                          bound_bits(leaf->high), part);
+        magnitude_between(c, x, leaf->low > 0 ? leaf_number_bound(leaf->low) : 0,
+                          leaf_number_bound(leaf->high), part);
         words_get()->andnot(part->words, part->words, sign);
         block_and_into(part, present);
         block_or_into(out, block_bits(part));
     }
     if (leaf->low < 0 && x->sign) {
-        magnitude_between(c, x, leaf->high < 0 ? bound_bits(leaf->high) : 0,
-                          bound_bits(leaf->low), part);
+        magnitude_between(c, x, leaf->high < 0 ? leaf_number_bound(leaf->high) : 0,
+                          leaf_number_bound(leaf->low), part);
         words_get()->and_(part->words, part->words, sign);
         block_and_into(part, present);
         block_or_into(out, block_bits(part));

@@ -44,6 +44,8 @@ void view_init(plane_view *v, const uint8_t *bytes)
     const uint32_t cookie = u32_at(bytes);
 
     v->bytes = bytes;
+    v->sets = NULL;
+    v->blocks = 0;
     if ((cookie & 0xffff) == COOKIE_RUN) {
         v->n = (cookie >> 16) + 1;
         v->run_flags = bytes + 4;
@@ -175,6 +177,8 @@ block_ref view_container(const plane_view *v, uint32_t i, uint32_t *block)
 
 block_ref view_block(const plane_view *v, uint32_t block, uint32_t *hint)
 {
+    if (v->sets)
+        return block < v->blocks ? v->sets[block] : block_empty();
     const uint32_t i = find(v, block, hint);
     return i == v->n ? block_empty() : container(v, i);
 }

@@ -30,6 +30,8 @@ typedef struct plane_view {
     const uint8_t *directory; /* n x (key, cardinality - 1) */
     const uint8_t *offsets;   /* NULL: fewer than four, walk */
     uint32_t n;
+    uint32_t blocks;
+    const block_ref *sets; /* its resident form, by block; NULL: none */
 } plane_view;
 
 /* Header only; the bytes are known to be good. O(1). */

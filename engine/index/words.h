@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "index/columns.h"
+
 #define WORDS 1024
 
 /* Words as they lie in a file. */
@@ -57,6 +59,15 @@ typedef struct words_ops {
     uint32_t (*pick_count)(const row_in *rows, uint32_t n,
                            const word_in *words);
     void (*set_rows)(word_out *words, const row_in *rows, uint32_t n);
+    /* Bit i of mask: is the bit of rows[i] set? n <= 512; whole words of mask
+     * are written. */
+    void (*probe)(uint64_t *mask, const row_in *rows, uint32_t n,
+                  const word_in *words);
+    /* columns.h: rows of strips [first, end) for which the last step holds;
+     * or all of them stored to out. */
+    uint32_t (*columns_count)(const columns_run *r, uint32_t first,
+                              uint32_t end);
+    bool (*columns_store)(const columns_run *r, word_out *out);
 } words_ops;
 
 extern const words_ops words_portable;

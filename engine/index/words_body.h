@@ -276,11 +276,26 @@ static void body_set_rows(word_out *words, const row_in *rows, uint32_t n)
     }
 }
 
+static void body_probe(uint64_t *mask, const row_in *rows, uint32_t n,
+                       const word_in *words)
+{
+    for (uint32_t i = 0; i < n; i += 64) {
+        const uint32_t end = n - i < 64 ? n - i : 64;
+        uint64_t bits = 0;
+        for (uint32_t j = 0; j < end; j++)
+            bits |= (uint64_t)bit_of(words, rows[i + j]) << j;
+        mask[i / 64] = bits;
+    }
+}
+
+#include "index/columns_body.h"
+
 const words_ops WORDS_NAME = {
     WORDS_LEVEL,      body_and,       body_andnot,       body_or,
     body_count,       body_and_count, body_andnot_count, body_or_count,
     body_any,         body_half_add,  body_full_add,     body_compare,
     body_intersect,   body_intersect_count,
     body_pick,        body_pick_count,
-    body_set_rows,
+    body_set_rows,    body_probe,
+    body_columns_count, body_columns_store,
 };

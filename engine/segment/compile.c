@@ -1,72 +1,35 @@
 /*
- * compile.c - plan to program: order by cost, fold negations, resolve leaves.
+ * compile.c - plan to program: leaves are made, everything else is a formula
+ * over them (index/formula.h), which orders and shares its parts itself.
  *
- * An and-chain starts with its lightest positive child and jumps to its end
- * as soon as nobody is left; negative children become and-not; splits, which
- * look at every row of what is left, come last. Every leaf is inside the
- * universe, so `all` matters only where nothing else is positive.
+ * Complements are taken among all rows: a formula that is not inside the
+ * universe by itself is met with it once, at the end.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
-
 #include "segment/program.h"
-
-/* A plan node whose leaf was made, so that weighing and compiling share it. */
-typedef struct known_leaf {
-    const plan_node *node; /* NULL: free */
-    uint32_t leaf_number;
-} known_leaf;
 
 typedef struct compiler {
     program *g;
     const plan *plan;
-    const plan_node *root;
-    known_leaf *known; /* open addressing */
-    size_t known_mask;
-    known_leaf few[16]; /* where `known` stands for a small plan */
 } compiler;
 
-static void compile_node(compiler *c, const plan_node *node, uint32_t r,
-                         uint32_t tally);
-
-static step *put(compiler *c, step_op op, uint32_t r)
-{
-    program *g = c->g;
-    mem_grow(&g->steps, &g->step_capacity, g->step_count + 1,
-             sizeof *g->steps);
-    step *s = &g->steps[g->step_count++];
-    *s = (step){op, r, 0, NULL, 0, NULL, 0, 0};
-    if (r + 2 > g->register_count)
-        g->register_count = r + 2;
-    return s;
-}
+static formula_part compile_node(compiler *c, const plan_node *node);
 
 /* ---- leaves ---- */
 
-static uint32_t add_leaf(compiler *c, const leaf_spec *spec)
+static formula_part add_leaf(compiler *c, const leaf_spec *spec)
 {
     program *g = c->g;
     index_leaf *leaf = index_leaf_new(g->state.index, spec);
+
     mem_grow(&g->leaves, &g->leaf_capacity, g->leaf_count + 1,
              sizeof *g->leaves);
     g->leaves[g->leaf_count++] = leaf;
-    return g->leaf_count - 1;
+    return index_leaf_formula(g->formula, leaf);
 }
 
-static void put_leaf(compiler *c, uint32_t number, uint32_t r)
-{
-    const index_leaf *leaf = c->g->leaves[number];
-    if (index_leaf_weight(leaf) == 0) {
-        put(c, STEP_NONE, r);
-        return;
-    }
-    step *s = put(c, STEP_LEAF, r);
-    s->leaf = leaf;
-    s->leaf_number = number;
-}
-
-static void put_universe(compiler *c, uint32_t r)
+static formula_part compile_universe(compiler *c)
 {
     const leaf_spec spec = {
         .type = LEAF_HELD,
@@ -76,7 +39,7 @@ static void put_universe(compiler *c, uint32_t r)
         .any = true,
         .now_hour = (uint32_t)clock_hour_of(c->g->state.now),
     };
-    put_leaf(c, add_leaf(c, &spec), r);
+    return add_leaf(c, &spec);
 }
 
 /* [low, high] of a quantity; `scale` for totals, `zero` where none counts. */
@@ -155,240 +118,148 @@ static bool leaf_spec_of(const compiler *c, const plan_node *node,
     return plan_window(node, now, &spec->from, &spec->to);
 }
 
-/* The number of a node's leaf, made when first asked for; UINT32_MAX when it
- * holds nobody whatever the data. */
-static uint32_t leaf_of(compiler *c, const plan_node *node)
+static formula_part compile_leaf(compiler *c, const plan_node *node)
 {
     leaf_spec spec;
-    size_t i = hash_mix((uintptr_t)node) & c->known_mask;
-
-    while (c->known[i].node && c->known[i].node != node)
-        i = (i + 1) & c->known_mask;
-    if (!c->known[i].node) {
-        c->known[i].node = node;
-        c->known[i].leaf_number =
-            leaf_spec_of(c, node, &spec) ? add_leaf(c, &spec) : UINT32_MAX;
-    }
-    return c->known[i].leaf_number;
+    return leaf_spec_of(c, node, &spec) ? add_leaf(c, &spec)
+                                        : FORMULA_NOBODY;
 }
 
-/* ---- chains ---- */
+/* ---- combinations ---- */
 
-static bool is_negative(const plan_node *node)
+/* [low, high] of the children that may hold; false when none can. */
+static bool quantity_of(const plan_node *node, uint64_t *low, uint64_t *high)
 {
-    return node->type == PLAN_NOT;
+    const uint64_t k = node->child_count;
+
+    *low = node->quantity == QUANTITY_AT_MOST ? 0 : (uint64_t)node->n;
+    *high = node->quantity == QUANTITY_AT_LEAST ? k : (uint64_t)node->n;
+    if (*high > k)
+        *high = k;
+    return *low <= *high;
 }
 
-/* Rough cost and size of a node: rows in its planes. */
-static uint64_t weigh(compiler *c, const plan_node *node)
+/* Is whoever the node holds in the universe, whatever the data? */
+static bool is_inside(const plan_node *node)
 {
-    uint64_t sum = 0;
+    uint64_t low;
+    uint64_t high;
+    uint32_t inside = 0;
 
-    if (node->type == PLAN_SPLIT)
-        return UINT64_MAX;
-    if (node->type == PLAN_ALL)
-        return UINT64_MAX - 1;
-    if (node->type == PLAN_NONE)
-        return 0;
-    if (node->child_count == 0) {
-        const uint32_t number = leaf_of(c, node);
-        return number == UINT32_MAX ? 0
-                                    : index_leaf_weight(c->g->leaves[number]);
-    }
-    for (uint32_t i = 0; i < node->child_count; i++) {
-        const uint64_t w = weigh(c, node->children[i]);
-        if (node->type == PLAN_AND)
-            sum = i == 0 || w < sum ? w : sum;
-        else
-            sum = w > UINT64_MAX - sum ? UINT64_MAX : sum + w;
-    }
-    return sum;
-}
-
-typedef struct weighed {
-    const plan_node *node;
-    uint64_t weight;
-    uint32_t place;
-} weighed;
-
-static int by_weight(const void *a, const void *b)
-{
-    const weighed *x = a;
-    const weighed *y = b;
-    if (x->weight != y->weight)
-        return x->weight < y->weight ? -1 : 1;
-    return (x->place > y->place) - (x->place < y->place);
-}
-
-/* A union of disjoint planes: its count among others needs no union. */
-static bool is_disjoint(compiler *c, const plan_node *node)
-{
-    if (node->type != PLAN_HELD && node->type != PLAN_KNOWN)
+    switch (node->type) {
+    case PLAN_ALL:
+    case PLAN_NOT:
         return false;
-    const uint32_t number = leaf_of(c, node);
-    return number != UINT32_MAX &&
-           index_leaf_is_disjoint(c->g->leaves[number]);
+    case PLAN_AND:
+    case PLAN_OR:
+    case PLAN_QUANTITY:
+        break;
+    default:
+        return true;
+    }
+    for (uint32_t i = 0; i < node->child_count; i++)
+        inside += is_inside(node->children[i]);
+    if (node->type == PLAN_AND)
+        return inside > 0;
+    if (node->type == PLAN_QUANTITY &&
+        (!quantity_of(node, &low, &high) || low == 0))
+        return false;
+    return inside == node->child_count;
 }
 
-/* Positive children by weight, splits last; of the two children of a whole
- * expression a disjoint one goes last, where it is counted. */
-static weighed *order_positive(compiler *c, const plan_node *node,
-                               size_t *count)
+static formula_part within_universe(compiler *c, formula_part p)
 {
-    weighed *list = mem_array(node->child_count, sizeof *list);
-    size_t n = 0;
+    const formula_part both[2] = {p, compile_universe(c)};
+    return formula_and(c->g->formula, both, 2);
+}
+
+static bool keep_split(const void *payload, uint32_t row)
+{
+    const split_test *t = payload;
+    const uint32_t bucket = identity_split_bucket(
+        &t->node->split, dictionary_primary(t->ids, row));
+    return bucket >= t->node->split_from && bucket <= t->node->split_to;
+}
+
+static formula_part put_split(compiler *c, const plan_node *node,
+                              formula_part among)
+{
+    program *g = c->g;
+    split_test *t = mem_alloc(sizeof *t);
+
+    *t = (split_test){node, g->state.ids, g->splits};
+    g->splits = t;
+    return formula_filter(g->formula, among, keep_split, t);
+}
+
+/* Splits look at every row of what is left, so they come last. */
+static formula_part compile_and(compiler *c, const plan_node *node)
+{
+    formula_part *parts = mem_array(node->child_count, sizeof *parts);
+    size_t count = 0;
+    bool inside = false;
+    bool splits = false;
 
     for (uint32_t i = 0; i < node->child_count; i++) {
         const plan_node *child = node->children[i];
-        if (is_negative(child) || child->type == PLAN_ALL)
+        if (child->type == PLAN_SPLIT) {
+            splits = true;
             continue;
-        list[n++] = (weighed){child, weigh(c, child), i};
-    }
-    qsort(list, n, sizeof *list, by_weight);
-    if (node == c->root && n == 2 && node->child_count == 2 &&
-        is_disjoint(c, list[0].node)) {
-        const weighed first = list[0];
-        list[0] = list[1];
-        list[1] = first;
-    }
-    *count = n;
-    return list;
-}
-
-static void put_split(compiler *c, const plan_node *node, uint32_t r)
-{
-    step *s = put(c, STEP_SPLIT, r);
-    s->split = node;
-}
-
-/* Later jumps of a chain all go to its end. */
-static void put_jump(compiler *c, uint32_t r, uint32_t *jumps, size_t *count)
-{
-    put(c, STEP_JUMP_EMPTY, r);
-    jumps[(*count)++] = c->g->step_count - 1;
-}
-
-static void compile_and(compiler *c, const plan_node *node, uint32_t r,
-                        uint32_t tally)
-{
-    size_t positive_count;
-    size_t jump_count = 0;
-    weighed *positive = order_positive(c, node, &positive_count);
-    uint32_t *jumps = mem_array(node->child_count + 1, sizeof *jumps);
-
-    if (positive_count > 0 && positive[0].node->type != PLAN_SPLIT)
-        compile_node(c, positive[0].node, r, tally);
-    else
-        put_universe(c, r);
-    for (size_t i = 0; i < positive_count; i++) {
-        if (positive[i].node->type == PLAN_SPLIT) {
-            put_split(c, positive[i].node, r);
-        } else if (i > 0) {
-            put_jump(c, r, jumps, &jump_count);
-            compile_node(c, positive[i].node, r + 1, tally);
-            put(c, STEP_AND, r);
         }
+        inside |= is_inside(child);
+        parts[count++] = compile_node(c, child);
     }
-    for (uint32_t i = 0; i < node->child_count; i++) {
-        if (!is_negative(node->children[i]))
-            continue;
-        put_jump(c, r, jumps, &jump_count);
-        compile_node(c, node->children[i]->children[0], r + 1, tally);
-        put(c, STEP_ANDNOT, r);
-    }
-    for (size_t i = 0; i < jump_count; i++)
-        c->g->steps[jumps[i]].target = c->g->step_count;
-    mem_free(positive);
-    mem_free(jumps);
+    formula_part p = formula_and(c->g->formula, parts, count);
+    mem_free(parts);
+    if (splits && !inside)
+        p = within_universe(c, p);
+    for (uint32_t i = 0; i < node->child_count; i++)
+        if (node->children[i]->type == PLAN_SPLIT)
+            p = put_split(c, node->children[i], p);
+    return p;
 }
 
-static void compile_or(compiler *c, const plan_node *node, uint32_t r,
-                       uint32_t tally)
+static formula_part compile_children(compiler *c, const plan_node *node)
 {
-    compile_node(c, node->children[0], r, tally);
-    for (uint32_t i = 1; i < node->child_count; i++) {
-        compile_node(c, node->children[i], r + 1, tally);
-        put(c, STEP_OR, r);
-    }
+    const uint32_t n = node->child_count;
+    formula_part *parts = mem_array(n, sizeof *parts);
+    formula_part p = FORMULA_NOBODY;
+    uint64_t low;
+    uint64_t high;
+
+    for (uint32_t i = 0; i < n; i++)
+        parts[i] = compile_node(c, node->children[i]);
+    if (node->type == PLAN_OR)
+        p = formula_or(c->g->formula, parts, n);
+    else if (quantity_of(node, &low, &high))
+        p = formula_tally(c->g->formula, parts, n, low, high);
+    mem_free(parts);
+    return p;
 }
 
-static void compile_quantity(compiler *c, const plan_node *node, uint32_t r,
-                             uint32_t tally)
-{
-    const uint32_t k = node->child_count;
-    int64_t low = node->n;
-    int64_t high = node->n;
-    const uint32_t bits = 32 - (uint32_t)__builtin_clz(k);
-
-    if (node->quantity == QUANTITY_AT_LEAST)
-        high = k;
-    else if (node->quantity == QUANTITY_AT_MOST)
-        low = 0;
-    if (high > k)
-        high = k;
-    if (low > high) {
-        put(c, STEP_NONE, r);
-        return;
-    }
-    if (c->g->tally_count < tally + 1)
-        c->g->tally_count = tally + 1;
-    if (c->g->tally_bits < bits)
-        c->g->tally_bits = bits;
-    put(c, STEP_TALLY_ZERO, r)->target = tally;
-    for (uint32_t i = 0; i < k; i++) {
-        compile_node(c, node->children[i], r, tally + 1);
-        put(c, STEP_TALLY_ADD, r)->target = tally;
-    }
-    step *s = put(c, STEP_TALLY_END, r);
-    s->target = tally;
-    s->low = (uint32_t)low;
-    s->high = (uint32_t)high;
-    if (low == 0) {
-        put_universe(c, r + 1);
-        put(c, STEP_AND, r);
-    }
-}
-
-static void compile_node(compiler *c, const plan_node *node, uint32_t r,
-                         uint32_t tally)
+static formula_part compile_node(compiler *c, const plan_node *node)
 {
     switch (node->type) {
     case PLAN_ALL:
-        put_universe(c, r);
-        return;
+        return FORMULA_ALL;
     case PLAN_NONE:
-        put(c, STEP_NONE, r);
-        return;
+        return FORMULA_NOBODY;
     case PLAN_AND:
-        compile_and(c, node, r, tally);
-        return;
+        return compile_and(c, node);
     case PLAN_OR:
-        compile_or(c, node, r, tally);
-        return;
-    case PLAN_NOT:
-        put_universe(c, r);
-        compile_node(c, node->children[0], r + 1, tally);
-        put(c, STEP_ANDNOT, r);
-        return;
     case PLAN_QUANTITY:
-        compile_quantity(c, node, r, tally);
-        return;
+        return compile_children(c, node);
+    case PLAN_NOT:
+        return formula_not(compile_node(c, node->children[0]));
     case PLAN_SPLIT:
-        put_universe(c, r);
-        put_split(c, node, r);
-        return;
+        return put_split(c, node, compile_universe(c));
     default:
-        break;
+        return compile_leaf(c, node);
     }
-    const uint32_t number = leaf_of(c, node);
-    if (number == UINT32_MAX)
-        put(c, STEP_NONE, r);
-    else
-        put_leaf(c, number, r);
 }
 
-/* Takes users away who opted out or were forgotten. */
-static void put_mask(compiler *c, uint32_t attribute)
+/* Users who opted out or were forgotten: they are taken away. */
+static formula_part compile_mask(compiler *c, uint32_t attribute)
 {
     static const uint32_t provider = 0;
     const leaf_spec spec = {
@@ -399,29 +270,27 @@ static void put_mask(compiler *c, uint32_t attribute)
         .any = true,
     };
     if (!index_has_group(c->g->state.index, attribute, provider))
-        return;
-    put_leaf(c, add_leaf(c, &spec), 1);
-    put(c, STEP_ANDNOT, 0);
+        return FORMULA_NOBODY;
+    return add_leaf(c, &spec);
 }
 
 program *program_of_node(const plan *p, const plan_node *node,
                          const program_state *state)
 {
     program *g = mem_zalloc(sizeof *g);
-    compiler c = {.g = g, .plan = p, .root = node};
+    compiler c = {.g = g, .plan = p};
 
-    c.known = c.few;
-    c.known_mask = sizeof c.few / sizeof c.few[0] - 1;
-    while (c.known_mask < 2 * (size_t)p->node_count)
-        c.known_mask = 2 * c.known_mask + 1;
-    if (c.known_mask >= sizeof c.few / sizeof c.few[0])
-        c.known = mem_array(c.known_mask + 1, sizeof *c.known);
     g->state = *state;
-    compile_node(&c, node, 0, 0);
-    put_mask(&c, INDEX_OPTED_OUT);
-    put_mask(&c, INDEX_FORGOTTEN);
-    if (c.known != c.few)
-        mem_free(c.known);
+    g->formula = formula_new();
+    formula_part whole = compile_node(&c, node);
+    if (!is_inside(node))
+        whole = within_universe(&c, whole);
+    const formula_part all[3] = {
+        whole,
+        formula_not(compile_mask(&c, INDEX_OPTED_OUT)),
+        formula_not(compile_mask(&c, INDEX_FORGOTTEN)),
+    };
+    formula_root(g->formula, formula_and(g->formula, all, 3));
     return g;
 }
 
@@ -434,9 +303,14 @@ void program_free(program *g)
 {
     if (!g)
         return;
+    formula_free(g->formula);
     for (uint32_t i = 0; i < g->leaf_count; i++)
         index_leaf_free(g->leaves[i]);
+    while (g->splits) {
+        split_test *next = g->splits->next;
+        mem_free(g->splits);
+        g->splits = next;
+    }
     mem_free(g->leaves);
-    mem_free(g->steps);
     mem_free(g);
 }

@@ -1,15 +1,10 @@
 /*
- * eval.h - a plan resolved against one state and one `now`: flat steps over
- * block registers, read-only, run in three ways that agree.
+ * eval.h - a plan resolved against one state and one `now`: a formula over
+ * planes (index/formula.h), read-only, read in three ways that agree.
  *
  *   count     every block, counting as it goes
  *   set       every block, rows handed out
- *   decision  the same steps on one row
- *
- * A step works on registers of one block (65,536 rows). No intermediate
- * bitmap of the population exists; registers are 8 KiB and borrow planes
- * where they can. And-chains run cheapest first and stop at an empty
- * register; negations are folded into and-not.
+ *   decision  the same formula for one row
  *
  * Private to room segment; the door has the rest.
  *

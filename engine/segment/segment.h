@@ -123,6 +123,11 @@ void program_blocks(const program *g,
                                  block_ref rows),
                     void *payload);
 bool program_has(const program *g, uint32_t row);
+/* Each piece of memory that counting reads, at most once, block after block.
+ */
+void program_reads(const program *g,
+                   void (*each)(void *payload, const void *at, size_t len),
+                   void *payload);
 /* counts[i * n + j]: rows that programs i and j share. One pass. */
 void programs_overlap(program *const *g, size_t n, uint64_t *counts);
 
