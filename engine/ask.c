@@ -62,15 +62,13 @@ int muster_segment_count(muster_segment *segment, bool clauses,
     *out = NULL;
     const epoch *at = epoch_pin_newest(e, &pin);
     const int rc = kept_take(segment, at, &k, err);
-    if (rc != 0) {
-        epoch_unpin(e, &pin);
-        return rc;
-    }
+    if (rc != 0)
+        return epoch_answer(e, &pin, rc, err);
     count_answer *a = mem_zalloc(sizeof *a);
     const program_state state = epoch_state(e, at);
     arena_init(&a->memory);
     const uint64_t start = clock_monotonic_ns();
-    a->public.count = program_count(k->g);
+    a->public.count = program_count_by(k->g, e->threads);
     a->public.elapsed_ns = clock_monotonic_ns() - start;
     a->public.universe = segment_universe_count(k->plan, &state);
     a->public.share = a->public.universe ? (double)a->public.count /
@@ -83,11 +81,14 @@ int muster_segment_count(muster_segment *segment, bool clauses,
         segment_clauses(k->plan, &state, take_clause, a);
     segment_windows(k->plan, state.now, take_window, a);
     kept_give(segment, k);
-    epoch_unpin(e, &pin);
     a->public.clauses = a->clauses;
     a->public.windows = a->windows;
-    *out = &a->public;
-    return 0;
+    const int damaged = epoch_answer(e, &pin, 0, err);
+    if (damaged == 0)
+        *out = &a->public;
+    else
+        muster_count_free(&a->public);
+    return damaged;
 }
 
 void muster_count_free(muster_count *count)
@@ -112,7 +113,9 @@ typedef struct user_walk {
 static int tell_user(void *payload, uint32_t row)
 {
     const user_walk *w = payload;
-    return w->each(w->payload, dictionary_primary(w->at->ids, row));
+    const muster_pseudonym *p = dictionary_primary(w->at->ids, row);
+    const int rc = base_check(w->at->base, NULL);
+    return rc ? rc : w->each(w->payload, p);
 }
 
 int muster_segment_users(muster_segment *segment, muster_user_fn each,
@@ -128,8 +131,7 @@ int muster_segment_users(muster_segment *segment, muster_user_fn each,
     if (rc == 0)
         rc = program_each(k->g, tell_user, &walk);
     kept_give(segment, k);
-    epoch_unpin(e, &pin);
-    return rc;
+    return epoch_answer(e, &pin, rc, err);
 }
 
 int muster_segment_has(muster_segment *segment, const muster_id *user,
@@ -151,7 +153,8 @@ int muster_segment_has(muster_segment *segment, const muster_id *user,
         *out = row != DICTIONARY_NONE && program_has(k->g, row);
     }
     kept_give(segment, k);
-    epoch_unpin(e, &pin);
+    rc = epoch_answer(e, &pin, rc, err);
+    *out &= rc == 0;
     return rc;
 }
 
@@ -235,7 +238,11 @@ int muster_segment_explain(muster_segment *segment, const muster_id *user,
         *out = &a->public;
     }
     kept_give(segment, k);
-    epoch_unpin(e, &pin);
+    rc = epoch_answer(e, &pin, rc, err);
+    if (rc != 0) {
+        muster_explanation_free(*out);
+        *out = NULL;
+    }
     return rc;
 }
 

@@ -139,7 +139,7 @@ static int apply_tick(working *w, reader *r, muster_error *err)
     return 0;
 }
 
-int change_apply(working *w, struct mirror *notes, uint32_t kind,
+static int apply(working *w, struct mirror *notes, uint32_t kind,
                  const uint8_t *bytes, size_t len, apply_report *report,
                  muster_error *err)
 {
@@ -171,4 +171,13 @@ int change_apply(working *w, struct mirror *notes, uint32_t kind,
     return error_set(err, MUSTER_EVERSION, "unknown_change",
                      "the log holds a change of kind %u, which this version "
                      "does not know; upgrade Muster", kind);
+}
+
+/* Who was not found may be known where the generation is damaged. */
+int change_apply(working *w, struct mirror *notes, uint32_t kind,
+                 const uint8_t *bytes, size_t len, apply_report *report,
+                 muster_error *err)
+{
+    const int rc = apply(w, notes, kind, bytes, len, report, err);
+    return rc ? rc : base_check(w->base, err);
 }

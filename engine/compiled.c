@@ -122,7 +122,9 @@ static int keep(muster_segment *s, const epoch *at, muster_hour hour,
     drop(s->kept);
     s->compiled = true;
     s->kept = mem_alloc(sizeof *s->kept);
-    *s->kept = (kept_plan){at, bound, program_new(bound, &state), hour, 1};
+    const uint64_t residents = index_residents_version(s->engine->residents);
+    *s->kept = (kept_plan){at,   bound,     program_new(bound, &state),
+                           hour, residents, 1};
     epoch_hold(at);
     return 0;
 }
@@ -135,7 +137,9 @@ int kept_take(muster_segment *s, const epoch *at, kept_plan **out,
 
     *out = NULL;
     pthread_mutex_lock(&s->binding);
-    if (!s->kept || s->kept->at != at || s->kept->hour != hour)
+    if (!s->kept || s->kept->at != at || s->kept->hour != hour ||
+        s->kept->residents !=
+            index_residents_version(s->engine->residents))
         rc = keep(s, at, hour, err);
     if (rc == 0) {
         s->kept->users++;

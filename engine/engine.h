@@ -7,6 +7,7 @@
  *   epoch.c       immutable states: pinned by readers, published, retired
  *   writer.c      the one writer: a queue of changes, committed in groups
  *   keeper.c      the background: generations, merges, checkpoints
+ *   warm.c        the background: resident forms of hot planes
  *   change.c      the change list: bodies and what they do
  *   apply.c       one batch of facts to rows and planes
  *   judge.c       does a record fit the catalog? what becomes of its facts
@@ -77,6 +78,9 @@ typedef struct shared_base {
 shared_base *base_share(generation *take_file);
 shared_base *base_retain(shared_base *b); /* NULL is fine */
 void base_release(shared_base *b);        /* NULL is fine */
+/* Has a byte been asked for that could not be proved? MUSTER_ECORRUPT then:
+ * nothing that was read over it is an answer. NULL is fine. */
+int base_check(const shared_base *b, muster_error *err);
 
 typedef struct epoch {
     muster_epoch seq;
@@ -110,11 +114,20 @@ typedef struct epoch_pin {
 /* The newest epoch, which stays until unpinned. Any thread, no lock. */
 const epoch *epoch_pin_newest(muster_engine *e, epoch_pin *pin);
 void epoch_unpin(muster_engine *e, epoch_pin *pin);
+/* Unpins behind an answer made of planes or ids, and returns rc, or
+ * MUSTER_ECORRUPT where base_check forbids to believe it. */
+int epoch_answer(muster_engine *e, epoch_pin *pin, int rc, muster_error *err);
 /* Keeps a pinned epoch beyond the pin. */
 void epoch_hold(const epoch *at);
 void epoch_let_go(const epoch *at);
 /* Writer's thread: the working state becomes the newest epoch. */
 void epoch_publish(muster_engine *e);
+/* The same in two steps, while the facts of the first one's moment become
+ * planes: what it was then is kept, and is published with the planes that
+ * there are now; or it is dropped. */
+epoch *epoch_prepare(muster_engine *e);
+void epoch_publish_prepared(muster_engine *e, epoch *take_prepared);
+void epoch_drop(muster_engine *e, epoch *take_prepared); /* NULL is fine */
 /* Writer's thread: gives back what no reader has any more. */
 void epoch_reap(muster_engine *e);
 bool epoch_has_retired(const muster_engine *e);
@@ -130,11 +143,13 @@ typedef struct working {
     uint64_t ids_number; /* another for each dictionary in the process */
     index_stack *index; /* view of the closed layers */
     index_builder *building;
+    struct delta_maker *making; /* of earlier facts; NULL: none */
     uint8_t *forgotten; /* one bit a row */
     size_t forgotten_rows;
     shared_base *base;      /* NULL before the first generation */
     uint64_t seq;           /* last applied change */
     muster_hour tick;       /* the state's own clock; 0: none yet */
+    index_residents *residents; /* bases keep their forms there; or NULL */
     size_t names_base;      /* bytes of names at the newest generation */
     uint64_t facts_behind;  /* applied since the newest generation */
     uint64_t bytes_behind;  /* of the log since it */
@@ -153,7 +168,14 @@ int state_recover(muster_engine *e, working *w, muster_error *damage,
                   muster_error *err);
 /* Fills w->forgotten from the planes. */
 void working_find_forgotten(working *w);
-/* Facts gathered become the newest delta of w->index. */
+/* Facts gathered begin to become a delta, on a thread of their own; the next
+ * ones are gathered meanwhile. Not before the one begun last was taken.
+ * `done` (may be NULL) comes on that thread. */
+void state_begin_delta(working *w, void (*done)(void *payload),
+                       void *payload);
+/* The delta begun becomes the newest of w->index; waits until it is made. */
+void state_take_delta(working *w);
+/* All facts gathered become the newest deltas of w->index. */
 void state_flush(working *w);
 /* Layers [first, first + count) of w->index become one delta. */
 void state_merge(working *w, size_t first, size_t count);
@@ -181,6 +203,7 @@ struct muster_engine {
     uint64_t memory_budget;
     uint64_t log_budget;
     char *data_dir;
+    bool checking; /* everything is read, so a generation is read whole */
 
     storage *store; /* the writer's, once it runs; the keeper shares what
                        storage.h allows it */
@@ -191,6 +214,8 @@ struct muster_engine {
     epoch_gate gate;
     struct writer *writer; /* NULL when reading */
     struct keeper *keeper;
+    index_residents *residents;
+    struct warmer *warmer;
 
     /* shown; atomic */
     uint64_t shown_memory;
@@ -288,6 +313,9 @@ uint64_t engine_shown(const uint64_t *shown);
 /* Measures the log anew: reads every row's length. Writer's thread, or before
  * it runs. */
 int log_measure(muster_engine *e, muster_error *err);
+/* The generation below has been found damaged: the state is made anew over
+ * the older one, and then a fresh one is written. Any thread. */
+void keeper_mend(muster_engine *e);
 /* Asks for a generation of what is there now. */
 void keeper_ask(muster_engine *e);
 /* And waits for it. */
@@ -458,6 +486,7 @@ typedef struct kept_plan {
     plan *plan;
     program *g;
     muster_hour hour;
+    uint64_t residents; /* version of the forms that the program found */
     uint32_t users; /* takers, and the segment itself */
 } kept_plan;
 
@@ -479,6 +508,14 @@ int kept_take(muster_segment *s, const epoch *at, kept_plan **out,
 void kept_give(muster_segment *s, kept_plan *k);
 /* Lets go of what idle segments keep of epochs other than the newest. */
 void segments_refresh(muster_engine *e);
+
+/* ---- hot planes ---- */
+
+void warmer_open(muster_engine *e, uint64_t budget);
+/* No form is made any more. */
+void warmer_stop(muster_engine *e);
+/* When no layer is left. */
+void warmer_free(muster_engine *e);
 
 /* ---- checking and copying ---- */
 

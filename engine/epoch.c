@@ -44,6 +44,11 @@ void base_release(shared_base *b)
     mem_free(b);
 }
 
+int base_check(const shared_base *b, muster_error *err)
+{
+    return b ? generation_check(b->file, err) : 0;
+}
+
 /* ---- reading ---- */
 
 /* A slot of the thread's own, as long as there are enough. */
@@ -94,6 +99,18 @@ void epoch_unpin(muster_engine *e, epoch_pin *pin)
     pin->at = NULL;
 }
 
+int epoch_answer(muster_engine *e, epoch_pin *pin, int rc, muster_error *err)
+{
+    const int damaged = rc >= 0 || rc == MUSTER_ECORRUPT
+                            ? base_check(pin->at->base, err)
+                            : 0;
+
+    if (damaged != 0 && e->keeper)
+        keeper_mend(e);
+    epoch_unpin(e, pin);
+    return damaged != 0 ? damaged : rc;
+}
+
 void epoch_hold(const epoch *at)
 {
     __atomic_add_fetch(&((epoch *)at)->holders, 1, __ATOMIC_RELAXED);
@@ -117,29 +134,39 @@ epoch working_epoch(const muster_engine *e)
                    .index = w->index};
 }
 
-void epoch_publish(muster_engine *e)
+epoch *epoch_prepare(muster_engine *e)
 {
     working *w = &e->state;
     epoch *fresh = mem_zalloc(sizeof *fresh);
 
-    ASSERT(index_builder_facts(w->building) == 0);
     *fresh = (epoch){
         .seq = w->seq,
         .tick = w->tick,
         .names = catalog_snapshot(w->names),
         .audiences = audience_store_snapshot(w->audiences),
         .ids = dictionary_snapshot(w->ids),
-        .index = index_view_retain(w->index),
         .base = base_retain(w->base),
         .ids_number = w->ids_number,
     };
-    epoch *former = __atomic_exchange_n(&e->gate.current, fresh,
+    return fresh;
+}
+
+void epoch_publish_prepared(muster_engine *e, epoch *take_prepared)
+{
+    take_prepared->index = index_view_retain(e->state.index);
+    epoch *former = __atomic_exchange_n(&e->gate.current, take_prepared,
                                         __ATOMIC_SEQ_CST);
     if (former) {
         former->next = e->gate.retired;
         e->gate.retired = former;
     }
     epoch_reap(e);
+}
+
+void epoch_publish(muster_engine *e)
+{
+    ASSERT(index_builder_facts(e->state.building) == 0 && !e->state.making);
+    epoch_publish_prepared(e, epoch_prepare(e));
 }
 
 static void give_back(muster_engine *e, epoch *old)
@@ -154,6 +181,12 @@ static void give_back(muster_engine *e, epoch *old)
         parts.snapshot = old->ids;
     keeper_discard(e, &parts);
     mem_free(old);
+}
+
+void epoch_drop(muster_engine *e, epoch *take_prepared)
+{
+    if (take_prepared)
+        give_back(e, take_prepared);
 }
 
 /* A holder counts itself while it has a pin, so slots are looked at first:

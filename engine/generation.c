@@ -3,11 +3,18 @@
  *
  * Sections: "state" (u64 tick, the state's hour), "catalog"
  * (catalog_bytes.c), "audiences" (audience/store.c), "dictionary"
- * (identity/dictionary.c), "plane.dir" and "planes" (index/layer.h).
+ * (identity/dictionary.c), "planes" and "plane.dir" (index/layer.h,
+ * index/directory.c). Planes are written as they are merged: what is in memory
+ * of them is one group.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "engine.h"
+
+/* Of a former base so much is read before its pages are given back. */
+#define FORGET_BYTES ((size_t)256 << 20)
+/* Far above what 2^32 planes could be told in: never reached before memory. */
+#define DIRECTORY_BYTES_MAX ((size_t)8 << 30)
 
 /* ---- writing ---- */
 
@@ -20,25 +27,27 @@ static int put_section(generation_writer *w, const char *name,
     return rc ? rc : generation_end(w, err);
 }
 
-typedef struct dictionary_out {
+/* Where the pieces of a large section go. */
+typedef struct section_out {
     generation_writer *w;
+    const epoch *at;
+    size_t unseen; /* bytes since the former base was let go of */
     muster_error *err;
-} dictionary_out;
+} section_out;
 
-static int write_dictionary_piece(void *payload, const void *bytes,
-                                  size_t len)
+static int write_piece(void *payload, const void *bytes, size_t len)
 {
-    dictionary_out *out = payload;
+    section_out *out = payload;
     return generation_write(out->w, bytes, len, out->err);
 }
 
 static int put_dictionary(const dictionary *ids, generation_writer *w,
                           muster_error *err)
 {
-    dictionary_out out = {w, err};
+    section_out out = {.w = w, .err = err};
     int rc = generation_begin(w, "dictionary", err);
     if (rc == 0)
-        rc = dictionary_encode(ids, write_dictionary_piece, &out);
+        rc = dictionary_encode(ids, write_piece, &out);
     return rc ? rc : generation_end(w, err);
 }
 
@@ -63,16 +72,43 @@ static int put_names(const epoch *at, generation_writer *w,
     return rc;
 }
 
-static int put_planes(const index_layer *base, generation_writer *w,
+/* The former base is read from end to end: its pages need not stay. */
+static int write_planes(void *payload, const void *bytes, size_t len)
+{
+    section_out *out = payload;
+
+    out->unseen += len;
+    if (out->unseen >= FORGET_BYTES && out->at->base) {
+        generation_unload(out->at->base->file, "planes");
+        out->unseen = 0;
+    }
+    return write_piece(out, bytes, len);
+}
+
+static int put_planes(const epoch *at, generation_writer *w,
                       muster_error *err)
 {
-    size_t directory_len;
-    size_t planes_len;
-    const void *directory = index_layer_directory(base, &directory_len);
-    const void *planes = index_layer_planes(base, &planes_len);
+    state_rules rules = {at->names, at->tick};
+    const index_limits limits = rules_limits(&rules, true);
+    section_out out = {.w = w, .at = at, .err = err};
+    buffer directory;
 
-    int rc = put_section(w, "plane.dir", directory, directory_len, err);
-    return rc ? rc : put_section(w, "planes", planes, planes_len, err);
+    buffer_init(&directory, DIRECTORY_BYTES_MAX);
+    int rc = generation_begin(w, "planes", err);
+    if (rc == 0)
+        rc = index_merge_base_to(at->index, &limits, write_planes, &out,
+                                 &directory);
+    if (rc == 0)
+        rc = base_check(at->base, err);
+    if (rc == 0)
+        rc = generation_end(w, err);
+    if (rc == 0)
+        rc = put_section(w, "plane.dir", directory.data, directory.len, err);
+    if (rc == 0 && !buffer_ok(&directory))
+        rc = error_set(err, MUSTER_ELIMIT, "planes_full",
+                       "there are too many planes for a generation");
+    buffer_release(&directory);
+    return rc;
 }
 
 static int put_state(const epoch *at, generation_writer *w, muster_error *err)
@@ -88,20 +124,12 @@ static int put_state(const epoch *at, generation_writer *w, muster_error *err)
 
 int generation_fill(generation_writer *w, const epoch *at, muster_error *err)
 {
-    state_rules rules = {at->names, at->tick};
-    const index_limits limits = rules_limits(&rules, true);
-
     int rc = put_state(at, w, err);
     if (rc == 0)
         rc = put_names(at, w, err);
     if (rc == 0)
         rc = put_dictionary(at->ids, w, err);
-    if (rc != 0)
-        return rc;
-    index_layer *base = index_merge_base(at->index, &limits);
-    rc = put_planes(base, w, err);
-    index_layer_release(base);
-    return rc;
+    return rc ? rc : put_planes(at, w, err);
 }
 
 /* ---- reading ---- */
@@ -115,6 +143,17 @@ static const void *need(const shared_base *base, const char *name, size_t *len)
     return bytes ? bytes : nothing;
 }
 
+/* All of it, proved. */
+static int need_now(const shared_base *base, const char *name,
+                    const void **bytes, size_t *len, muster_error *err)
+{
+    *bytes = need(base, name, len);
+    if (*len == 0 ||
+        proof_holds(generation_proof(base->file, name), *bytes, *len))
+        return 0;
+    return generation_check(base->file, err);
+}
+
 static void let_go(void *base)
 {
     base_release(base);
@@ -124,11 +163,13 @@ int generation_layer(shared_base *base, index_layer **out, muster_error *err)
 {
     size_t len;
     size_t planes_len;
-    const void *bytes = need(base, "plane.dir", &len);
+    const void *bytes;
     const void *planes = need(base, "planes", &planes_len);
 
-    const int rc =
-        index_layer_open(out, bytes, len, planes, planes_len, err);
+    int rc = need_now(base, "plane.dir", &bytes, &len, err);
+    if (rc == 0)
+        rc = index_layer_open(out, bytes, len, planes, planes_len,
+                              generation_proof(base->file, "planes"), err);
     if (rc == 0)
         index_layer_on_free(*out, let_go, base_retain(base));
     return rc;
@@ -139,7 +180,8 @@ int generation_dictionary(const shared_base *base, dictionary **out,
 {
     size_t len;
     const void *bytes = need(base, "dictionary", &len);
-    return dictionary_open(out, bytes, len, err);
+    return dictionary_open_proved(
+        out, bytes, len, generation_proof(base->file, "dictionary"), err);
 }
 
 void working_find_forgotten(working *w)
@@ -168,28 +210,40 @@ void working_find_forgotten(working *w)
     index_leaf_free(leaf);
 }
 
-static muster_hour read_tick(const shared_base *base)
+static int read_tick(muster_hour *out, const shared_base *base,
+                     muster_error *err)
 {
     size_t len;
+    const void *bytes;
     reader r;
 
-    const void *bytes = need(base, "state", &len);
+    const int rc = need_now(base, "state", &bytes, &len, err);
     reader_init(&r, bytes, len);
     const uint64_t tick = reader_u64(&r);
-    return reader_ok(&r) ? (muster_hour)tick : 0;
+    *out = reader_ok(&r) ? (muster_hour)tick : 0;
+    return rc;
+}
+
+static int load_names(working *w, const shared_base *base, muster_error *err)
+{
+    size_t len;
+    const void *bytes;
+
+    int rc = need_now(base, "catalog", &bytes, &len, err);
+    if (rc == 0)
+        rc = catalog_decode(w->names, bytes, len, err);
+    if (rc == 0)
+        rc = need_now(base, "audiences", &bytes, &len, err);
+    return rc ? rc : audience_store_decode(w->audiences, bytes, len, err);
 }
 
 int generation_load(working *w, shared_base *base, muster_error *err)
 {
-    size_t len;
     index_layer *layer;
 
-    const void *bytes = need(base, "catalog", &len);
-    int rc = catalog_decode(w->names, bytes, len, err);
-    if (rc == 0) {
-        bytes = need(base, "audiences", &len);
-        rc = audience_store_decode(w->audiences, bytes, len, err);
-    }
+    int rc = read_tick(&w->tick, base, err);
+    if (rc == 0)
+        rc = load_names(w, base, err);
     if (rc == 0) {
         dictionary_free(w->ids);
         w->ids = NULL;
@@ -199,12 +253,13 @@ int generation_load(working *w, shared_base *base, muster_error *err)
         rc = generation_layer(base, &layer, err);
     if (rc != 0)
         return rc;
+    if (w->residents)
+        index_layer_keep_residents(layer, w->residents);
     index_view_release(w->index);
     w->index = index_view_base(layer);
     w->seq = generation_seq(base->file);
-    w->tick = read_tick(base);
     w->generation = generation_id(base->file);
     w->generation_seq = w->seq;
     working_find_forgotten(w);
-    return 0;
+    return generation_check(base->file, err);
 }

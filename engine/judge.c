@@ -25,11 +25,25 @@ struct judge {
     const batch_reader *batch;
     const catalog_attribute **attributes; /* by batch number; NULL unknown */
     const catalog_provider **providers;
-    uint32_t *values; /* by term; CATALOG_NONE = not looked up or missing */
+    bool *spaces; /* by batch number: is it declared? */
+    uint32_t *values; /* by term; CATALOG_NONE = not in the catalog yet */
     guess *guesses;   /* by batch attribute */
     uint32_t record;
     uint32_t event;   /* of the record, being judged; from 0 */
 };
+
+/* What is known of the terms, one look-up right behind the other: apart they
+ * would each wait for memory. */
+static void find_values(judge *j)
+{
+    for (uint32_t i = 0; i < j->batch->term_count; i++) {
+        const catalog_attribute *a =
+            j->attributes[j->batch->term_attributes[i]];
+        j->values[i] = a ? catalog_value_find(j->names, a->id,
+                                              j->batch->terms[i])
+                         : CATALOG_NONE;
+    }
+}
 
 judge *judge_new(catalog *names, muster_time now, const batch_reader *batch)
 {
@@ -41,14 +55,16 @@ judge *judge_new(catalog *names, muster_time now, const batch_reader *batch)
     j->attributes = mem_array(batch->attribute_count + 1,
                               sizeof *j->attributes);
     j->providers = mem_array(batch->provider_count + 1, sizeof *j->providers);
+    j->spaces = mem_array(batch->space_count + 1, sizeof *j->spaces);
     j->guesses = mem_array(batch->attribute_count + 1, sizeof *j->guesses);
     j->values = mem_array(batch->term_count + 1, sizeof *j->values);
     for (uint32_t i = 0; i < batch->attribute_count; i++)
         j->attributes[i] = catalog_attribute_find(names, batch->attributes[i]);
     for (uint32_t i = 0; i < batch->provider_count; i++)
         j->providers[i] = catalog_provider_find(names, batch->providers[i]);
-    for (uint32_t i = 0; i < batch->term_count; i++)
-        j->values[i] = CATALOG_NONE;
+    for (uint32_t i = 0; i < batch->space_count; i++)
+        j->spaces[i] = catalog_space_find(names, batch->spaces[i]) != NULL;
+    find_values(j);
     return j;
 }
 
@@ -56,6 +72,7 @@ void judge_free(judge *j)
 {
     mem_free(j->attributes);
     mem_free(j->providers);
+    mem_free(j->spaces);
     mem_free(j->guesses);
     mem_free(j->values);
     mem_free(j);
@@ -295,10 +312,10 @@ ingest_reason judge_record(judge *j, const fact_record *record,
                       ingest_reason_text(INGEST_UNKNOWN_PROVIDER));
     }
     for (uint32_t i = 0; i < record->id_count; i++) {
-        const muster_text space =
-            j->batch->spaces[record->ids[(size_t)i * 17]];
-        if (catalog_space_find(j->names, space))
+        const uint8_t number = record->ids[(size_t)i * 17];
+        if (j->spaces[number])
             continue;
+        const muster_text space = j->batch->spaces[number];
         snprintf(out->pointer, sizeof out->pointer, "/ids/%.*s",
                  (int)space.len, space.ptr);
         return refuse(j, NULL, INGEST_UNKNOWN_SPACE, out,

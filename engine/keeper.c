@@ -58,6 +58,7 @@ struct keeper {
     bool want_merge;
     bool want_checkpoint;
     bool want_trim;
+    bool want_mending;
     bool busy; /* with a generation */
     uint64_t finished; /* generations, also failed ones */
     int last_rc;
@@ -91,14 +92,22 @@ static void discard_now(trash *t)
 
 /* ---- what others ask ---- */
 
-void keeper_ask(muster_engine *e)
+static void wake(struct keeper *k, bool *want)
 {
-    struct keeper *k = e->keeper;
-
     pthread_mutex_lock(&k->lock);
-    k->want_generation = true;
+    *want = true;
     pthread_cond_signal(&k->wake);
     pthread_mutex_unlock(&k->lock);
+}
+
+void keeper_ask(muster_engine *e)
+{
+    wake(e->keeper, &e->keeper->want_generation);
+}
+
+void keeper_mend(muster_engine *e)
+{
+    wake(e->keeper, &e->keeper->want_mending);
 }
 
 int keeper_generation(muster_engine *e, muster_error *err)
@@ -570,6 +579,8 @@ static int give_birth(muster_engine *e, birth *b, muster_error *err)
     b->base = base_share(file);
     rc = generation_layer(b->base, &b->layer, err);
     if (rc == 0)
+        index_layer_keep_residents(b->layer, e->residents);
+    if (rc == 0)
         rc = generation_dictionary(b->base, &b->ids, err);
     if (rc != 0)
         return rc;
@@ -638,10 +649,32 @@ static void trim(muster_engine *e)
     }
 }
 
+/* ---- a damaged generation ---- */
+
+/* A group that fails has the state made anew, without what is damaged. */
+static int mend_act(muster_engine *e, change_request *r, muster_error *err)
+{
+    (void)r;
+    return base_check(e->state.base, err);
+}
+
+static void mend(muster_engine *e)
+{
+    change_request r = {.act = mend_act,
+                        .ack = MUSTER_ACK_APPLIED,
+                        .internal = true,
+                        .writes = true};
+    change_request next = {.ack = MUSTER_ACK_APPLIED, .internal = true};
+
+    if (writer_do(e, &r, NULL) != 0 && writer_do(e, &next, NULL) == 0)
+        keeper_ask(e);
+}
+
 /* ---- the thread ---- */
 
 typedef struct wants {
     bool generation;
+    bool mending;
     bool checkpoint;
     bool trim;
     bool stopping;
@@ -652,11 +685,13 @@ static wants next_wants(struct keeper *k)
 {
     pthread_mutex_lock(&k->lock);
     while (!k->stopping && !k->want_generation && !k->want_checkpoint &&
-           !k->want_trim && !k->garbage)
+           !k->want_trim && !k->want_mending && !k->garbage)
         pthread_cond_wait(&k->wake, &k->lock);
-    const wants next = {k->want_generation, k->want_checkpoint, k->want_trim,
-                        k->stopping, k->garbage};
+    const wants next = {k->want_generation, k->want_mending,
+                        k->want_checkpoint, k->want_trim,
+                        k->stopping,        k->garbage};
     k->want_generation = k->want_checkpoint = k->want_trim = false;
+    k->want_mending = false;
     k->busy = next.generation;
     k->garbage = NULL;
     k->garbage_end = &k->garbage;
@@ -687,6 +722,8 @@ static void *run(void *payload)
     for (;;) {
         const wants next = next_wants(k);
         discard_now(next.garbage);
+        if (next.mending && !next.stopping)
+            mend(e);
         if (next.checkpoint)
             (void)storage_checkpoint(e->store, &(bool){false}, NULL);
         if (next.generation) {

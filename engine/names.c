@@ -140,6 +140,7 @@ static int values_by_count(const muster_engine *e, const epoch *at,
     reach_breakdown(g, &state, at->names, viewer->inner, a, &rows, &n, &total);
     program_free(g);
     segment_plan_free(all);
+    rc = base_check(at->base, err);
     for (size_t i = 0; i < n && rc == 0 && (!limit || i < limit); i++) {
         if (rows[i].value == 0)
             break;
@@ -170,8 +171,7 @@ int muster_values_each(muster_engine *engine, const muster_scope *viewer,
     else if (rc == 0)
         rc = values_by_count(engine, at, viewer, a, limit, each, payload,
                              err);
-    epoch_unpin(engine, &pin);
-    return rc;
+    return epoch_answer(engine, &pin, rc, err);
 }
 
 /* ---- providers and the catalog file ---- */

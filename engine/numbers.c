@@ -48,9 +48,13 @@ int muster_reach_overlap(muster_segment *const *segments, size_t n,
     }
     for (size_t i = 0; i < n; i++)
         kept_give(segments[i], kept[i]);
-    epoch_unpin(e, &pin);
     mem_free(programs);
     mem_free(kept);
+    rc = epoch_answer(e, &pin, rc, err);
+    if (rc != 0) {
+        muster_overlap_free(*out);
+        *out = NULL;
+    }
     return rc;
 }
 
@@ -136,7 +140,11 @@ int muster_reach_breakdown(muster_segment *segment, const char *attribute,
     if (rc == 0)
         *out = &break_down(segment, k, by, limit)->public;
     kept_give(segment, k);
-    epoch_unpin(e, &pin);
+    rc = epoch_answer(e, &pin, rc, err);
+    if (rc != 0) {
+        muster_breakdown_free(*out);
+        *out = NULL;
+    }
     return rc;
 }
 

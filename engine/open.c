@@ -116,13 +116,13 @@ static int open_key(muster_engine *e, const char *given, muster_error *err)
     return 0;
 }
 
-/* A quarter of the machine's memory. */
-static uint64_t default_memory(void)
+/* The n-th part of the machine's memory. */
+static uint64_t part_of_memory(uint64_t n)
 {
     const long pages = sysconf(_SC_PHYS_PAGES);
     const long bytes = sysconf(_SC_PAGESIZE);
-    return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 4
-                                  : (uint64_t)1 << 30;
+    return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / n
+                                  : ((uint64_t)4 << 30) / n;
 }
 
 static muster_engine *engine_new(const muster_engine_options *o)
@@ -134,10 +134,11 @@ static muster_engine *engine_new(const muster_engine_options *o)
     e->mode = o->mode;
     e->fixed_now = o->now;
     e->threads = o->threads ? o->threads : thread_processors();
-    e->memory_budget = o->memory_bytes ? o->memory_bytes : default_memory();
+    e->memory_budget = o->memory_bytes ? o->memory_bytes : part_of_memory(4);
     e->log_budget = o->log_bytes ? o->log_bytes : LOG_BYTES;
     e->data_dir = mem_strdup(o->data_dir);
     pthread_mutex_init(&e->lists, NULL);
+    warmer_open(e, o->resident_bytes ? o->resident_bytes : part_of_memory(8));
     state_init(&e->state);
     return e;
 }
@@ -154,6 +155,7 @@ int engine_open(muster_engine **out, const muster_engine_options *options,
     if (rc != 0)
         return rc;
     muster_engine *e = engine_new(options);
+    e->checking = keyless;
     rc = storage_open(&e->store, e->data_dir, modes[e->mode], err);
     if (rc == 0 && !keyless)
         rc = open_key(e, options->key_file, err);
@@ -200,6 +202,7 @@ void muster_engine_close(muster_engine *engine)
     if (!engine)
         return;
     engine_check(engine);
+    warmer_stop(engine);
     keeper_stop(engine);
     writer_stop(engine);
     epoch_close(engine);
@@ -208,6 +211,7 @@ void muster_engine_close(muster_engine *engine)
     engine->magic = 0;
     mirror_free(engine);
     state_free(&engine->state);
+    warmer_free(engine);
     identity_key_free(engine->key);
     storage_close(engine->store);
     pthread_mutex_destroy(&engine->lists);
@@ -302,6 +306,13 @@ void muster_engine_stats_get(muster_engine *engine, muster_engine_stats *out)
     out->log_batches = engine_shown(&engine->shown_log_batches);
     out->log_bytes = engine_shown(&engine->shown_log_bytes);
     out->log_budget = engine->log_budget;
+    index_resident_stats residents;
+    index_residents_stats(engine->residents, &residents);
+    out->resident_bytes = residents.bytes;
+    out->resident_budget = residents.budget;
+    out->resident_forms = residents.forms;
+    out->resident_hits = residents.hits;
+    out->resident_misses = residents.misses;
     out->memory_bytes = engine_shown(&engine->shown_memory);
     out->memory_budget = engine->memory_budget;
     out->generation = engine_shown(&engine->shown_generation);

@@ -18,6 +18,9 @@ static int act(muster_engine *e, change_request *r, muster_error *err)
     wish *w = r->payload;
 
     w->known = dictionary_find(e->state.ids, &w->user) != DICTIONARY_NONE;
+    const int rc = base_check(e->state.base, err);
+    if (rc != 0)
+        return rc;
     if (!w->known && w->undo)
         return 1;
     if (!w->known && dictionary_full(e->state.ids))

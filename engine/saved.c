@@ -337,6 +337,7 @@ static int lookup_row(const muster_engine *e, const epoch *at,
             found[n++] = a;
     }
     qsort(found, n, sizeof *found, by_priority);
+    rc = base_check(at->base, NULL);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = tell_version(found[i], audience_current(found[i]), each,
                           payload);
@@ -365,6 +366,5 @@ int muster_audience_lookup(muster_engine *engine, const muster_scope *viewer,
         if (row != DICTIONARY_NONE)
             rc = lookup_row(engine, at, viewer->inner, row, each, payload);
     }
-    epoch_unpin(engine, &pin);
-    return rc;
+    return epoch_answer(engine, &pin, rc, err);
 }

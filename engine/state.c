@@ -45,6 +45,16 @@ index_limits rules_limits(state_rules *rules, bool drop)
 
 /* ---- life ---- */
 
+/* Facts that a thread of their own makes a delta of. */
+struct delta_maker {
+    index_builder *facts;
+    size_t bytes; /* of them when it began */
+    index_layer *delta;
+    pthread_t thread;
+    void (*done)(void *payload); /* may be NULL */
+    void *payload;
+};
+
 uint64_t next_ids_number(void)
 {
     static uint64_t last;
@@ -65,6 +75,7 @@ void state_init(working *w)
 
 void state_free(working *w)
 {
+    state_take_delta(w);
     index_builder_free(w->building);
     if (w->index)
         index_view_release(w->index);
@@ -86,6 +97,7 @@ size_t state_memory(const working *w)
 {
     const size_t names = state_names(w);
     size_t bytes = index_builder_memory(w->building) +
+                   (w->making ? w->making->bytes : 0) +
                    dictionary_memory(w->ids) +
                    (names > w->names_base ? names - w->names_base : 0);
     for (size_t i = 0; i < index_layer_count(w->index); i++)
@@ -124,54 +136,61 @@ static void push_delta(working *w, index_layer *take_delta)
     set_view(w, index_view_push(w->index, take_delta));
 }
 
+static void *make_delta(void *payload)
+{
+    struct delta_maker *m = payload;
+    m->delta = index_builder_finish(m->facts);
+    if (m->done)
+        m->done(m->payload);
+    return NULL;
+}
+
+void state_begin_delta(working *w, void (*done)(void *payload), void *payload)
+{
+    struct delta_maker *m = mem_zalloc(sizeof *m);
+
+    ASSERT(!w->making);
+    m->facts = w->building;
+    m->bytes = index_builder_memory(m->facts);
+    m->done = done;
+    m->payload = payload;
+    w->building = index_builder_new();
+    w->making = m;
+    m->thread = thread_start(make_delta, m);
+}
+
+void state_take_delta(working *w)
+{
+    struct delta_maker *m = w->making;
+
+    if (!m)
+        return;
+    thread_join(m->thread);
+    w->making = NULL;
+    push_delta(w, m->delta);
+    index_builder_free(m->facts);
+    mem_free(m);
+}
+
 void state_flush(working *w)
 {
+    state_take_delta(w);
     if (index_builder_facts(w->building) > 0)
         push_delta(w, index_builder_finish(w->building));
 }
 
 /* ---- recovery ---- */
 
-/* While one delta is made of the facts gathered, the next ones are gathered
- * in another builder. */
+/* While one delta is made of the facts gathered, the next ones are gathered. */
 typedef struct replay {
     const muster_engine *e;
     working *w;
-    index_builder *full; /* being made a delta of, or idle */
-    index_layer *delta;
-    pthread_t thread;
-    bool making;
 } replay;
 
+/* Generations there are, and one more. */
+#define RECOVER_TRIES 3
 /* Stops the walk without being an error: a reader's budget is used up. */
 #define REPLAY_FULL 1
-
-static void *make_delta(void *payload)
-{
-    replay *r = payload;
-    r->delta = index_builder_finish(r->full);
-    return NULL;
-}
-
-static void take_delta(replay *r)
-{
-    if (!r->making)
-        return;
-    thread_join(r->thread);
-    r->making = false;
-    push_delta(r->w, r->delta);
-}
-
-static void start_delta(replay *r)
-{
-    index_builder *gathered = r->w->building;
-
-    take_delta(r);
-    r->w->building = r->full;
-    r->full = gathered;
-    r->thread = thread_start(make_delta, r);
-    r->making = true;
-}
 
 static int replay_batch(void *payload, const storage_batch *batch,
                         muster_error *err)
@@ -188,7 +207,8 @@ static int replay_batch(void *payload, const storage_batch *batch,
     w->bytes_behind += batch->len;
     if (index_builder_facts(w->building) < ENGINE_DELTA_FACTS)
         return 0;
-    start_delta(r);
+    state_take_delta(w);
+    state_begin_delta(w, NULL, NULL);
     return r->e->mode == MUSTER_OPEN_READ &&
                    state_memory(w) > r->e->memory_budget
                ? REPLAY_FULL
@@ -197,11 +217,10 @@ static int replay_batch(void *payload, const storage_batch *batch,
 
 static int replay_log(muster_engine *e, working *w, muster_error *err)
 {
-    replay r = {.e = e, .w = w, .full = index_builder_new()};
+    replay r = {e, w};
 
     int rc = storage_log_each(e->store, w->seq, replay_batch, &r, err);
-    take_delta(&r);
-    index_builder_free(r.full);
+    state_take_delta(w);
     if (rc == REPLAY_FULL)
         rc = 0;
     if (rc == 0)
@@ -209,12 +228,19 @@ static int replay_log(muster_engine *e, working *w, muster_error *err)
     return rc;
 }
 
-static int recover_once(muster_engine *e, working *w, muster_error *damage,
+static int open_base(muster_engine *e, generation **file,
+                     muster_error *damage, muster_error *err)
+{
+    return e->checking ? generation_open(file, e->store, damage, err)
+                       : generation_open_quick(file, e->store, damage, err);
+}
+
+static int recover_over(muster_engine *e, working *w, muster_error *damage,
                         muster_error *err)
 {
     generation *file = NULL;
 
-    int rc = generation_open(&file, e->store, damage, err);
+    int rc = open_base(e, &file, damage, err);
     if (rc != 0)
         return rc;
     if (file) {
@@ -222,7 +248,37 @@ static int recover_once(muster_engine *e, working *w, muster_error *damage,
         rc = generation_load(w, w->base, err);
         w->names_base = state_names(w);
     }
-    return rc ? rc : replay_log(e, w, err);
+    if (rc == 0)
+        rc = replay_log(e, w, err);
+    return rc ? rc : base_check(w->base, err);
+}
+
+/* Damage that shows while a generation is read has it passed over as well. */
+static int recover_once(muster_engine *e, working *w, muster_error *damage,
+                        muster_error *err)
+{
+    for (int i = 0;; i++) {
+        muster_error found;
+        error_clear(&found);
+        const int rc = recover_over(e, w, &found, err);
+        if (damage->code == 0)
+            *damage = found;
+        if (rc != MUSTER_ECORRUPT || i == RECOVER_TRIES ||
+            base_check(w->base, &found) == 0)
+            return rc;
+        if (damage->code == 0)
+            *damage = found;
+        generation_distrust(e->store, generation_id(w->base->file));
+        state_free(w);
+        state_init(w);
+    }
+}
+
+/* What the engine stands on was found damaged: it is not taken again. */
+static void distrust_present(muster_engine *e)
+{
+    if (base_check(e->state.base, NULL) != 0)
+        generation_distrust(e->store, e->state.generation);
 }
 
 /* A reader looks through one transaction, in which rows stay as they are;
@@ -232,6 +288,9 @@ static int recover_once(muster_engine *e, working *w, muster_error *damage,
 int state_recover(muster_engine *e, working *w, muster_error *damage,
                   muster_error *err)
 {
+    error_clear(damage);
+    w->residents = e->residents;
+    distrust_present(e);
     if (e->mode != MUSTER_OPEN_READ)
         return recover_once(e, w, damage, err);
     int rc = MUSTER_EBUSY;
@@ -244,6 +303,7 @@ int state_recover(muster_engine *e, working *w, muster_error *damage,
         if (rc == MUSTER_EBUSY) {
             state_free(w);
             state_init(w);
+            w->residents = e->residents;
         }
     }
     return rc;

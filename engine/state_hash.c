@@ -366,6 +366,5 @@ int muster_engine_state_hash(muster_engine *engine, const muster_task *task,
     const int rc = epoch_hash(at, task, out, err);
     if (seq)
         *seq = at->seq;
-    epoch_unpin(engine, &pin);
-    return rc;
+    return epoch_answer(engine, &pin, rc, err);
 }

@@ -11,7 +11,9 @@
  * is visible a moment later; ack=applied is told behind the publication.
  * Behind ack=durable it may follow some milliseconds later, so that many small
  * commits share one. Requests that nobody waits to see (a bulk load's) gather
- * facts for a larger delta.
+ * facts for a larger delta, which a thread of its own makes while the next
+ * facts are gathered. What the state was when it began is kept as an epoch to
+ * be published with it; who does not want to wait so long, waits for both.
  *
  * A group that fails leaves the working state ahead of the disk: all its
  * requests are told so, and before the next group the store is opened anew
@@ -66,7 +68,9 @@ struct writer {
     request_queue urgent; /* somebody waits to see it */
     request_queue lazy;
     bool stopping;
+    bool made; /* the delta begun is there */
     /* the thread's own */
+    epoch *prepared; /* what to publish with it; NULL: none was begun */
     bool dirty; /* the working state may not be what the disk holds */
     bool owed;  /* something committed is not visible yet */
     uint64_t published_ns;
@@ -287,26 +291,51 @@ static bool may_gather(struct writer *w, const muster_engine *e,
         w->owed |= facts < FEW_FACTS && now - w->published_ns < PUBLISH_NS;
         return w->owed;
     }
-    return facts < (now - w->waited_ns < CALM_NS ? FEW_FACTS
-                                                 : ENGINE_DELTA_FACTS);
+    return facts < FEW_FACTS || now - w->waited_ns >= CALM_NS;
 }
 
 /* A view that is full, which the keeper should have prevented, loses its
- * newest layers to one first. */
-static void flush(muster_engine *e)
+ * newest layers to one, before a delta comes. */
+static void make_room(muster_engine *e)
 {
     working *w = &e->state;
     const size_t count = index_layer_count(w->index);
     const size_t closed = keeper_closed_layers(e);
     const size_t most = INDEX_DELTAS_MAX / 4;
 
-    if (count == INDEX_DELTAS_MAX + 1 &&
-        index_builder_facts(w->building) > 0) {
+    if (count == INDEX_DELTAS_MAX + 1) {
         const size_t first = closed > count - most ? closed : count - most;
         ASSERT(count - first >= 2);
         state_merge(w, first, count - first);
     }
-    state_flush(w);
+}
+
+/* The delta begun joins the view; returns what was to be published with it,
+ * or NULL when none was begun. */
+static epoch *take_begun(muster_engine *e)
+{
+    struct writer *w = e->writer;
+    epoch *prepared = w->prepared;
+
+    if (!e->state.making)
+        return NULL;
+    make_room(e);
+    state_take_delta(&e->state);
+    pthread_mutex_lock(&w->lock);
+    w->made = false;
+    pthread_mutex_unlock(&w->lock);
+    w->prepared = NULL;
+    return prepared;
+}
+
+/* All facts join the view: an epoch of more than was prepared will follow. */
+static void flush(muster_engine *e)
+{
+    epoch_drop(e, take_begun(e));
+    if (index_builder_facts(e->state.building) == 0)
+        return;
+    make_room(e);
+    state_flush(&e->state);
 }
 
 static void publish(muster_engine *e, uint64_t now)
@@ -332,6 +361,40 @@ static void publish_gathered(muster_engine *e)
     flush(e);
     if (is_behind(e))
         publish(e, clock_monotonic_ns());
+}
+
+/* ---- deltas made beside ---- */
+
+static void tell_made(void *payload)
+{
+    struct writer *w = payload;
+
+    pthread_mutex_lock(&w->lock);
+    w->made = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* The delta begun becomes visible; waits until it is made. */
+static void publish_begun(muster_engine *e)
+{
+    epoch *prepared = take_begun(e);
+
+    if (!prepared)
+        return;
+    epoch_publish_prepared(e, prepared);
+    point("published");
+}
+
+/* What a bulk load has brought begins to become a delta, once it is enough
+ * for one. */
+static void begin_delta(muster_engine *e)
+{
+    if (index_builder_facts(e->state.building) < ENGINE_DELTA_FACTS)
+        return;
+    publish_begun(e);
+    e->writer->prepared = epoch_prepare(e);
+    state_begin_delta(&e->state, tell_made, e->writer);
 }
 
 /* ---- committing ---- */
@@ -387,6 +450,7 @@ static int revive(muster_engine *e, muster_error *err)
 {
     working fresh;
 
+    epoch_drop(e, take_begun(e));
     int rc = storage_reopen(e->store, err);
     if (rc != 0)
         return rc;
@@ -503,7 +567,8 @@ static bool merge_small(muster_engine *e)
 
 static void look_after(muster_engine *e)
 {
-    if (index_builder_facts(e->state.building) == 0 && merge_small(e))
+    if (index_builder_facts(e->state.building) == 0 && !e->state.making &&
+        merge_small(e))
         publish(e, clock_monotonic_ns());
     if (storage_wal_bytes(e->store) > STORAGE_WAL_BYTES_MAX)
         (void)storage_checkpoint_now(e->store, NULL);
@@ -521,6 +586,8 @@ static void serve(muster_engine *e, change_request *group)
         rc = commit_group(e, group, &gathered, &why);
     if (rc == 0 && !gathered && is_behind(e))
         publish(e, clock_monotonic_ns());
+    if (rc == 0 && gathered)
+        begin_delta(e);
     tell(e, group, rc, &why);
     if (rc == 0)
         look_after(e);
@@ -542,14 +609,16 @@ static uint64_t idle_ms(muster_engine *e)
     return w->idle_ms < IDLE_MS ? w->idle_ms : IDLE_MS;
 }
 
-/* The next group; NULL when there is none for a while. */
-static change_request *next_group(muster_engine *e, bool *stopping)
+/* The next group; NULL when there is none for a while, or when the delta begun
+ * is made. */
+static change_request *next_group(muster_engine *e, bool *stopping,
+                                  bool *made)
 {
     struct writer *w = e->writer;
     struct timespec until;
 
     pthread_mutex_lock(&w->lock);
-    if (!w->urgent.first && !w->lazy.first && !w->stopping &&
+    if (!w->urgent.first && !w->lazy.first && !w->stopping && !w->made &&
         (!w->owed || is_lost(e))) {
         const uint64_t ms = idle_ms(e);
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -564,6 +633,7 @@ static change_request *next_group(muster_engine *e, bool *stopping)
     change_request *group = take_group(w);
     if (group)
         w->idle_ms = 0;
+    *made = w->made;
     *stopping = w->stopping && !group;
     pthread_mutex_unlock(&w->lock);
     return group;
@@ -581,11 +651,15 @@ static void *run(void *payload)
 {
     muster_engine *e = payload;
     bool stopping = false;
+    bool made = false;
 
     while (!stopping) {
-        change_request *group = next_group(e, &stopping);
+        change_request *group = next_group(e, &stopping, &made);
         const uint64_t since = clock_monotonic_ns() - e->writer->published_ns;
-        if (!group || (e->writer->owed && (since >= PUBLISH_NS ||
+        if (made && !e->writer->dirty)
+            publish_begun(e);
+        if ((!group && (!made || stopping)) ||
+            (e->writer->owed && (since >= PUBLISH_NS ||
                                            is_heavy(group))))
             publish_gathered(e);
         if (group)
@@ -626,6 +700,7 @@ void writer_stop(muster_engine *e)
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
     thread_join(w->thread);
+    epoch_drop(e, take_begun(e));
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
     buffer_release(&w->tick);

@@ -8,6 +8,7 @@
  *   clock.h    UTC calendar arithmetic
  *   random.h   seeded generator
  *   hash.h     XXH3
+ *   proof.h    bytes of a file, believed piece by piece
  *   json.h     JSON reader and writer (yyjson)
  *   thread.h   bounded queue, threads
  *   point.h    named places that a test can stop a program at
@@ -21,10 +22,12 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/crew.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/proof.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "base/point.h"

@@ -42,8 +42,14 @@ hash_stream *hash_stream_new(void)
 {
     hash_stream *s = mem_aligned(sizeof *s);
     XXH3_INITSTATE(&s->state);
-    ASSERT(XXH3_64bits_reset(&s->state) == XXH_OK);
+    hash_stream_clear(s);
     return s;
+}
+
+void hash_stream_clear(hash_stream *s)
+{
+    ASSERT(s != NULL);
+    ASSERT(XXH3_64bits_reset(&s->state) == XXH_OK);
 }
 
 void hash_stream_add(hash_stream *s, const void *bytes, size_t len)

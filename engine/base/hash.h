@@ -24,6 +24,8 @@ typedef struct hash_stream hash_stream;
 hash_stream *hash_stream_new(void);
 void hash_stream_add(hash_stream *s, const void *bytes, size_t len);
 uint64_t hash_stream_value(const hash_stream *s);
+/* Begins anew. */
+void hash_stream_clear(hash_stream *s);
 void hash_stream_free(hash_stream *s);
 
 /* Mixes one word (splitmix64 finaliser): table hash of integers. */

@@ -36,6 +36,11 @@
  * before the snapshot was taken, and nothing ever takes them away. So no
  * reader waits, and none sees what it should not.
  *
+ * A base of many gigabytes is not read when it is opened. It has a proof
+ * (base/proof.h) that every line of it is asked of before it is used. What is
+ * damaged there is not found, or nobody's, and the proof is broken: who asked
+ * has to look at it before believing the answer (generation_check, storage.h).
+ *
  * Cost: find is a line of the table and, when a tag fits, a line of the ids.
  * Memory per id: 16 bytes + 64 / 12 / load; that is 22.3 in the base (0.85)
  * and at most 25.5 in the delta (0.57 just after a part has grown).
@@ -47,9 +52,11 @@
 
 /* ---- tables ---- */
 
-/* The number of `p` in `buckets`, or DICTIONARY_NONE. In a table that is not
- * `growing` nothing is ever written and every number is known. Inlined, so
- * that a search in the base does not pay for what the delta needs. */
+const extra_id dictionary_nobody = {{{0}}, UINT32_MAX};
+
+/* The number of `p` in `buckets`, or DICTIONARY_NONE. A table that is not
+ * `growing` is the base's: nothing is ever written there, but each bucket has
+ * to be proved. Inlined, so that each search pays for its own needs only. */
 __attribute__((always_inline)) static inline uint32_t
 table_find(const dictionary *d, const bucket *buckets, uint64_t bucket_count,
            uint64_t home, bool growing, const muster_pseudonym *p)
@@ -58,10 +65,12 @@ table_find(const dictionary *d, const bucket *buckets, uint64_t bucket_count,
     uint64_t at = home;
     for (uint64_t seen = 0; seen < bucket_count; seen++) {
         const bucket *b = &buckets[at];
+        if (!growing && !proof_holds(d->base_proof, b, sizeof *b))
+            break;
         const bucket_head head = growing ? head_of(b) : head_at_rest(b);
         for (uint32_t m = match_tags(head, tag); m != 0; m &= m - 1) {
             const uint32_t number = number_at(b, (uint32_t)__builtin_ctz(m));
-            if ((!growing || number_is_known(d, number)) &&
+            if (number_is_known(d, number) &&
                 memcmp(id_get(d, number), p, sizeof *p) == 0)
                 return number;
         }
@@ -177,8 +186,14 @@ uint32_t dictionary_number(const dictionary *d, const muster_pseudonym *p)
 uint32_t dictionary_find(const dictionary *d, const muster_pseudonym *p)
 {
     const uint32_t number = dictionary_number(d, p);
-    return number == DICTIONARY_NONE ? DICTIONARY_NONE
-                                     : row_of_number(d, number);
+    if (number == DICTIONARY_NONE)
+        return DICTIONARY_NONE;
+    const uint32_t row = row_of_number(d, number);
+    if (row < d->rows)
+        return row;
+    if (d->base_proof != NULL)
+        proof_break(d->base_proof, d->base_extra_ids);
+    return DICTIONARY_NONE;
 }
 
 void dictionary_prefetch(const dictionary *d, const muster_pseudonym *p)
@@ -189,6 +204,28 @@ void dictionary_prefetch(const dictionary *d, const muster_pseudonym *p)
     const part *t = &d->parts[p->bytes[0]];
     if (t->bucket_count != 0)
         __builtin_prefetch(t->buckets + part_home(p, t->bucket_count));
+}
+
+/* The first id in the bucket `b` that may be `p`. */
+static void prefetch_id(const dictionary *d, const bucket *b,
+                        const muster_pseudonym *p)
+{
+    const uint32_t m = match_tags(head_of(b), tag_of(p));
+    if (m == 0)
+        return;
+    const uint32_t number = number_at(b, (uint32_t)__builtin_ctz(m));
+    if (number_is_known(d, number))
+        __builtin_prefetch(id_get(d, number));
+}
+
+void dictionary_prefetch_id(const dictionary *d, const muster_pseudonym *p)
+{
+    if (d->base_bucket_count != 0)
+        prefetch_id(d, d->base_buckets + base_home(p, d->base_bucket_count),
+                    p);
+    const part *t = &d->parts[p->bytes[0]];
+    if (t->bucket_count != 0)
+        prefetch_id(d, t->buckets + part_home(p, t->bucket_count), p);
 }
 
 const muster_pseudonym *dictionary_primary(const dictionary *d, uint32_t row)

@@ -20,7 +20,9 @@
  * of the parts; (2) R <= MUSTER_USERS_MAX and R + X <= UINT32_MAX - 1;
  * (3) B is 0 when there are no ids, else there are fewer ids than places;
  * (4) the row of each of the X ids is < R; (5) each place in use holds the
- * number of an id, and as many places as there are ids are in use.
+ * number of an id, and as many places as there are ids are in use. With a
+ * proof (4) and (5) are left to dictionary_check, and numbers and rows are
+ * looked at as they are used.
  *
  * Threads: a snapshot may be encoded on any thread while the writer adds.
  *
@@ -72,12 +74,15 @@ static int write_header(const dictionary *d, uint64_t bucket_count,
 
 /* The base's array, then the delta's chunks, as one array of `size` bytes an
  * element, padded. */
-static int write_array(const void *base, uint32_t base_count,
-                       const chunk_list *delta, uint32_t count, size_t size,
-                       write_fn write, void *payload)
+static int write_array(const dictionary *d, const void *base,
+                       uint32_t base_count, const chunk_list *delta,
+                       uint32_t count, size_t size, write_fn write,
+                       void *payload)
 {
     ASSERT(base_count <= count);
     int rc = 0;
+    if (!proof_holds(d->base_proof, base, base_count * size))
+        return MUSTER_ECORRUPT;
     if (base_count != 0)
         rc = write(payload, base, base_count * size);
     uint32_t left = count - base_count;
@@ -119,10 +124,10 @@ int dictionary_encode(const dictionary *d,
     const uint64_t bucket_count = buckets_of_ids(dictionary_ids(d));
     int rc = write_header(d, bucket_count, write, payload);
     if (rc == 0)
-        rc = write_array(d->base_ids, d->base_rows, &d->id_chunks, d->rows,
+        rc = write_array(d, d->base_ids, d->base_rows, &d->id_chunks, d->rows,
                          sizeof(muster_pseudonym), write, payload);
     if (rc == 0)
-        rc = write_array(d->base_extra_ids, d->base_extras, &d->extra_chunks,
+        rc = write_array(d, d->base_extra_ids, d->base_extras, &d->extra_chunks,
                          d->extras, sizeof(extra_id), write, payload);
     if (rc != 0 || bucket_count == 0)
         return rc;
@@ -192,15 +197,19 @@ static int check_content(const dictionary *d, muster_error *err)
     return damaged(err, "its table does not hold each id once");
 }
 
-int dictionary_open(dictionary **out, const void *bytes, size_t len,
-                    muster_error *err)
+int dictionary_open_proved(dictionary **out, const void *bytes, size_t len,
+                           proof *by, muster_error *err)
 {
     ASSERT(out != NULL && (bytes != NULL || len == 0));
     ASSERT((uintptr_t)bytes % sizeof(uint64_t) == 0);
+    const size_t head = len < sizeof(form_header) ? len : sizeof(form_header);
     *out = NULL;
+    if (!proof_holds(by, bytes, head))
+        return damaged(err, "its first bytes changed");
     dictionary *d = dictionary_new();
+    d->base_proof = by;
     int rc = open_header(d, bytes, len, err);
-    if (rc == 0)
+    if (rc == 0 && by == NULL)
         rc = check_content(d, err);
     if (rc != 0) {
         dictionary_free(d);
@@ -208,4 +217,10 @@ int dictionary_open(dictionary **out, const void *bytes, size_t len,
     }
     *out = d;
     return 0;
+}
+
+int dictionary_open(dictionary **out, const void *bytes, size_t len,
+                    muster_error *err)
+{
+    return dictionary_open_proved(out, bytes, len, NULL, err);
 }

@@ -73,6 +73,7 @@ struct dictionary {
     const extra_id *base_extra_ids;
     const bucket *base_buckets;
     uint64_t base_bucket_count;
+    proof *base_proof; /* of them all; NULL: they need none */
     /* delta: the writer's */
     chunk_list id_chunks;
     chunk_list extra_chunks;
@@ -121,10 +122,16 @@ static inline bool number_is_known(const dictionary *d, uint32_t number)
     return (number < d->rows) | (extra_number(number) < d->extras);
 }
 
+/* What is read of a base that is damaged there: nobody's id. */
+extern const extra_id dictionary_nobody;
+
 static inline const extra_id *extra_get(const dictionary *d, uint32_t extra)
 {
-    if (extra < d->base_extras)
-        return &d->base_extra_ids[extra];
+    if (extra < d->base_extras) {
+        const extra_id *e = &d->base_extra_ids[extra];
+        return proof_holds(d->base_proof, e, sizeof *e) ? e
+                                                        : &dictionary_nobody;
+    }
     const uint32_t i = extra - d->base_extras;
     const extra_id *chunk = d->extra_chunks.chunks[i / CHUNK_IDS];
     return &chunk[i % CHUNK_IDS];
@@ -132,8 +139,12 @@ static inline const extra_id *extra_get(const dictionary *d, uint32_t extra)
 
 static inline const muster_pseudonym *row_get(const dictionary *d, uint32_t row)
 {
-    if (row < d->base_rows)
-        return &d->base_ids[row];
+    if (row < d->base_rows) {
+        const muster_pseudonym *p = &d->base_ids[row];
+        return proof_holds(d->base_proof, p, sizeof *p)
+                   ? p
+                   : &dictionary_nobody.id;
+    }
     const uint32_t i = row - d->base_rows;
     const muster_pseudonym *chunk = d->id_chunks.chunks[i / CHUNK_IDS];
     return &chunk[i % CHUNK_IDS];

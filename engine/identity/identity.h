@@ -112,9 +112,17 @@ void dictionary_free(dictionary *d);
  * "newer_version". */
 int dictionary_open(dictionary **out, const void *bytes, size_t len,
                     muster_error *err);
+/* The same in O(1), of bytes that have a proof, which must outlive it too: the
+ * header is checked now, all else is proved when it is used. What is damaged
+ * is then not found, or named by an id that nobody has, and the proof is
+ * broken. */
+int dictionary_open_proved(dictionary **out, const void *bytes, size_t len,
+                           proof *by, muster_error *err);
 uint32_t dictionary_find(const dictionary *d, const muster_pseudonym *p);
-/* Prefetches what find will touch. */
+/* Prefetch what find will touch: first the places of the tables, then, some
+ * time later, the id that stands there. */
 void dictionary_prefetch(const dictionary *d, const muster_pseudonym *p);
+void dictionary_prefetch_id(const dictionary *d, const muster_pseudonym *p);
 /* Both: p must not be known. add_user returns the new row, or
  * DICTIONARY_NONE at MUSTER_USERS_MAX. */
 uint32_t dictionary_add_user(dictionary *d, const muster_pseudonym *p);

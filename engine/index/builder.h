@@ -1,5 +1,14 @@
 /*
- * builder.h - pieces of building that merging shares; private to the room.
+ * builder.h - building a delta: facts as they are gathered, group by group,
+ * and the bits of numbers and amounts, which reading and merging share.
+ * Private to the room.
+ *
+ *   builder.c          gathering; the groups in order
+ *   builder_profile.c  profile facts of one group to planes
+ *   builder_event.c    events of one group to planes
+ *   order.c            stable sorts of facts
+ *   split.c            rows gathered by plane
+ *   sums.c             rows with counts and amounts
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,22 +18,50 @@
 #include <muster/limits.h>
 #include "index/table.h"
 
-/* Rows gathered by plane key, each list ascending. */
-typedef struct row_list {
-    uint32_t *rows;
-    size_t count;
-    size_t capacity;
-} row_list;
-typedef struct plane_rows {
-    key_table keys;
-    row_list *lists;
-    size_t capacity;
-} plane_rows;
-void plane_rows_init(plane_rows *p);
-void plane_rows_add(plane_rows *p, const plane_key *key, uint32_t row);
-/* Writes all planes and empties the lists (memory is kept). */
-void plane_rows_write(plane_rows *p, layer_writer *out);
-void plane_rows_release(plane_rows *p);
+/* ---- facts of one group, in log order ---- */
+
+typedef struct profile_op {
+    uint32_t row;
+    uint32_t code; /* op in the top 4 bits; value or index into numbers */
+    uint32_t expiry;
+} profile_op;
+
+#define OP_NUMBER 5u /* beside index_op */
+#define OP_SHIFT 28
+#define CODE_MASK ((1u << OP_SHIFT) - 1)
+
+typedef struct event_op {
+    uint32_t row;
+    uint32_t value;
+    uint32_t bucket;
+    uint32_t extra; /* index into extras; 0: one event without an amount */
+} event_op;
+
+typedef struct event_extra {
+    uint32_t count;
+    int64_t amount;
+} event_extra;
+
+/* Makes planes of the profile facts of one group at a time. */
+typedef struct profile_maker profile_maker;
+profile_maker *profile_maker_new(const int64_t *numbers);
+void profile_maker_free(profile_maker *m);
+/* `ops` ascend by row; sayings of one row are in log order. */
+void profile_make(profile_maker *m, const plane_key *group,
+                  const profile_op *ops, size_t n, layer_writer *out);
+/* The universe: rows by expiry, whatever else the ops say. */
+void profile_make_seen(profile_maker *m, const plane_key *group,
+                       const profile_op *ops, size_t n, layer_writer *out);
+
+/* Makes planes of the events of one group at a time. */
+typedef struct event_maker event_maker;
+event_maker *event_maker_new(const event_extra *extras);
+void event_maker_free(event_maker *m);
+/* In log order. Both arrays have room for n and are lost. */
+void event_make(event_maker *m, const plane_key *group, uint32_t cap,
+                event_op *ops, event_op *spare, size_t n, layer_writer *out);
+
+/* ---- numbers and amounts ---- */
 
 /* |x| of a number as one ordered pattern: integer part above 14 bits of
  * ten-thousandths. */

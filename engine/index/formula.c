@@ -57,6 +57,11 @@ void formula_root(formula *f, formula_part root)
     f->root = root;
 }
 
+uint32_t formula_plane_count(const formula *f)
+{
+    return f->plane_count + f->leaf_count;
+}
+
 uint64_t formula_weight(const formula *f, formula_part p)
 {
     return is_flipped(p) ? UINT64_MAX : part_of(f, p)->weight;

@@ -80,6 +80,8 @@ void formula_ask_again(const formula *f);
 /* What is asked; once, at the end. */
 void formula_root(formula *f, formula_part root);
 
+/* Planes that are read; a leaf counts as one. */
+uint32_t formula_plane_count(const formula *f);
 /* A guess of the rows that hold, from above. */
 uint64_t formula_weight(const formula *f, formula_part p);
 

@@ -8,6 +8,7 @@
  *   writer.c   rows or blocks to portable bytes
  *   set.c      sets being merged; the only caller of CRoaring
  *   layer.c    many planes with a directory: the base, or one closed delta
+ *   directory.c  the directory on disk
  *   builder.c  facts in log order to a delta
  *   merge.c, merge_*.c  base and deltas to a new base, deltas to one delta
  *   index.c    views: the layers that a reader sees
@@ -42,7 +43,8 @@
  * HARD, then add.
  *
  * Cost: a fact is 2 bytes in an array container, less in runs and bitsets,
- * plus its share of the plane directory (32 bytes a plane).
+ * plus its share of the plane directory (about 5 bytes a plane on disk, 32 in
+ * memory).
  * Threads: layers and views are immutable and counted. Any thread may read a
  * view it holds, make leaves on it and let it go, without a lock; one thread
  * makes the next view of it, another may merge its layers meanwhile. A
@@ -70,14 +72,21 @@
 
 /* ---- layers ---- */
 
+typedef int (*index_write_fn)(void *payload, const void *bytes, size_t len);
+
 typedef struct index_layer index_layer;
 
-/* Bytes of both parts must stay for the layer's life; checks bounds of the
- * directory and the header of each plane (MUSTER_ECORRUPT). */
+/* The planes must stay for the layer's life; checks bounds of the
+ * directory and the header of each plane (MUSTER_ECORRUPT). `by` (may be NULL)
+ * proves the planes and must stay too; then a plane is proved and its header
+ * looked at when it is first used; a damaged one reads as empty, and the
+ * proof is broken. The directory is decoded, 32 bytes a plane: its bytes may
+ * go. */
 int index_layer_open(index_layer **out, const void *directory,
                      size_t directory_len, const void *planes,
-                     size_t planes_len, muster_error *err);
-const void *index_layer_directory(const index_layer *l, size_t *len);
+                     size_t planes_len, proof *by, muster_error *err);
+/* Appends the directory's encoded form. */
+void index_layer_directory(const index_layer *l, buffer *out);
 const void *index_layer_planes(const index_layer *l, size_t *len);
 /* Heap bytes of its directory and planes; 0 when mapped. */
 size_t index_layer_bytes(const index_layer *l);
@@ -106,12 +115,16 @@ void index_residents_free(index_residents *p); /* behind its layers */
 /* Before the layer is shared. What is hot in older layers is wished for. */
 void index_layer_keep_residents(index_layer *l, index_residents *p);
 /* Makes the form that is asked for most; false when none is wished for.
- * Milliseconds; one thread at a time. */
+ * Milliseconds; threads that work take turns. */
 bool index_residents_work(index_residents *p);
-bool index_residents_wanted(index_residents *p);
+/* Called when a form has been asked for often enough, on the asking thread and
+ * under the pool's lock: it must be short and must not ask the pool. To be
+ * set before the pool is used. */
+void index_residents_on_wish(index_residents *p,
+                             void (*on_wish)(void *payload), void *payload);
 /* Another one when more forms are there than at the last look: formulas built
  * before do not have them. */
-uint64_t index_residents_version(index_residents *p);
+uint64_t index_residents_version(const index_residents *p);
 /* Asks count less: to be called now and then, say once a minute. */
 void index_residents_fade(index_residents *p);
 
@@ -236,6 +249,13 @@ index_layer *index_merge_deltas(index_layer *const *layers, size_t count,
  * buckets has the same answers as before. */
 index_layer *index_merge_base(const index_stack *x,
                               const index_limits *limits);
+/* The same base, whose planes go to `write` as they are made, in order and in
+ * pieces of some MiB; the directory is appended at the end. So memory holds
+ * one group's sets and not the base. What `write` returns when it is not 0 is
+ * returned; it is not called again then. */
+int index_merge_base_to(const index_stack *x, const index_limits *limits,
+                        index_write_fn write, void *payload,
+                        buffer *directory);
 
 /* ---- leaves: what one predicate holds ---- */
 

@@ -62,42 +62,102 @@ static bool follows_seen(const layer_entry *entries, size_t i)
     return false;
 }
 
-int index_layer_open(index_layer **out, const void *directory,
-                     size_t directory_len, const void *planes,
-                     size_t planes_len, muster_error *err)
+/* (1) to (4) of layer.h. */
+static int check_directory(const layer_entry *entries, size_t count,
+                           size_t planes_len, muster_error *err)
 {
-    const layer_entry *entries = directory;
-    const size_t count = directory_len / sizeof *entries;
-
-    *out = NULL;
-    if (directory_len % sizeof *entries != 0)
-        return damaged(err, count, "is cut short");
     for (size_t i = 0; i < count; i++) {
         const layer_entry *e = &entries[i];
-        plane_view v;
         if (i > 0 && plane_key_compare(&entries[i - 1].key, &e->key) >= 0)
             return damaged(err, i, "is out of order");
         if (!slice_fits(&e->key) || !follows_seen(entries, i))
             return damaged(err, i, "has a key that no plane has");
         if (e->offset > planes_len || e->len > planes_len - e->offset)
             return damaged(err, i, "points outside the plane bytes");
-        if (!view_open(&v, (const uint8_t *)planes + e->offset, e->len))
-            return damaged(err, i, "is not a well-formed bitmap");
     }
+    return 0;
+}
+
+static index_layer *layer_of(layer_entry *take_entries, size_t count,
+                             const void *planes, size_t planes_len, proof *by)
+{
     index_layer *l = mem_zalloc(sizeof *l);
-    l->entries = entries;
+    l->own_entries = take_entries;
+    l->entries = take_entries;
     l->count = count;
     l->planes = planes;
     l->planes_len = planes_len;
     l->refs = 1;
+    l->proof = by;
+    l->believed = mem_zalloc((count / 64 + 1) * sizeof *l->believed);
+    return l;
+}
+
+int index_layer_open(index_layer **out, const void *directory,
+                     size_t directory_len, const void *planes,
+                     size_t planes_len, proof *by, muster_error *err)
+{
+    size_t count;
+    layer_entry *entries =
+        layer_directory_decode(directory, directory_len, &count);
+
+    *out = NULL;
+    if (!entries)
+        return error_set(err, MUSTER_ECORRUPT, "damaged_planes",
+                         "the directory of planes does not decode");
+    const int rc = check_directory(entries, count, planes_len, err);
+    if (rc != 0) {
+        mem_free(entries);
+        return rc;
+    }
+    index_layer *l = layer_of(entries, count, planes, planes_len, by);
+    l->encoded_len = directory_len;
+    for (size_t i = 0; i < count && by == NULL; i++) {
+        if (layer_is_sound(l, &entries[i]))
+            continue;
+        index_layer_release(l);
+        return damaged(err, i, "is not a well-formed bitmap");
+    }
     *out = l;
     return 0;
 }
 
-const void *index_layer_directory(const index_layer *l, size_t *len)
+bool layer_believe(const index_layer *l, const layer_entry *e)
 {
-    *len = l->count * sizeof *l->entries;
-    return l->entries;
+    const size_t i = (size_t)(e - l->entries);
+    const uint8_t *bytes = l->planes + e->offset;
+    plane_view v;
+
+    if (!proof_holds(l->proof, bytes, e->len))
+        return false;
+    if (!view_open(&v, bytes, e->len)) {
+        if (l->proof)
+            proof_break(l->proof, bytes);
+        return false;
+    }
+    __atomic_fetch_or(&l->believed[i / 64], (uint64_t)1 << i % 64,
+                      __ATOMIC_RELEASE);
+    return true;
+}
+
+bool layer_span_is_sound(const index_layer *l, size_t first, size_t end)
+{
+    while (first < end && layer_is_sound(l, &l->entries[first]))
+        first++;
+    return first == end;
+}
+
+plane_view layer_view(const index_layer *l, const layer_entry *e)
+{
+    static const uint8_t nothing[8] = {0x3a, 0x30}; /* cookie 12346, 0 */
+    plane_view v;
+    view_init(&v, layer_is_sound(l, e) ? l->planes + e->offset : nothing);
+    return v;
+}
+
+void index_layer_directory(const index_layer *l, buffer *out)
+{
+    layer_directory_encode(l->entries, l->count, out);
 }
 
 const void *index_layer_planes(const index_layer *l, size_t *len)
@@ -124,6 +184,7 @@ void index_layer_release(index_layer *l)
     resident_set_free(l->residents);
     mem_free(l->own_entries);
     mem_free(l->own_planes);
+    mem_free(l->believed);
     if (l->done)
         l->done(l->payload);
     mem_free(l);

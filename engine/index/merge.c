@@ -50,7 +50,8 @@ static bool next_group(group_walk *w)
     return found;
 }
 
-/* Takes the group's entries of every layer that has some. */
+/* Takes the group's entries of every layer that has some. Damaged ones are
+ * left out: their proof is broken, so nothing will be made of the result. */
 static void take_spans(group_walk *w)
 {
     w->span_count = 0;
@@ -62,9 +63,9 @@ static void take_spans(group_walk *w)
             continue;
         ASSERT(s.first == w->at[i]);
         w->at[i] = s.end;
-        w->spans[w->span_count++] = s;
+        if (layer_span_is_sound(s.layer, s.first, s.end))
+            w->spans[w->span_count++] = s;
     }
-    ASSERT(w->span_count > 0);
 }
 
 static bool has_role(const group_span *s, plane_role role)
@@ -77,9 +78,11 @@ static bool has_role(const group_span *s, plane_role role)
 
 bool walk_next(group_walk *w)
 {
-    if (!next_group(w))
-        return false;
-    take_spans(w);
+    do {
+        if (!next_group(w))
+            return false;
+        take_spans(w);
+    } while (w->span_count == 0);
     w->events = false;
     for (size_t i = 0; i < w->span_count && !w->events; i++)
         w->events = has_role(&w->spans[i], ROLE_SEEN);
@@ -136,31 +139,48 @@ void merge_group(layer_writer *out, const group_walk *w,
 
 /* ---- all groups ---- */
 
-static index_layer *merge_layers(index_layer *const *layers, size_t count,
-                                 const index_limits *limits, bool delta)
+static void merge_layers(layer_writer *out, index_layer *const *layers,
+                         size_t count, const index_limits *limits, bool delta)
 {
     group_walk w;
-    layer_writer out;
 
     ASSERT(limits != NULL && limits->cap != NULL);
     walk_init(&w, layers, count);
-    layer_writer_init(&out);
-    while (walk_next(&w)) {
+    while (out->rc == 0 && walk_next(&w)) {
         const merge_rules rules = walk_rules(&w, limits, delta);
-        merge_group(&out, &w, &rules);
+        merge_group(out, &w, &rules);
     }
     walk_release(&w);
-    return layer_writer_finish(&out);
 }
 
 index_layer *index_merge_deltas(index_layer *const *layers, size_t count,
                                 const index_limits *limits)
 {
-    return merge_layers(layers, count, limits, true);
+    layer_writer out;
+
+    layer_writer_init(&out);
+    merge_layers(&out, layers, count, limits, true);
+    return layer_writer_finish(&out);
 }
 
 index_layer *index_merge_base(const index_stack *x,
                               const index_limits *limits)
 {
-    return merge_layers(x->layers, x->count, limits, false);
+    layer_writer out;
+
+    layer_writer_init(&out);
+    merge_layers(&out, x->layers, x->count, limits, false);
+    return layer_writer_finish(&out);
+}
+
+int index_merge_base_to(const index_stack *x, const index_limits *limits,
+                        index_write_fn write, void *payload,
+                        buffer *directory)
+{
+    layer_writer out;
+
+    layer_writer_init(&out);
+    layer_writer_to(&out, write, payload);
+    merge_layers(&out, x->layers, x->count, limits, false);
+    return layer_writer_end(&out, directory);
 }

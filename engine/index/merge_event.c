@@ -2,9 +2,10 @@
  * merge_event.c - event groups of several layers to one, slot by slot: a slot
  * is a (value, bucket) with its planes, which lie together in each layer.
  *
- * A slot of one layer is copied as it lies. Slots of few rows are added row
- * by row (sums.h). Slots of many rows are added as bit-sliced numbers over
- * whole sets:
+ * A slot of one layer is copied as it lies, and so are the blocks that one
+ * layer alone has of a slot; where several have few rows in common blocks,
+ * these are added row by row (merge_splice.h). Slots that share many are added
+ * as bit-sliced numbers over whole sets:
  *     sum = a ^ b ^ carry,  carry = majority(a, b, carry)
  * Counts are kept as count - 1, so rows in both start with a carry of one;
  * rows in only one of the two have no carry and keep their bits. Sums
@@ -15,10 +16,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "index/merge.h"
-#include "index/sums.h"
+#include "index/merge_splice.h"
 
-/* Rows of a slot, all layers together, up to which it is added by rows. */
-#define SLOT_ROWS_FEW 20000u
+/* Rows in blocks that several layers have, up to which they are added one by
+ * one. */
+#define SHARED_ROWS_FEW 20000u
 
 /* ---- many rows: bit-sliced sets ---- */
 
@@ -133,8 +135,7 @@ typedef struct event_merge {
     const merge_rules *rules;
     group_sets old;
     group_sets delta;
-    event_sums sums;
-    event_sums more;
+    splicer *splicer;
 } event_merge;
 
 static bool same_slot(const plane_key *a, const plane_key *b)
@@ -236,16 +237,10 @@ static void merge_as_sets(event_merge *m)
     sets_clear(&m->old);
 }
 
-static void merge_as_rows(event_merge *m)
+static bool shares_few(const event_merge *m)
 {
-    const group_span *p = m->parts;
-
-    sums_read(&m->sums, p->layer, p->first, p->end);
-    for (size_t i = 1; i < m->part_count; i++) {
-        sums_read(&m->more, p[i].layer, p[i].first, p[i].end);
-        sums_merge(&m->sums, &m->more, m->rules->cap);
-    }
-    sums_write(m->out, p->layer->entries[p->first].key, &m->sums);
+    return m->rows <= SHARED_ROWS_FEW ||
+           splice_fits(m->splicer, m->parts, m->part_count, SHARED_ROWS_FEW);
 }
 
 static void merge_slot(event_merge *m)
@@ -256,8 +251,9 @@ static void merge_slot(event_merge *m)
         cut |= m->part_gone[i] != NULL;
     if (!cut && m->part_count == 1)
         copy_planes(m->out, &m->parts[0], m->rules);
-    else if (!cut && m->rows <= SLOT_ROWS_FEW)
-        merge_as_rows(m);
+    else if (!cut && shares_few(m))
+        splice_slot(m->splicer, m->parts, m->part_count, m->rules->cap,
+                    m->out);
     else
         merge_as_sets(m);
 }
@@ -291,6 +287,7 @@ void merge_events(layer_writer *out, const group_walk *w,
     m.gone = mem_array(count, sizeof *m.gone);
     m.parts = mem_array(count, sizeof *m.parts);
     m.part_gone = mem_array(count, sizeof *m.part_gone);
+    m.splicer = splicer_new();
     sets_init(&m.old);
     sets_init(&m.delta);
     for (size_t i = 0; i < count; i++)
@@ -304,8 +301,7 @@ void merge_events(layer_writer *out, const group_walk *w,
         set_free(m.gone[i]);
     sets_release(&m.old);
     sets_release(&m.delta);
-    sums_release(&m.sums);
-    sums_release(&m.more);
+    splicer_free(m.splicer);
     mem_free(m.at);
     mem_free(m.gone);
     mem_free(m.parts);

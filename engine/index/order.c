@@ -1,5 +1,5 @@
 /*
- * order.c - stable counting and radix sorts (order.h).
+ * order.c - stable radix sorts (order.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,70 +7,100 @@
 
 #include "base/base.h"
 
-static inline uint32_t u32_of(const void *items, size_t at)
+#define DIGIT_BITS_MAX 11u
+/* Up to so many items are sorted by insertion. */
+#define FEW_ITEMS 24u
+#define ITEM_BYTES_MAX 16u
+
+/* What is known of a sort when it is compiled is inlined into each of its
+ * two sizes. */
+#define INLINED static inline __attribute__((always_inline))
+
+INLINED uint32_t u32_at(const uint8_t *item)
 {
     uint32_t v;
-    memcpy(&v, (const char *)items + at, sizeof v);
+    memcpy(&v, item, sizeof v);
     return v;
 }
 
-void order_by_group(const void *items, size_t stride, size_t n,
-                    uint32_t groups, uint32_t *order, size_t *first)
+INLINED bool is_sorted(const uint8_t *keys, size_t n, size_t size)
 {
-    memset(first, 0, (groups + 1) * sizeof *first);
-    for (size_t i = 0; i < n; i++)
-        first[u32_of(items, i * stride) + 1]++;
-    for (uint32_t g = 0; g < groups; g++)
-        first[g + 1] += first[g];
-    for (size_t i = 0; i < n; i++)
-        order[first[u32_of(items, i * stride)]++] = (uint32_t)i;
-    for (uint32_t g = groups; g > 0; g--)
-        first[g] = first[g - 1];
-    first[0] = 0;
+    for (size_t i = 1; i < n; i++)
+        if (u32_at(keys + i * size) < u32_at(keys + (i - 1) * size))
+            return false;
+    return true;
 }
 
-/* One pass over 11 bits of the row in the high half of each key. */
-static void radix_pass(const uint64_t *from, uint64_t *to, size_t n,
-                       unsigned shift)
+INLINED void insert_each(uint8_t *items, size_t n, size_t size, size_t at)
 {
-    size_t count[2048] = {0};
-    size_t at = 0;
-    for (size_t i = 0; i < n; i++)
-        count[(from[i] >> shift) & 2047]++;
-    for (size_t b = 0; b < 2048; b++) {
-        const size_t c = count[b];
-        count[b] = at;
-        at += c;
+    uint8_t item[ITEM_BYTES_MAX];
+
+    for (size_t i = 1; i < n; i++) {
+        const uint32_t key = u32_at(items + i * size + at);
+        size_t to = i;
+        while (to > 0 && u32_at(items + (to - 1) * size + at) > key)
+            to--;
+        if (to == i)
+            continue;
+        memcpy(item, items + i * size, size);
+        memmove(items + (to + 1) * size, items + to * size, (i - to) * size);
+        memcpy(items + to * size, item, size);
     }
-    for (size_t i = 0; i < n; i++)
-        to[count[(from[i] >> shift) & 2047]++] = from[i];
 }
 
-void order_by_row(const void *items, size_t stride, size_t row_offset,
-                  uint32_t *order, size_t n, uint64_t **scratch,
-                  size_t *scratch_capacity)
+/* One stable pass over the bits of `mask` above `shift`. */
+INLINED void sort_pass(const uint8_t *from, uint8_t *to, size_t n,
+                       size_t size, size_t at, uint32_t least,
+                       unsigned shift, uint32_t mask)
 {
-    uint32_t last = 0;
-    size_t i = 0;
-    while (i < n) {
-        const uint32_t row = u32_of(items, order[i] * stride + row_offset);
-        if (row < last)
-            break;
-        last = row;
-        i++;
-    }
-    if (i == n)
-        return;
+    size_t place[(size_t)1 << DIGIT_BITS_MAX];
+    size_t next = 0;
 
-    mem_grow(scratch, scratch_capacity, 2 * n, sizeof **scratch);
-    uint64_t *a = *scratch;
-    uint64_t *b = a + n;
-    for (i = 0; i < n; i++)
-        a[i] = (uint64_t)u32_of(items, order[i] * stride + row_offset) << 32 |
-               order[i];
-    radix_pass(a, b, n, 32);
-    radix_pass(b, a, n, 43);
-    radix_pass(a, b, n, 54);
-    for (i = 0; i < n; i++)
-        order[i] = (uint32_t)b[i];
+    memset(place, 0, (mask + (size_t)1) * sizeof *place);
+    for (size_t i = 0; i < n; i++)
+        place[(u32_at(from + i * size + at) - least) >> shift & mask]++;
+    for (size_t digit = 0; digit <= mask; digit++) {
+        const size_t count = place[digit];
+        place[digit] = next;
+        next += count;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *item = from + i * size;
+        const uint32_t digit = (u32_at(item + at) - least) >> shift & mask;
+        memcpy(to + place[digit]++ * size, item, size);
+    }
+}
+
+INLINED void *sort_items(uint8_t *items, uint8_t *spare, size_t n,
+                         size_t size, size_t at, uint32_t least,
+                         uint32_t most)
+{
+    const unsigned bits =
+        most > least ? 32 - (unsigned)__builtin_clz(most - least) : 0;
+    const unsigned passes = (bits + DIGIT_BITS_MAX - 1) / DIGIT_BITS_MAX;
+
+    if (passes == 0 || is_sorted(items + at, n, size))
+        return items;
+    if (n <= FEW_ITEMS) {
+        insert_each(items, n, size, at);
+        return items;
+    }
+    const unsigned width = (bits + passes - 1) / passes;
+    for (unsigned shift = 0; shift < bits; shift += width) {
+        sort_pass(items, spare, n, size, at, least, shift,
+                  (1u << width) - 1);
+        uint8_t *sorted = spare;
+        spare = items;
+        items = sorted;
+    }
+    return items;
+}
+
+void *order_items(void *items, void *spare, size_t n, size_t size, size_t at,
+                  uint32_t least, uint32_t most)
+{
+    ASSERT(size == 12 || size == 16);
+    ASSERT(at + sizeof(uint32_t) <= size && least <= most);
+    return size == 12 ? sort_items(items, spare, n, 12, at, least, most)
+                      : sort_items(items, spare, n, 16, at, least, most);
 }

@@ -16,9 +16,12 @@
 #define PIECE_SLOTS (PIECE_BYTES / sizeof(block_buf))
 
 struct index_residents {
+    pthread_mutex_t working; /* of who makes forms; taken before `lock` */
     pthread_mutex_t lock;
+    void (*on_wish)(void *payload);
+    void *payload;
     uint64_t budget;
-    uint64_t version;
+    uint64_t version; /* atomic */
     void **pieces;
     size_t piece_count;
     size_t piece_capacity;
@@ -33,6 +36,7 @@ index_residents *index_residents_new(uint64_t budget)
 {
     index_residents *p = mem_zalloc(sizeof *p);
 
+    pthread_mutex_init(&p->working, NULL);
     pthread_mutex_init(&p->lock, NULL);
     p->budget = budget;
     p->stats.budget = budget;
@@ -49,6 +53,7 @@ void index_residents_free(index_residents *p)
     mem_free(p->pieces);
     mem_free(p->idle);
     pthread_mutex_destroy(&p->lock);
+    pthread_mutex_destroy(&p->working);
     mem_free(p);
 }
 
@@ -229,6 +234,14 @@ static resident_form *wish_for(resident_set *set, form_kind kind,
     return *place = form_new(set->pool, kind, key);
 }
 
+/* Caller holds the lock. */
+static void ask(resident_form *form)
+{
+    index_residents *p = form->pool;
+    if (++form->asks == ASKS_WARM && !form->made && p->on_wish)
+        p->on_wish(p->payload);
+}
+
 resident_form *resident_find(const index_layer *l, form_kind kind,
                              const plane_key *key, resident_form **wish)
 {
@@ -242,7 +255,7 @@ resident_form *resident_find(const index_layer *l, form_kind kind,
     pthread_mutex_lock(&set->pool->lock);
     resident_form *form = wish_for(set, kind, key);
     if (form) {
-        form->asks++;
+        ask(form);
         if (form->made) {
             form->hits++;
             set->pool->stats.hits++;
@@ -263,7 +276,7 @@ resident_form *resident_find(const index_layer *l, form_kind kind,
 void resident_ask(resident_form *wish)
 {
     pthread_mutex_lock(&wish->pool->lock);
-    wish->asks++;
+    ask(wish);
     pthread_mutex_unlock(&wish->pool->lock);
 }
 
@@ -276,8 +289,10 @@ static void inherit(resident_set *set)
             if (!form || !form->made)
                 continue;
             resident_form *w = wish_for(set, form->kind, &form->key);
-            if (w && w->asks < form->asks)
-                w->asks = form->asks;
+            if (!w)
+                return;
+            while (w->asks < form->asks)
+                ask(w);
         }
 }
 
@@ -383,7 +398,7 @@ static void publish(index_residents *p, resident_set *set,
             *place = form;
             p->stats.forms++;
             p->stats.made++;
-            p->version++;
+            __atomic_fetch_add(&p->version, 1, __ATOMIC_RELEASE);
             return;
         }
         give_slots(form, 0); /* they may be what the next one needs */
@@ -404,7 +419,14 @@ static bool layer_hold(index_layer *l)
     return false;
 }
 
-bool index_residents_work(index_residents *p)
+void index_residents_on_wish(index_residents *p,
+                             void (*on_wish)(void *payload), void *payload)
+{
+    p->on_wish = on_wish;
+    p->payload = payload;
+}
+
+static bool work(index_residents *p)
 {
     resident_set *set = NULL;
     resident_form *form = NULL;
@@ -429,6 +451,14 @@ bool index_residents_work(index_residents *p)
     return true;
 }
 
+bool index_residents_work(index_residents *p)
+{
+    pthread_mutex_lock(&p->working);
+    const bool more = work(p);
+    pthread_mutex_unlock(&p->working);
+    return more;
+}
+
 void index_residents_fade(index_residents *p)
 {
     pthread_mutex_lock(&p->lock);
@@ -436,21 +466,9 @@ void index_residents_fade(index_residents *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-bool index_residents_wanted(index_residents *p)
+uint64_t index_residents_version(const index_residents *p)
 {
-    resident_set *set;
-    pthread_mutex_lock(&p->lock);
-    const bool any = most_wanted(p, &set) != NULL;
-    pthread_mutex_unlock(&p->lock);
-    return any;
-}
-
-uint64_t index_residents_version(index_residents *p)
-{
-    pthread_mutex_lock(&p->lock);
-    const uint64_t version = p->version;
-    pthread_mutex_unlock(&p->lock);
-    return version;
+    return __atomic_load_n(&p->version, __ATOMIC_ACQUIRE);
 }
 
 /* ---- for people ---- */

@@ -27,54 +27,76 @@ void sums_reserve(event_sums *s, size_t n)
 
 /* ---- reading ---- */
 
-/* The rows of a plane, ascending; returns their number. Damaged planes may
- * hold more rows than they say: room is made by what is there. */
-static size_t plane_rows_of(const plane_view *v, uint32_t **rows,
-                            size_t *capacity)
+/* Of a container that is no array. Apart: half a stack of rows would be paid
+ * for by the many that are. A damaged one may hold more rows than it says:
+ * there is room for all of a block. */
+__attribute__((noinline)) static size_t pick_all(event_sums *s, uint32_t block,
+                                                 block_ref rows)
 {
     uint16_t low[BLOCK_ROWS];
-    size_t n = 0;
+    const uint32_t n = block_rows(rows, low);
 
-    for (uint32_t i = 0; i < v->n; i++) {
-        uint32_t block;
-        const block_ref b = view_container(v, i, &block);
-        const uint32_t count = block_rows(b, low);
-        mem_grow(rows, capacity, n + count, sizeof **rows);
-        for (uint32_t k = 0; k < count; k++)
-            (*rows)[n++] = block << 16 | low[k];
-    }
+    mem_grow(&s->picked, &s->picked_capacity, n, sizeof *s->picked);
+    for (uint32_t i = 0; i < n; i++)
+        s->picked[i] = block << 16 | low[i];
     return n;
 }
 
-static void add_slice(event_sums *s, const layer_entry *e, size_t n)
+/* The rows of a container into s->picked; returns their number. */
+static size_t pick_rows(event_sums *s, uint32_t block, block_ref rows)
 {
+    if (rows.type != BLOCK_ARRAY)
+        return pick_all(s, block, rows);
+    mem_grow(&s->picked, &s->picked_capacity, rows.n, sizeof *s->picked);
+    for (uint32_t i = 0; i < rows.n; i++) {
+        uint16_t low;
+        memcpy(&low, (const uint8_t *)rows.data + sizeof low * i, sizeof low);
+        s->picked[i] = block << 16 | low;
+    }
+    return rows.n;
+}
+
+/* From `at` on; it is there. */
+static inline size_t find_row(const event_sums *s, size_t at, uint32_t row)
+{
+    while (at < s->n && s->rows[at] < row)
+        at++;
+    ASSERT(at < s->n && s->rows[at] == row);
+    return at;
+}
+
+void sums_seen(event_sums *s, uint32_t block, block_ref rows)
+{
+    const size_t n = pick_rows(s, block, rows);
+
+    ASSERT(s->n == 0);
+    sums_reserve(s, n);
+    memcpy(s->rows, s->picked, n * sizeof *s->rows);
+    for (size_t i = 0; i < n; i++)
+        s->counts[i] = 1;
+    memset(s->amounts, 0, n * sizeof *s->amounts);
+    s->n = n;
+}
+
+void sums_count(event_sums *s, uint32_t block, block_ref rows, uint32_t bit)
+{
+    const size_t n = pick_rows(s, block, rows);
     size_t at = 0;
 
     for (size_t i = 0; i < n; i++) {
-        while (at < s->n && s->rows[at] < s->picked[i])
-            at++;
-        ASSERT(at < s->n && s->rows[at] == s->picked[i]);
-        if (e->key.role == ROLE_COUNT)
-            s->counts[at] += 1u << e->key.slice;
-        else
-            s->amounts[at] += (int64_t)1 << e->key.slice;
+        at = find_row(s, at, s->picked[i]);
+        s->counts[at] += 1u << bit;
     }
 }
 
-void sums_read(event_sums *s, const index_layer *l, size_t first, size_t end)
+void sums_amount(event_sums *s, uint32_t block, block_ref rows, uint32_t bit)
 {
-    ASSERT(first < end && l->entries[first].key.role == ROLE_SEEN);
-    const plane_view seen = layer_view(l, &l->entries[first]);
-    const size_t n = plane_rows_of(&seen, &s->picked, &s->picked_capacity);
+    const size_t n = pick_rows(s, block, rows);
+    size_t at = 0;
 
-    s->n = 0;
-    sums_reserve(s, n);
-    for (size_t i = 0; i < n; i++)
-        sums_add(s, s->picked[i], 1, 0, UINT32_MAX);
-    for (size_t i = first + 1; i < end; i++) {
-        const plane_view slice = layer_view(l, &l->entries[i]);
-        add_slice(s, &l->entries[i],
-                  plane_rows_of(&slice, &s->picked, &s->picked_capacity));
+    for (size_t i = 0; i < n; i++) {
+        at = find_row(s, at, s->picked[i]);
+        s->amounts[at] += (int64_t)1 << bit;
     }
 }
 
@@ -134,48 +156,54 @@ void sums_merge(event_sums *a, const event_sums *b, uint32_t cap)
 
 /* ---- writing ---- */
 
-static void write_counts(layer_writer *out, plane_key key, event_sums *s)
+sums_bits sums_bits_of(const event_sums *s)
 {
-    uint32_t any = 0;
+    sums_bits any = {0, 0};
 
-    for (size_t i = 0; i < s->n; i++)
-        any |= s->counts[i] - 1;
-    key.role = ROLE_COUNT;
-    for (uint8_t bit = 0; bit < 32 && any >> bit; bit++) {
-        size_t n = 0;
-        key.slice = bit;
-        for (size_t i = 0; i < s->n; i++)
-            if (((s->counts[i] - 1) >> bit) & 1)
-                s->picked[n++] = s->rows[i];
-        layer_writer_rows(out, &key, s->picked, n);
+    for (size_t i = 0; i < s->n; i++) {
+        any.counts |= s->counts[i] - 1;
+        any.amounts |= (uint64_t)s->amounts[i];
     }
+    return any;
 }
 
-static void write_amounts(layer_writer *out, plane_key key, event_sums *s)
+size_t sums_pick_count(event_sums *s, uint32_t bit)
 {
-    uint64_t any = 0;
+    size_t n = 0;
 
+    mem_grow(&s->picked, &s->picked_capacity, s->n, sizeof *s->picked);
     for (size_t i = 0; i < s->n; i++)
-        any |= (uint64_t)s->amounts[i];
-    key.role = ROLE_AMOUNT;
-    for (uint8_t bit = 0; bit < 63 && any >> bit; bit++) {
-        size_t n = 0;
-        key.slice = bit;
-        for (size_t i = 0; i < s->n; i++)
-            if (((uint64_t)s->amounts[i] >> bit) & 1)
-                s->picked[n++] = s->rows[i];
-        layer_writer_rows(out, &key, s->picked, n);
-    }
+        if (((s->counts[i] - 1) >> bit) & 1)
+            s->picked[n++] = s->rows[i];
+    return n;
+}
+
+size_t sums_pick_amount(event_sums *s, uint32_t bit)
+{
+    size_t n = 0;
+
+    mem_grow(&s->picked, &s->picked_capacity, s->n, sizeof *s->picked);
+    for (size_t i = 0; i < s->n; i++)
+        if (((uint64_t)s->amounts[i] >> bit) & 1)
+            s->picked[n++] = s->rows[i];
+    return n;
 }
 
 void sums_write(layer_writer *out, plane_key slot, event_sums *s)
 {
-    if (s->n == 0)
-        return;
-    mem_grow(&s->picked, &s->picked_capacity, s->n, sizeof *s->picked);
+    const sums_bits any = sums_bits_of(s);
+
     slot.role = ROLE_SEEN;
     slot.slice = 0;
     layer_writer_rows(out, &slot, s->rows, s->n);
-    write_counts(out, slot, s);
-    write_amounts(out, slot, s);
+    slot.role = ROLE_COUNT;
+    for (uint32_t bit = 0; bit < 32 && any.counts >> bit; bit++) {
+        slot.slice = (uint8_t)bit;
+        layer_writer_rows(out, &slot, s->picked, sums_pick_count(s, bit));
+    }
+    slot.role = ROLE_AMOUNT;
+    for (uint32_t bit = 0; bit < 63 && any.amounts >> bit; bit++) {
+        slot.slice = (uint8_t)bit;
+        layer_writer_rows(out, &slot, s->picked, sums_pick_amount(s, bit));
+    }
 }

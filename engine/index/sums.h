@@ -45,11 +45,22 @@ static inline void sums_add(event_sums *s, uint32_t row, uint32_t count,
     s->amounts[s->n++] = amount;
 }
 
-/* Reads a slot of a layer: its entries [first, end), SEEN before COUNT before
- * AMOUNT. */
-void sums_read(event_sums *s, const index_layer *l, size_t first, size_t end);
+/* The rows of a block's SEEN container, once each; s is empty. */
+void sums_seen(event_sums *s, uint32_t block, block_ref rows);
+/* Rows among them whose count - 1, or amount, has a bit. */
+void sums_count(event_sums *s, uint32_t block, block_ref rows, uint32_t bit);
+void sums_amount(event_sums *s, uint32_t block, block_ref rows, uint32_t bit);
 /* a += b, row by row. */
 void sums_merge(event_sums *a, const event_sums *b, uint32_t cap);
+/* The bits that some count - 1, some amount has. */
+typedef struct sums_bits {
+    uint32_t counts;
+    uint64_t amounts;
+} sums_bits;
+sums_bits sums_bits_of(const event_sums *s);
+/* Fills s->picked with the rows that have a bit; returns their number. */
+size_t sums_pick_count(event_sums *s, uint32_t bit);
+size_t sums_pick_amount(event_sums *s, uint32_t bit);
 /* Writes the planes of the slot: seen, slices of count - 1 and of amounts. */
 void sums_write(layer_writer *out, plane_key slot, event_sums *s);
 

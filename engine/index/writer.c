@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "index/layer.h"
+#include "index/container.h"
 
 #include <stdlib.h>
 
@@ -19,17 +19,10 @@
 /* Planes begin here in their memory: large blocks of malloc begin 16 bytes
  * into a line, so this is where a line begins. */
 #define PLANES_AT ((size_t)48)
+/* What a writer gathers before it gives it away. */
+#define GIVE_BYTES ((size_t)4 << 20)
 
-struct container_plan {
-    uint32_t key;
-    uint32_t first; /* index of its first row */
-    uint32_t n;
-    uint32_t runs;
-    uint32_t size;
-    bool is_run;
-};
-
-static void plan_container(container_plan *c, const uint32_t *rows)
+void container_plan_rows(container_plan *c, const uint32_t *rows)
 {
     uint32_t runs = 1;
     for (uint32_t i = 1; i < c->n; i++)
@@ -56,7 +49,7 @@ static uint32_t plan_containers(container_plan **plans, size_t *capacity,
         container_plan *c = &(*plans)[count++];
         *c = (container_plan){key, (uint32_t)i, (uint32_t)(j - i), 0, 0,
                               false};
-        plan_container(c, rows);
+        container_plan_rows(c, rows);
         i = j;
     }
     return count;
@@ -89,24 +82,31 @@ static void write_runs(uint8_t **at, const container_plan *c,
     }
 }
 
-static void write_container(uint8_t **at, const container_plan *c,
-                            const uint32_t *rows)
+static void write_array(uint8_t *out, const container_plan *c,
+                        const uint32_t *rows)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        const uint16_t low = (uint16_t)rows[c->first + i];
+        memcpy(out + sizeof low * i, &low, sizeof low);
+    }
+}
+
+void container_write(uint8_t *out, const container_plan *c,
+                     const uint32_t *rows)
 {
     if (c->is_run) {
-        write_runs(at, c, rows);
+        write_runs(&out, c, rows);
         return;
     }
     if (c->n <= BLOCK_ARRAY_MAX) {
-        for (uint32_t i = 0; i < c->n; i++)
-            put16(at, rows[c->first + i] & 0xffff);
+        write_array(out, c, rows);
         return;
     }
-    memset(*at, 0, 8192);
+    memset(out, 0, 8192);
     for (uint32_t i = 0; i < c->n; i++) {
         const uint32_t row = rows[c->first + i] & 0xffff;
-        (*at)[row >> 3] |= (uint8_t)(1u << (row & 7));
+        out[row >> 3] |= (uint8_t)(1u << (row & 7));
     }
-    *at += 8192;
 }
 
 static size_t header_size(uint32_t n, bool any_run)
@@ -149,12 +149,15 @@ void layer_writer_init(layer_writer *w)
     memset(w, 0, sizeof *w);
 }
 
-/* Planes begin at multiples of 8, and so that what stands `words_at` bytes in
- * them, the first bitset, begins a cache line where that is possible. Bitsets
- * follow each other, so all of a dense plane then do. */
+/* Planes begin at even bytes, as rows are of two; where there are bitsets at
+ * multiples of 8, and so that what stands `words_at` bytes in them, the first
+ * bitset, begins a cache line where that is possible. Bitsets follow each
+ * other, so all of a dense plane then do. */
 static size_t place_plane(size_t end, size_t words_at)
 {
-    if (words_at == 0 || words_at % 8 != 0)
+    if (words_at == 0)
+        return (end + 1) & ~(size_t)1;
+    if (words_at % 8 != 0)
         return (end + 7) & ~(size_t)7;
     const size_t line = LINE_BYTES - 1;
     return ((end + words_at + line) & ~line) - words_at;
@@ -173,19 +176,56 @@ static size_t first_bitset(const container_plan *plans, uint32_t n,
     return 0;
 }
 
+void layer_writer_to(layer_writer *w, index_write_fn write, void *payload)
+{
+    ASSERT(w->len == 0 && write != NULL);
+    w->write = write;
+    w->payload = payload;
+}
+
+/* Once it has failed nothing more is written. */
+static void give_away(layer_writer *w)
+{
+    if (w->rc == 0 && w->len > w->given)
+        w->rc = w->write(w->payload, w->planes + PLANES_AT, w->len - w->given);
+    w->given = w->len;
+}
+
 uint8_t *layer_writer_put(layer_writer *w, const plane_key *key, size_t len,
                           uint64_t cardinality, size_t words_at)
 {
     const size_t start = place_plane(w->len, words_at);
     ASSERT(len <= UINT32_MAX && cardinality <= UINT32_MAX);
-    mem_grow(&w->planes, &w->planes_capacity, PLANES_AT + start + len, 1);
+    if (w->write && w->len - w->given >= GIVE_BYTES)
+        give_away(w);
+    mem_grow(&w->planes, &w->planes_capacity,
+             PLANES_AT + start + len - w->given, 1);
     mem_grow(&w->entries, &w->capacity, w->count + 1, sizeof *w->entries);
     uint8_t *planes = w->planes + PLANES_AT;
-    memset(planes + w->len, 0, start - w->len);
+    memset(planes + (w->len - w->given), 0, start - w->len);
     w->entries[w->count++] = (layer_entry){*key, start, (uint32_t)len,
                                            (uint32_t)cardinality};
     w->len = start + len;
-    return planes + start;
+    return planes + (start - w->given);
+}
+
+/* Room for the containers of a plane, behind its header, which is written. */
+static uint8_t *put_header(layer_writer *w, const plane_key *key,
+                           const container_plan *plans, uint32_t count,
+                           uint64_t rows)
+{
+    bool any_run = false;
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        any_run |= plans[i].is_run;
+        size += plans[i].size;
+    }
+    const size_t header = header_size(count, any_run);
+    uint8_t *at = layer_writer_put(w, key, header + size, rows,
+                                   first_bitset(plans, count, header));
+    write_header(&at, plans, count, any_run);
+    return at;
 }
 
 void layer_writer_rows(layer_writer *w, const plane_key *key,
@@ -196,22 +236,33 @@ void layer_writer_rows(layer_writer *w, const plane_key *key,
 
     const uint32_t count =
         plan_containers(&w->plans, &w->plan_capacity, rows, n);
-    const container_plan *plans = w->plans;
-    bool any_run = false;
-    size_t size = 0;
+    uint8_t *at = put_header(w, key, w->plans, count, n);
     for (uint32_t i = 0; i < count; i++) {
-        any_run |= plans[i].is_run;
-        size += plans[i].size;
+        container_write(at, &w->plans[i], rows);
+        at += w->plans[i].size;
     }
-    size += header_size(count, any_run);
-    const size_t header = header_size(count, any_run);
-    uint8_t *at = layer_writer_put(w, key, size, n,
-                                   first_bitset(plans, count, header));
-    const uint8_t *end = at + size;
-    write_header(&at, plans, count, any_run);
-    for (uint32_t i = 0; i < count; i++)
-        write_container(&at, &plans[i], rows);
-    ASSERT(at == end);
+}
+
+void layer_writer_containers(layer_writer *w, const plane_key *key,
+                             const container_plan *plans,
+                             const uint8_t *const *bytes, uint32_t n)
+{
+    uint64_t rows = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        rows += plans[i].n;
+    if (n == 0)
+        return;
+    uint8_t *at = put_header(w, key, plans, n, rows);
+    for (uint32_t i = 0; i < n;) {
+        const uint8_t *start = bytes[i];
+        size_t size = 0;
+        do
+            size += plans[i++].size;
+        while (i < n && bytes[i] == start + size);
+        memcpy(at, start, size);
+        at += size;
+    }
 }
 
 static int entry_compare(const void *a, const void *b)
@@ -241,13 +292,33 @@ static const uint8_t *align_planes(layer_writer *w)
     return line;
 }
 
+static void sort_entries(layer_writer *w)
+{
+    if (!is_sorted(w))
+        qsort(w->entries, w->count, sizeof *w->entries, entry_compare);
+    ASSERT(is_sorted(w));
+}
+
+int layer_writer_end(layer_writer *w, buffer *directory)
+{
+    ASSERT(w->write != NULL);
+    give_away(w);
+    sort_entries(w);
+    layer_directory_encode(w->entries, w->count, directory);
+    const int rc = w->rc;
+    mem_free(w->plans);
+    mem_free(w->entries);
+    mem_free(w->planes);
+    layer_writer_init(w);
+    return rc;
+}
+
 index_layer *layer_writer_finish(layer_writer *w)
 {
     index_layer *l = mem_zalloc(sizeof *l);
 
-    if (!is_sorted(w))
-        qsort(w->entries, w->count, sizeof *w->entries, entry_compare);
-    ASSERT(is_sorted(w));
+    ASSERT(w->write == NULL);
+    sort_entries(w);
     mem_free(w->plans);
     l->refs = 1;
     if (w->count > 0) {

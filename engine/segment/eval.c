@@ -19,17 +19,55 @@ static void note_asked(const program *g)
         formula_ask_again(g->formula);
 }
 
-uint64_t program_count(const program *g)
+/* Blocks are counted in pieces, taken by whoever is free. */
+#define PIECE_BLOCKS 8u
+/* What is worth a second thread: planes times blocks, each at most 8 KiB. */
+#define SHARED_BLOCKS 1024u
+
+typedef struct counting {
+    const program *g;
+    uint32_t blocks;
+    uint32_t next; /* atomic */
+    uint64_t rows; /* atomic */
+} counting;
+
+static void count_pieces(void *payload)
 {
-    formula_frame *x = formula_frame_new(g->formula);
+    counting *c = payload;
+    formula_frame *x = NULL;
     uint64_t n = 0;
 
-    note_asked(g);
-
-    for (uint32_t block = 0; block < block_total(g); block++)
-        n += formula_count(x, block);
+    for (;;) {
+        const uint32_t first =
+            __atomic_fetch_add(&c->next, PIECE_BLOCKS, __ATOMIC_RELAXED);
+        const uint32_t end = first + PIECE_BLOCKS;
+        if (first >= c->blocks)
+            break;
+        if (!x)
+            x = formula_frame_new(c->g->formula);
+        for (uint32_t block = first; block < end && block < c->blocks;
+             block++)
+            n += formula_count(x, block);
+    }
     formula_frame_free(x);
-    return n;
+    __atomic_fetch_add(&c->rows, n, __ATOMIC_RELAXED);
+}
+
+uint64_t program_count_by(const program *g, unsigned threads)
+{
+    counting c = {g, block_total(g), 0, 0};
+    const uint64_t work =
+        (uint64_t)c.blocks * formula_plane_count(g->formula);
+
+    note_asked(g);
+    crew_run(work < SHARED_BLOCKS || threads < 2 ? 0 : threads - 1,
+             count_pieces, &c);
+    return c.rows;
+}
+
+uint64_t program_count(const program *g)
+{
+    return program_count_by(g, 1);
 }
 
 void program_blocks(const program *g,

@@ -114,6 +114,8 @@ typedef struct program program;
 program *program_new(const plan *p, const program_state *state);
 void program_free(program *g);
 uint64_t program_count(const program *g);
+/* The same by up to so many threads; few blocks are left to one. */
+uint64_t program_count_by(const program *g, unsigned threads);
 /* Calls each row in order; a non-zero return ends the walk. */
 int program_each(const program *g, int (*each)(void *payload, uint32_t row),
                  void *payload);

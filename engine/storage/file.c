@@ -299,3 +299,13 @@ void file_unmap(const void *bytes, size_t len)
     const int rc = ops->unmap(writable, len);
     ASSERT(rc == 0);
 }
+
+/* Only advice, so that it fails hurts nobody. */
+void file_unload(const void *bytes, size_t len)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)bytes + page - 1) & ~(page - 1);
+    const uintptr_t end = ((uintptr_t)bytes + len) & ~(page - 1);
+    if (first < end)
+        (void)madvise((void *)first, end - first, MADV_DONTNEED);
+}

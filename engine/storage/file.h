@@ -1,6 +1,6 @@
 /*
  * file.h - private to room `storage` and its tests: the layer that all our
- * own file calls go through.
+ * own file calls go through, and what tests may change of the room.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -43,6 +43,9 @@ extern const file_ops file_system;
 /* Replaces the layer for this process; NULL puts the system's back. The
  * table is borrowed. Not while another thread is in this room. */
 void storage_file_hooks(const file_ops *ops);
+/* Up to how many bytes a quick opening of a generation reads all of it. Not
+ * while another thread is in this room. */
+void storage_quick_hook(uint64_t bytes);
 
 /* 0 or MUSTER_EIO with a message; its word is "disk_full" when the file system
  * has no room left, else "io". All retry EINTR. */
@@ -80,5 +83,7 @@ int file_lock(int fd, bool exclusive, const char *path, muster_error *err);
 int file_map(const void **out, int fd, size_t len, const char *path,
              muster_error *err);
 void file_unmap(const void *bytes, size_t len);
+/* Pages of a part of a mapping need not stay in memory. */
+void file_unload(const void *bytes, size_t len);
 
 #endif

@@ -5,31 +5,39 @@
  *
  *   header, 64 bytes
  *     0   8   "MSTRGENF"
- *     8   4   1, the version of this form
+ *     8   4   2, the version of this form
  *     12  52  0
  *   sections, each at a multiple of 64, gaps filled with 0
  *   directory, at a multiple of 64: one entry of 48 bytes per section
  *     0   16  name, filled with 0
  *     16  8   offset in the file
  *     24  8   bytes
- *     32  8   XXH3-64 of the section
- *     40  8   0
+ *     32  16  0
+ *     and behind the entries, section by section, the XXH3-64 of each piece
+ *     of 65,536 bytes (the last is shorter)
  *   footer, the last 64 bytes
  *     0   8   "MSTRGENE"
- *     8   4   1
+ *     8   4   2
  *     12  4   number of sections
  *     16  8   id of the generation
  *     24  8   seq: the state after this batch of the log
  *     32  8   offset of the directory
  *     40  8   bytes of the file
- *     48  8   XXH3-64 of the directory
+ *     48  8   XXH3-64 of the directory, entries and sums
  *     56  8   XXH3-64 of the 56 bytes before
  *
  * Valid if and only if: (1) header, footer and directory are as above and
  * their checksums fit; (2) the file has the length that the footer and the
  * row in SQLite tell, and their ids and seqs agree; (3) directory and footer
  * follow the sections; (4) each section lies between header and directory
- * and begins at a multiple of 64; (5) each section's checksum fits.
+ * and begins at a multiple of 64; (5) each piece's checksum fits.
+ *
+ * (1) to (4), the frame, are looked at when a file is opened: a few pages. (5)
+ * is a pass over the file, which of many gigabytes takes long: for a start
+ * only small ones are read whole (generations.c); of others a piece is believed
+ * when it is first used (base/proof.h). Whoever reads such a section
+ * asks its proof; what cannot be proved is never used for an answer, and
+ * generation_check tells so from then on.
  *
  * Life: written as gen-<id>.tmp, flushed, renamed, the directory flushed
  * (sealed), and only then published by a row in SQLite (adopted). A crash
@@ -42,7 +50,7 @@
  * frame too (1, 2, 3), which is three pages of each file.
  *
  * Files are mapped, never read into memory; a removed file stays readable to
- * who has it mapped. Cost of opening: one pass of XXH3 over the file.
+ * who has it mapped.
  * Threads: a mapped generation may be read by any; writing and sealing one
  * touch neither SQLite nor what changes in the handle, so that a background
  * thread does them.
@@ -62,7 +70,7 @@
 #define FOOTER_BYTES ((size_t)64)
 #define NAME_BYTES 16u
 #define ALIGN ((uint64_t)64)
-#define FORM_VERSION 1u
+#define FORM_VERSION 2u
 #define SECTIONS_MAX 1024u
 #define WRITE_BYTES ((size_t)1 << 20)
 #define STEP_BYTES ((size_t)1 << 20)
@@ -75,7 +83,6 @@ typedef struct section {
     char name[NAME_BYTES];
     uint64_t offset;
     uint64_t len;
-    uint64_t checksum;
 } section;
 
 struct generation_writer {
@@ -89,7 +96,12 @@ struct generation_writer {
     uint8_t *pending;
     size_t pending_len;
     size_t unflushed;
-    hash_stream *hash; /* of the open section; NULL between sections */
+    bool open; /* a section is */
+    hash_stream *hash; /* of the piece that is being written */
+    size_t hashed;     /* bytes of it */
+    uint8_t *sums;     /* of those before */
+    size_t sum_count;
+    size_t sum_capacity;
     section *sections;
     size_t section_count;
     size_t section_capacity;
@@ -108,6 +120,7 @@ struct generation {
     uint64_t seq;
     const uint8_t *directory;
     uint32_t section_count;
+    proof **proofs; /* of the sections */
 };
 
 /* ---- writing ---- */
@@ -200,6 +213,7 @@ int generation_start(generation_writer **out, storage *s, int64_t id,
     w->path = generation_path(s->dir, id, "mgen");
     w->temporary = generation_path(s->dir, id, "tmp");
     w->pending = mem_alloc(WRITE_BYTES);
+    w->hash = hash_stream_new();
     int rc = file_open(&w->fd, w->temporary, O_WRONLY | O_CREAT | O_TRUNC, err);
     if (rc == 0)
         rc = put_header(w, err);
@@ -213,7 +227,7 @@ int generation_start(generation_writer **out, storage *s, int64_t id,
 
 int generation_begin(generation_writer *w, const char *name, muster_error *err)
 {
-    ASSERT(w != NULL && w->hash == NULL);
+    ASSERT(w != NULL && !w->open);
     ASSERT(name[0] != '\0' && strlen(name) < NAME_BYTES);
     ASSERT(w->section_count < SECTIONS_MAX);
     for (size_t i = 0; i < w->section_count; i++)
@@ -227,29 +241,49 @@ int generation_begin(generation_writer *w, const char *name, muster_error *err)
     memset(sec, 0, sizeof *sec);
     memcpy(sec->name, name, strlen(name));
     sec->offset = w->offset;
-    w->hash = hash_stream_new();
+    w->open = true;
     return 0;
+}
+
+static void end_piece(generation_writer *w)
+{
+    mem_grow(&w->sums, &w->sum_capacity, w->sum_count + 1, 8);
+    put_word(w->sums + 8 * w->sum_count++, hash_stream_value(w->hash), 8);
+    hash_stream_clear(w->hash);
+    w->hashed = 0;
+}
+
+static void hash_pieces(generation_writer *w, const uint8_t *bytes, size_t len)
+{
+    while (len > 0) {
+        const size_t room = PROOF_PIECE - w->hashed;
+        const size_t n = len < room ? len : room;
+        hash_stream_add(w->hash, bytes, n);
+        w->hashed += n;
+        bytes += n;
+        len -= n;
+        if (w->hashed == PROOF_PIECE)
+            end_piece(w);
+    }
 }
 
 int generation_write(generation_writer *w, const void *bytes, size_t len,
                      muster_error *err)
 {
-    ASSERT(w != NULL && w->hash != NULL);
+    ASSERT(w != NULL && w->open);
     ASSERT(bytes != NULL || len == 0);
-    if (len == 0)
-        return 0;
-    hash_stream_add(w->hash, bytes, len);
-    return put_bytes(w, bytes, len, err);
+    hash_pieces(w, bytes, len);
+    return len != 0 ? put_bytes(w, bytes, len, err) : 0;
 }
 
 int generation_end(generation_writer *w, muster_error *err)
 {
-    ASSERT(w != NULL && w->hash != NULL && w->section_count > 0);
+    ASSERT(w != NULL && w->open && w->section_count > 0);
     section *sec = &w->sections[w->section_count - 1];
     sec->len = w->offset - sec->offset;
-    sec->checksum = hash_stream_value(w->hash);
-    hash_stream_free(w->hash);
-    w->hash = NULL;
+    if (w->hashed > 0)
+        end_piece(w);
+    w->open = false;
     return put_padding(w, err);
 }
 
@@ -257,6 +291,7 @@ void generation_writer_free(generation_writer *w)
 {
     file_close(&w->fd);
     hash_stream_free(w->hash);
+    mem_free(w->sums);
     mem_free(w->sections);
     mem_free(w->pending);
     mem_free(w->temporary);
@@ -297,19 +332,28 @@ generation_rows *generation_writer_adopt(generation_writer *w)
 
 /* ---- sealing ---- */
 
-static int put_directory(generation_writer *w, muster_error *err)
+/* Entries and sums; *len bytes, mem_free. */
+static uint8_t *make_directory(const generation_writer *w, size_t *len)
 {
-    const uint64_t offset = w->offset;
-    const size_t len = w->section_count * ENTRY_BYTES;
-    ASSERT(offset % ALIGN == 0);
-    uint8_t *directory = mem_zalloc(len);
+    const size_t entries = w->section_count * ENTRY_BYTES;
+    *len = entries + 8 * w->sum_count;
+    uint8_t *directory = mem_zalloc(*len);
     for (size_t i = 0; i < w->section_count; i++) {
         uint8_t *entry = directory + i * ENTRY_BYTES;
         memcpy(entry, w->sections[i].name, NAME_BYTES);
         put_word(entry + 16, w->sections[i].offset, 8);
         put_word(entry + 24, w->sections[i].len, 8);
-        put_word(entry + 32, w->sections[i].checksum, 8);
     }
+    memcpy(directory + entries, w->sums, 8 * w->sum_count);
+    return directory;
+}
+
+static int put_directory(generation_writer *w, muster_error *err)
+{
+    const uint64_t offset = w->offset;
+    size_t len;
+    ASSERT(offset % ALIGN == 0);
+    uint8_t *directory = make_directory(w, &len);
     const uint64_t directory_hash = hash_bytes(directory, len);
     int rc = put_bytes(w, directory, len, err);
     mem_free(directory);
@@ -332,7 +376,7 @@ static int put_directory(generation_writer *w, muster_error *err)
 
 static int make_durable(generation_writer *w, muster_error *err)
 {
-    ASSERT(w->hash == NULL && w->offset > HEADER_BYTES);
+    ASSERT(!w->open && w->offset > HEADER_BYTES);
     int rc = flush_pending(w, err);
     if (rc == 0)
         rc = file_sync(w->fd, w->temporary, err);
@@ -346,7 +390,7 @@ static int make_durable(generation_writer *w, muster_error *err)
 
 int generation_seal(generation_writer *w, muster_error *err)
 {
-    ASSERT(w != NULL && w->hash == NULL && !w->renamed);
+    ASSERT(w != NULL && !w->open && !w->renamed);
     if (w->failed)
         return error_set(err, MUSTER_EIO, "io",
                          "the generation could not be written to %s",
@@ -368,7 +412,65 @@ static int damaged_file(muster_error *err, int64_t id, const char *what)
                      "generation %lld is damaged: %s", (long long)id, what);
 }
 
-/* (1) to (3): header, footer, directory. */
+static const uint8_t *entry_at(const generation *g, uint32_t i)
+{
+    return g->directory + i * ENTRY_BYTES;
+}
+
+static const uint8_t *section_at(const generation *g, uint32_t i, size_t *len)
+{
+    const uint8_t *entry = entry_at(g, i);
+    *len = (size_t)get_word(entry + 24, 8);
+    return g->bytes + get_word(entry + 16, 8);
+}
+
+/* (4) */
+static bool is_in_place(const generation *g, uint32_t i)
+{
+    const uint64_t room = (uint64_t)(g->directory - g->bytes);
+    const uint8_t *entry = entry_at(g, i);
+    const uint64_t offset = get_word(entry + 16, 8);
+    const uint64_t len = get_word(entry + 24, 8);
+    return entry[NAME_BYTES - 1] == 0 && offset >= HEADER_BYTES &&
+           offset <= room && len <= room - offset && offset % ALIGN == 0;
+}
+
+/* Bytes of the directory, which all lie before `end`; 0 when it cannot be. */
+static size_t directory_bytes(const generation *g, const uint8_t *end)
+{
+    const size_t room = (size_t)(end - g->directory);
+    size_t bytes = g->section_count * ENTRY_BYTES;
+    for (uint32_t i = 0; i < g->section_count && bytes <= room; i++) {
+        size_t len;
+        if (!is_in_place(g, i))
+            return 0;
+        (void)section_at(g, i, &len);
+        bytes += 8 * proof_pieces(len);
+    }
+    return bytes <= room ? bytes : 0;
+}
+
+/* The rest of (1), and (4). */
+static int check_directory(generation *g, const uint8_t *footer,
+                           muster_error *err)
+{
+    const size_t bytes = directory_bytes(g, footer);
+    if (bytes == 0 && g->section_count > 0)
+        return damaged_file(err, g->id, "a section is out of place");
+    if (hash_bytes(g->directory, bytes) != get_word(footer + 48, 8))
+        return damaged_file(err, g->id, "its directory does not fit");
+    const uint8_t *sums = g->directory + g->section_count * ENTRY_BYTES;
+    g->proofs = mem_zalloc((g->section_count + 1) * sizeof(proof *));
+    for (uint32_t i = 0; i < g->section_count; i++) {
+        size_t len;
+        const uint8_t *at = section_at(g, i, &len);
+        g->proofs[i] = proof_new(at, len, sums);
+        sums += 8 * proof_pieces(len);
+    }
+    return 0;
+}
+
+/* (1) to (4): header, footer, directory. */
 static int check_frame(generation *g, const generation_row *row,
                        muster_error *err)
 {
@@ -391,39 +493,44 @@ static int check_frame(generation *g, const generation_row *row,
         get_word(footer + 40, 8) != g->len || count > SECTIONS_MAX)
         return damaged_file(err, row->id, "it is another one");
     const uint64_t room = g->len - FOOTER_BYTES;
-    if (offset < HEADER_BYTES || offset > room || offset % ALIGN != 0 ||
-        count * ENTRY_BYTES > room - offset)
+    if (offset < HEADER_BYTES || offset > room || offset % ALIGN != 0)
         return damaged_file(err, row->id, "its directory is out of place");
     g->directory = g->bytes + offset;
     g->section_count = (uint32_t)count;
     g->seq = row->seq;
-    if (hash_bytes(g->directory, (size_t)count * ENTRY_BYTES) !=
-        get_word(footer + 48, 8))
-        return damaged_file(err, row->id, "its directory does not fit");
-    return 0;
+    return check_directory(g, footer, err);
 }
 
-/* (4) and (5): NULL, or what is wrong with it. */
-static const char *section_fault(const generation *g, uint32_t i)
+/* (5) of a section. */
+static bool section_fits(const generation *g, uint32_t i)
 {
-    const uint64_t room = (uint64_t)(g->directory - g->bytes);
-    const uint8_t *entry = g->directory + i * ENTRY_BYTES;
-    const uint64_t offset = get_word(entry + 16, 8);
-    const uint64_t len = get_word(entry + 24, 8);
-    if (entry[NAME_BYTES - 1] != 0 || offset < HEADER_BYTES || offset > room ||
-        len > room - offset || offset % ALIGN != 0)
-        return "a section is out of place";
-    if (hash_bytes(g->bytes + offset, (size_t)len) != get_word(entry + 32, 8))
-        return "the bytes of a section changed";
-    return NULL;
+    size_t len;
+    const uint8_t *bytes = section_at(g, i, &len);
+    return proof_holds(g->proofs[i], bytes, len);
 }
 
 static int check_sections(const generation *g, muster_error *err)
 {
+    for (uint32_t i = 0; i < g->section_count && section_fits(g, i); i++)
+        ;
+    return generation_check(g, err);
+}
+
+int generation_check(const generation *g, muster_error *err)
+{
+    uint64_t at;
+    ASSERT(g != NULL);
     for (uint32_t i = 0; i < g->section_count; i++) {
-        const char *fault = section_fault(g, i);
-        if (fault != NULL)
-            return damaged_file(err, g->id, fault);
+        if (!proof_is_broken(g->proofs[i], &at))
+            continue;
+        error_set(err, MUSTER_ECORRUPT, "bad_generation",
+                  "generation %lld is damaged: in section %s of gen-%lld.mgen "
+                  "the bytes from %llu on changed",
+                  (long long)g->id, (const char *)entry_at(g, i),
+                  (long long)g->id, (unsigned long long)at);
+        if (err != NULL)
+            error_suggest(err, "muster doctor --repair");
+        return MUSTER_ECORRUPT;
     }
     return 0;
 }
@@ -436,7 +543,8 @@ void generation_each_section(const generation *g,
     for (uint32_t i = 0; i < g->section_count; i++) {
         char name[NAME_BYTES] = "";
         memcpy(name, g->directory + i * ENTRY_BYTES, NAME_BYTES - 1);
-        each(payload, name, section_fault(g, i));
+        each(payload, name,
+             section_fits(g, i) ? NULL : "the bytes of a section changed");
     }
 }
 
@@ -451,6 +559,7 @@ static bool is_zero(const uint8_t *bytes, uint64_t from, uint64_t to)
 bool generation_gaps_are_sound(const generation *g)
 {
     const uint64_t room = (uint64_t)(g->directory - g->bytes);
+    const uint8_t *end = g->bytes + g->len - FOOTER_BYTES;
     uint64_t at = HEADER_BYTES;
     if (!is_zero(g->bytes, 12, HEADER_BYTES))
         return false;
@@ -464,7 +573,7 @@ bool generation_gaps_are_sound(const generation *g)
         at = offset + len;
     }
     return is_zero(g->bytes, at, room) &&
-           is_zero(g->bytes, room + g->section_count * ENTRY_BYTES,
+           is_zero(g->bytes, room + directory_bytes(g, end),
                    g->len - FOOTER_BYTES);
 }
 
@@ -540,19 +649,36 @@ int64_t generation_id(const generation *g)
     return g->id;
 }
 
+/* Its number, or -1. */
+static int find_section(const generation *g, const char *name)
+{
+    ASSERT(g != NULL && strlen(name) < NAME_BYTES);
+    for (uint32_t i = 0; i < g->section_count; i++)
+        if (strcmp((const char *)entry_at(g, i), name) == 0)
+            return (int)i;
+    return -1;
+}
+
 const void *generation_section(const generation *g, const char *name,
                                size_t *len)
 {
-    ASSERT(g != NULL && len != NULL && strlen(name) < NAME_BYTES);
-    for (uint32_t i = 0; i < g->section_count; i++) {
-        const uint8_t *entry = g->directory + i * ENTRY_BYTES;
-        if (strcmp((const char *)entry, name) != 0)
-            continue;
-        *len = (size_t)get_word(entry + 24, 8);
-        return g->bytes + get_word(entry + 16, 8);
-    }
+    const int i = find_section(g, name);
     *len = 0;
-    return NULL;
+    return i >= 0 ? section_at(g, (uint32_t)i, len) : NULL;
+}
+
+proof *generation_proof(const generation *g, const char *name)
+{
+    const int i = find_section(g, name);
+    return i >= 0 ? g->proofs[i] : NULL;
+}
+
+void generation_unload(const generation *g, const char *name)
+{
+    size_t len;
+    const void *bytes = generation_section(g, name, &len);
+    if (bytes != NULL)
+        file_unload(bytes, len);
 }
 
 size_t generation_bytes(const generation *g)
@@ -565,6 +691,9 @@ void generation_close(generation *g)
 {
     if (g == NULL)
         return;
+    for (uint32_t i = 0; i < g->section_count && g->proofs; i++)
+        proof_free(g->proofs[i]);
+    mem_free(g->proofs);
     file_unmap(g->bytes, g->len);
     mem_free(g);
 }

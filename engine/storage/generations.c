@@ -25,6 +25,15 @@
 
 #define KEPT 2u
 
+/* A quick opening still reads a file of up to this size whole: within about
+ * 50 ms, and what is damaged is passed over before anyone builds on it. */
+static uint64_t quick_bytes = (uint64_t)256 << 20;
+
+void storage_quick_hook(uint64_t bytes)
+{
+    quick_bytes = bytes;
+}
+
 /* ---- rows ---- */
 
 static int take_row(void *payload, const storage_value *columns,
@@ -64,8 +73,9 @@ static bool is_damaged(const storage *s, int64_t id)
     return false;
 }
 
-static void note_damage(storage *s, int64_t id)
+void generation_distrust(storage *s, int64_t id)
 {
+    ASSERT(s != NULL);
     if (!is_damaged(s, id) && s->damaged_count < STORAGE_DAMAGED_MAX)
         s->damaged[s->damaged_count++] = id;
 }
@@ -317,17 +327,29 @@ bool generation_is_missing(const storage *s, int64_t id)
     return missing;
 }
 
+static int open_one(generation **out, const storage *s,
+                    const generation_row *row, bool quick,
+                    muster_error *reason)
+{
+    if (quick && is_damaged(s, row->id))
+        return error_set(reason, MUSTER_ECORRUPT, "bad_generation",
+                         "generation %lld is damaged",
+                         (long long)row->id);
+    return generation_open_row(out, s, row,
+                               !quick || row->bytes <= quick_bytes, reason);
+}
+
 /* The first that opens. *first: why the newest does not; *code: what to
  * return when none does. */
 static int open_first(generation **out, storage *s,
-                      const generation_rows *known, muster_error *first,
-                      int *code, muster_error *err)
+                      const generation_rows *known, bool quick,
+                      muster_error *first, int *code, muster_error *err)
 {
     for (size_t i = 0; i < known->count; i++) {
         const generation_row *row = &known->rows[i];
         muster_error reason;
         error_clear(&reason);
-        const int opened = generation_open_row(out, s, row, true, &reason);
+        const int opened = open_one(out, s, row, quick, &reason);
         if (opened == 0)
             return 0;
         if (storage_is_reader(s) && generation_is_missing(s, row->id)) {
@@ -338,15 +360,15 @@ static int open_first(generation **out, storage *s,
         if (opened != MUSTER_ECORRUPT)
             *code = opened;
         else
-            note_damage(s, row->id);
+            generation_distrust(s, row->id);
         if (first->code == 0)
             *first = reason;
     }
     return 0;
 }
 
-int generation_open(generation **out, storage *s, muster_error *damage,
-                    muster_error *err)
+static int open_newest(generation **out, storage *s, bool quick,
+                       muster_error *damage, muster_error *err)
 {
     ASSERT(out != NULL && s != NULL);
     generation_rows known;
@@ -358,7 +380,7 @@ int generation_open(generation **out, storage *s, muster_error *damage,
     muster_error first;
     error_clear(&first);
     int code = MUSTER_ECORRUPT; /* unless one could only not be read now */
-    rc = open_first(out, s, &known, &first, &code, err);
+    rc = open_first(out, s, &known, quick, &first, &code, err);
     if (damage != NULL)
         *damage = first;
     uint64_t pruned = 0;
@@ -372,6 +394,18 @@ int generation_open(generation **out, storage *s, muster_error *damage,
                        known.count, s->dir, first.message);
     mem_free(known.rows);
     return rc;
+}
+
+int generation_open(generation **out, storage *s, muster_error *damage,
+                    muster_error *err)
+{
+    return open_newest(out, s, false, damage, err);
+}
+
+int generation_open_quick(generation **out, storage *s, muster_error *damage,
+                          muster_error *err)
+{
+    return open_newest(out, s, true, damage, err);
 }
 
 /* ---- forgetting a damaged one ---- */

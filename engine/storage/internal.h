@@ -155,7 +155,7 @@ typedef struct generation_rows {
     size_t count;
     size_t capacity;
 } generation_rows;
-/* Maps and checks it; `whole`: its sections too. */
+/* Maps it and checks its frame; `whole`: its sections too. */
 int generation_open_row(generation **out, const storage *s,
                         const generation_row *row, bool whole,
                         muster_error *err);

@@ -210,7 +210,7 @@ int storage_load_put(storage *s, const storage_load *load, muster_error *err);
 
 /*
  * A generation is one file of named sections (name: up to 15 bytes), each
- * 64-byte aligned and checksummed (XXH3-64), with a directory and a
+ * 64-byte aligned and checksummed in pieces (XXH3-64), with a directory and a
  * checksummed footer; the byte table is above the writer in generation.c.
  * It holds the state after log batch `seq`.
  */
@@ -269,9 +269,16 @@ typedef struct generation generation;
  * begins another and tries again. In a transaction it is the first read. */
 int generation_open(generation **out, storage *s, muster_error *damage,
                     muster_error *err);
+/* The same in a time that does not grow with the file: of a large one only
+ * the frame is looked at, and the caller proves what it uses of the sections
+ * (generation_proof). Those that are distrusted are passed over. */
+int generation_open_quick(generation **out, storage *s, muster_error *damage,
+                          muster_error *err);
+/* Was found damaged while it was read: no quick opening of this handle takes
+ * it again, and the next adoption drops it. */
+void generation_distrust(storage *s, int64_t id);
 /* The one that w has sealed. Its bytes were hashed while they were written:
- * only header, footer and directory are looked at. Any thread, before w is
- * consumed. */
+ * only the frame is looked at. Any thread, before w is consumed. */
 int generation_map(generation **out, const generation_writer *w,
                    muster_error *err);
 uint64_t generation_seq(const generation *g);
@@ -279,6 +286,15 @@ int64_t generation_id(const generation *g);
 /* Bytes of a section, mapped, valid until close; NULL when missing. */
 const void *generation_section(const generation *g, const char *section,
                                size_t *len);
+/* What proves the bytes of a section before they are used; NULL when it is
+ * missing. Lives as the generation does. */
+proof *generation_proof(const generation *g, const char *section);
+/* MUSTER_ECORRUPT once a byte that was asked for could not be proved: then
+ * nothing that was read of it need be right. Any thread; some loads. */
+int generation_check(const generation *g, muster_error *err);
+/* Gives the memory back that a section was read into; it is read again when it
+ * is needed. Any thread, also beside readers. */
+void generation_unload(const generation *g, const char *section);
 size_t generation_bytes(const generation *g);
 void generation_close(generation *g);
 

@@ -48,10 +48,13 @@ typedef struct muster_engine_options {
     uint64_t log_bytes;    /* budget of the log: a generation is written when
                               the log behind the newest is longer than half;
                               0: 4 GiB */
+    uint64_t resident_bytes; /* budget of the forms of hot planes that are
+                              kept in memory for evaluation; below 2 MiB: none
+                              are; 0: an eighth of the machine's memory */
 } muster_engine_options;
 #define MUSTER_ENGINE_OPTIONS_INIT                                            \
     { sizeof(muster_engine_options), "./muster-data", NULL, MUSTER_OPEN_READ, \
-      0, 0, 0, 0 }
+      0, 0, 0, 0, 0 }
 
 /* When a write may return. */
 typedef enum muster_ack {
@@ -126,6 +129,11 @@ typedef struct muster_engine_stats {
     uint64_t log_batches;
     uint64_t log_bytes;       /* of changes not yet pruned ... */
     uint64_t log_budget;      /* ... and their budget */
+    uint64_t resident_bytes;  /* forms of hot planes ... */
+    uint64_t resident_budget; /* ... and their budget */
+    uint64_t resident_forms;
+    uint64_t resident_hits;   /* asked for and there, since opening */
+    uint64_t resident_misses;
     uint64_t generation;      /* number of the newest; 0 when none */
     muster_epoch generation_epoch;
     muster_time tick;         /* the state's own clock, a full hour; 0: none */
@@ -133,6 +141,29 @@ typedef struct muster_engine_stats {
 } muster_engine_stats;
 MUSTER_API void muster_engine_stats_get(muster_engine *engine,
                                         muster_engine_stats *out);
+
+/* Forms of hot planes that are kept in memory for evaluation, made in the
+ * background of what is asked for again and again. They change no answer. */
+typedef struct muster_resident {
+    const char *form;      /* "plane": aligned words; "codes": the values of a
+                              one_of, "ages": the newest buckets of an event, as
+                              bit slices */
+    bool resident;         /* else asked for, but not (yet) made */
+    const char *attribute;
+    const char *provider;
+    const char *value;     /* not ended by a 0; "" when it is of all values */
+    size_t value_len;
+    uint64_t bytes;
+    uint64_t asks;         /* by plans resolved; fades with the minutes */
+    uint64_t hits;         /* plans that found it */
+} muster_resident;
+typedef void (*muster_resident_fn)(void *payload, const muster_resident *r);
+/* The most asked first; texts are valid until `each` returns. */
+MUSTER_API void muster_engine_residents(muster_engine *engine,
+                                        muster_resident_fn each,
+                                        void *payload);
+/* Makes what has been asked for often enough now, on this thread. */
+MUSTER_API void muster_engine_warm(muster_engine *engine);
 
 /* The hash of the newest epoch, which *epoch (may be NULL) names. Reads every
  * plane once: about a second for 20 million facts. */

@@ -422,7 +422,7 @@ static bool is_crooked(const char *section, const void *bytes, size_t len,
 
     if (strcmp(section, "planes") == 0) {
         if (index_layer_open(&layer, directory, directory_len, bytes, len,
-                             NULL) != 0)
+                             NULL, NULL) != 0)
             return false;
         crooked = index_layer_check(layer, true, NULL) != 0;
         index_layer_release(layer);

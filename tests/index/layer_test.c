@@ -69,9 +69,14 @@ static uint8_t *copy(const void *bytes, size_t len)
 static bytes_pair take_bytes(const index_layer *l)
 {
     bytes_pair p;
-    const void *directory = index_layer_directory(l, &p.directory_len);
     const void *planes = index_layer_planes(l, &p.planes_len);
-    p.directory = copy(directory, p.directory_len);
+    buffer directory;
+
+    buffer_init(&directory, (size_t)1 << 24);
+    index_layer_directory(l, &directory);
+    p.directory = copy(directory.data, directory.len);
+    p.directory_len = directory.len;
+    buffer_release(&directory);
     p.planes = copy(planes, p.planes_len);
     return p;
 }
@@ -86,7 +91,27 @@ static int open_bytes(index_layer **out, const bytes_pair *p,
                       muster_error *err)
 {
     return index_layer_open(out, p->directory, p->directory_len, p->planes,
-                            p->planes_len, err);
+                            p->planes_len, NULL, err);
+}
+
+/* Changes an entry of the directory. */
+static void change_entry(bytes_pair *p, size_t i,
+                         void (*change)(layer_entry *e))
+{
+    size_t count;
+    buffer directory;
+    layer_entry *entries =
+        layer_directory_decode(p->directory, p->directory_len, &count);
+
+    assert_true(entries != NULL && i < count);
+    change(&entries[i]);
+    buffer_init(&directory, (size_t)1 << 24);
+    layer_directory_encode(entries, count, &directory);
+    mem_free(entries);
+    free(p->directory);
+    p->directory = copy(directory.data, directory.len);
+    p->directory_len = directory.len;
+    buffer_release(&directory);
 }
 
 static void test_index_layer__opens_what_was_written(void **state)
@@ -103,7 +128,7 @@ static void test_index_layer__opens_what_was_written(void **state)
     for (size_t i = 0; i < l->count; i++) {
         const layer_entry *e = layer_find(opened, &l->entries[i].key);
         assert_ptr_equal(e, &opened->entries[i]);
-        assert_int_equal(e->offset % 8, 0);
+        assert_int_equal(e->offset % 2, 0);
         plane_view v = layer_view(opened, e);
         assert_int_equal(view_count(&v), e->count);
     }
@@ -121,12 +146,102 @@ static void test_index_layer__opens_what_was_written(void **state)
     free_bytes(&p);
 }
 
+/* What proves bytes as they are now. */
+typedef struct proven {
+    uint64_t *sums;
+    proof *by;
+} proven;
+
+static proven prove(const uint8_t *bytes, size_t len)
+{
+    proven p = {calloc(proof_pieces(len) + 1, 8), NULL};
+    assert_non_null(p.sums);
+    for (size_t at = 0; at < len; at += PROOF_PIECE) {
+        const size_t left = len - at;
+        p.sums[at / PROOF_PIECE] =
+            hash_bytes(bytes + at, left < PROOF_PIECE ? left : PROOF_PIECE);
+    }
+    p.by = proof_new(bytes, len, p.sums);
+    return p;
+}
+
+static void unprove(proven *p)
+{
+    proof_free(p->by);
+    free(p->sums);
+}
+
+/* Planes of a proof: those of a damaged piece read as empty and break it, all
+ * others read as they are. */
+static void test_index_layer__damage_shows_when_a_plane_is_used(void **state)
+{
+    (void)state;
+    index_layer *l = make_layer(100 * ROWS, 1);
+    bytes_pair p = take_bytes(l);
+    proven how = prove(p.planes, p.planes_len);
+    const size_t bad = p.planes_len / 2;
+    index_layer *opened;
+    uint64_t at;
+    uint32_t hit = 0;
+
+    assert_true(proof_pieces(p.planes_len) > 2);
+    p.planes[bad] ^= 4;
+    assert_int_equal(index_layer_open(&opened, p.directory, p.directory_len,
+                                      p.planes, p.planes_len, how.by, NULL),
+                     0);
+    assert_false(proof_is_broken(how.by, &at));
+    for (size_t i = 0; i < opened->count; i++) {
+        const layer_entry *e = &opened->entries[i];
+        const bool spoilt =
+            e->offset / PROOF_PIECE <= bad / PROOF_PIECE &&
+            (e->offset + e->len - 1) / PROOF_PIECE >= bad / PROOF_PIECE;
+        plane_view v = layer_view(opened, e);
+        assert_int_equal(view_count(&v), spoilt ? 0 : e->count);
+        assert_int_equal(layer_span_is_sound(opened, i, i + 1), !spoilt);
+        hit += spoilt;
+        assert_int_equal(proof_is_broken(how.by, &at), hit > 0);
+    }
+    assert_true(hit > 0 && hit < opened->count);
+    assert_int_equal(at, bad / PROOF_PIECE * PROOF_PIECE);
+    assert_false(layer_span_is_sound(opened, 0, opened->count));
+    index_layer_release(opened);
+    index_layer_release(l);
+    unprove(&how);
+    free_bytes(&p);
+}
+
+/* Checksums fit, but what they are of is no plane. */
+static void test_index_layer__a_proved_plane_has_to_be_one(void **state)
+{
+    (void)state;
+    index_layer *l = make_layer(ROWS, 1);
+    bytes_pair p = take_bytes(l);
+    index_layer *opened;
+    uint64_t at;
+
+    p.planes[l->entries[1].offset] ^= 128; /* its cookie */
+    proven how = prove(p.planes, p.planes_len);
+    assert_int_equal(index_layer_open(&opened, p.directory, p.directory_len,
+                                      p.planes, p.planes_len, how.by, NULL),
+                     0);
+    assert_true(layer_span_is_sound(opened, 0, 1));
+    assert_false(proof_is_broken(how.by, &at));
+    const plane_view v = layer_view(opened, &opened->entries[1]);
+    assert_int_equal(view_count(&v), 0);
+    assert_true(proof_is_broken(how.by, &at));
+    assert_int_equal(at, l->entries[1].offset);
+    index_layer_release(opened);
+    index_layer_release(l);
+    unprove(&how);
+    free_bytes(&p);
+}
+
 static void test_index_layer__nothing_is_a_layer_too(void **state)
 {
     (void)state;
     index_layer *l;
     muster_error err;
-    assert_int_equal(index_layer_open(&l, "", 0, "", 0, &err), 0);
+    assert_int_equal(index_layer_open(&l, "", 1, "", 0, NULL, &err), 0);
     assert_int_equal(l->count, 0);
     assert_int_equal(index_layer_check(l, false, &err), 0);
     index_layer_release(l);
@@ -226,7 +341,7 @@ static void refuse_entry(const index_layer *l, size_t i,
     index_layer *opened;
     muster_error err;
 
-    damage((layer_entry *)(void *)p.directory + i);
+    change_entry(&p, i, damage);
     assert_int_equal(open_bytes(&opened, &p, &err), MUSTER_ECORRUPT);
     assert_non_null(strstr(err.message, message));
     free_bytes(&p);
@@ -254,7 +369,7 @@ static void wide_slice(layer_entry *e)
 }
 static void odd_role(layer_entry *e)
 {
-    e->key.role = 200;
+    e->key.role = 15;
 }
 
 static size_t find_role(const index_layer *l, plane_role role)
@@ -286,7 +401,7 @@ static void test_index_layer__each_rule_of_the_directory(void **state)
     muster_error err;
     p.directory_len--;
     assert_int_equal(open_bytes(&opened, &p, &err), MUSTER_ECORRUPT);
-    assert_non_null(strstr(err.message, "cut short"));
+    assert_non_null(strstr(err.message, "does not decode"));
     free_bytes(&p);
     index_layer_release(l);
 }
@@ -311,6 +426,11 @@ static void test_index_layer__a_count_needs_its_seen_plane(void **state)
     index_layer_release(l);
 }
 
+static void one_more(layer_entry *e)
+{
+    e->count++;
+}
+
 static void test_index_layer__a_deep_check_names_the_bad_plane(void **state)
 {
     (void)state;
@@ -319,13 +439,115 @@ static void test_index_layer__a_deep_check_names_the_bad_plane(void **state)
     index_layer *opened;
     muster_error err;
 
-    ((layer_entry *)(void *)p.directory)[2].count++;
+    change_entry(&p, 2, one_more);
     assert_int_equal(open_bytes(&opened, &p, &err), 0);
     assert_int_equal(index_layer_check(opened, false, &err), MUSTER_ECORRUPT);
     assert_non_null(strstr(err.message, "plane 2 "));
     index_layer_release(opened);
     free_bytes(&p);
     index_layer_release(l);
+}
+
+/* ---- the directory on disk ---- */
+
+/* Any fields at all come back, also those that no directory has. */
+static void test_index_directory__what_was_encoded(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 500 };
+    layer_entry *entries = calloc(ENTRIES, sizeof *entries);
+    buffer out;
+    uint64_t seed = 5;
+    random_state r;
+    size_t count;
+
+    assert_non_null(entries);
+    test_seed(&seed);
+    random_seed(&r, seed);
+    for (size_t i = 0; i < ENTRIES; i++) {
+        layer_entry *e = &entries[i];
+        *e = i > 0 ? entries[i - 1] : *e;
+        e->offset = chance(&r, 50) ? (e->offset + e->len + 1) & ~(uint64_t)1
+                                   : random_u64(&r) >> dice(&r, 64);
+        e->len = (uint32_t)(random_u64(&r) >> (32 + dice(&r, 32)));
+        e->count = (uint32_t)random_u64(&r);
+        e->key.role = (uint8_t)dice(&r, 16);
+        e->key.slice = (uint8_t)(chance(&r, 50) ? 0 : dice(&r, 256));
+        if (chance(&r, 80))
+            e->key.bucket = (uint32_t)random_u64(&r);
+        if (chance(&r, 50))
+            e->key.value += dice(&r, 3);
+        if (chance(&r, 20))
+            e->key.provider = (uint16_t)random_u64(&r);
+        if (chance(&r, 20))
+            e->key.attribute = (uint32_t)random_u64(&r);
+    }
+    buffer_init(&out, (size_t)1 << 20);
+    layer_directory_encode(entries, ENTRIES, &out);
+    layer_entry *back = layer_directory_decode(out.data, out.len, &count);
+    assert_int_equal(count, ENTRIES);
+    assert_memory_equal(back, entries, ENTRIES * sizeof *entries);
+    mem_free(back);
+    for (size_t len = 0; len < out.len; len++)
+        assert_null(layer_directory_decode(out.data, len, &count));
+    buffer_put_u8(&out, 0);
+    assert_null(layer_directory_decode(out.data, out.len, &count));
+    buffer_release(&out);
+    free(entries);
+}
+
+/* ---- a base in pieces ---- */
+
+typedef struct pieces {
+    buffer bytes;
+    uint32_t calls;
+    uint32_t fails_at; /* 0: never */
+} pieces;
+
+static int take_piece(void *payload, const void *bytes, size_t len)
+{
+    pieces *p = payload;
+    buffer_put(&p->bytes, bytes, len);
+    return ++p->calls == p->fails_at ? -77 : 0;
+}
+
+static void test_index_layer__a_base_in_pieces_is_the_same(void **state)
+{
+    (void)state;
+    const index_limits limits = {.cap = cap_of};
+    index_stack *x = index_view_empty();
+    buffer directory;
+
+    for (uint32_t i = 0; i < 2; i++) {
+        index_stack *y = index_view_push(x, make_layer(300 * ROWS, i));
+        index_view_release(x);
+        x = y;
+    }
+    index_layer *whole = index_merge_base(x, &limits);
+    bytes_pair want = take_bytes(whole);
+    for (uint32_t fails_at = 0; fails_at < 2; fails_at++) {
+        pieces p = {.fails_at = fails_at};
+        buffer_init(&p.bytes, (size_t)1 << 30);
+        buffer_init(&directory, (size_t)1 << 24);
+        assert_int_equal(index_merge_base_to(x, &limits, take_piece, &p,
+                                             &directory),
+                         fails_at ? -77 : 0);
+        if (fails_at == 0) {
+            assert_true(p.calls > 1);
+            assert_int_equal(p.bytes.len, want.planes_len);
+            assert_memory_equal(p.bytes.data, want.planes, want.planes_len);
+            assert_int_equal(directory.len, want.directory_len);
+            assert_memory_equal(directory.data, want.directory,
+                                want.directory_len);
+        } else {
+            assert_int_equal(p.calls, fails_at);
+        }
+        buffer_release(&p.bytes);
+        buffer_release(&directory);
+    }
+    free_bytes(&want);
+    index_layer_release(whole);
+    index_view_release(x);
 }
 
 /* ---- the stack ---- */
@@ -429,11 +651,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index_layer__opens_what_was_written),
+        cmocka_unit_test(test_index_layer__damage_shows_when_a_plane_is_used),
+        cmocka_unit_test(test_index_layer__a_proved_plane_has_to_be_one),
         cmocka_unit_test(test_index_layer__nothing_is_a_layer_too),
         cmocka_unit_test(test_index_layer__each_rule_of_the_directory),
         cmocka_unit_test(test_index_layer__a_count_needs_its_seen_plane),
         cmocka_unit_test(test_index_layer__damaged_bytes_never_lead_outside),
         cmocka_unit_test(test_index_layer__a_deep_check_names_the_bad_plane),
+        cmocka_unit_test(test_index_directory__what_was_encoded),
+        cmocka_unit_test(test_index_layer__a_base_in_pieces_is_the_same),
         cmocka_unit_test(test_index_stack__a_row_of_very_many_values),
         cmocka_unit_test(test_index_stack__cuts_leave_no_trace_in_the_base),
     };

@@ -91,19 +91,6 @@ static void check_layer(const world *w, const index_layer *l, bool base)
                  w->twin.rows, err.message);
 }
 
-typedef struct layer_bytes {
-    uint8_t *directory;
-    uint8_t *planes;
-} layer_bytes;
-
-static void free_bytes(void *payload)
-{
-    layer_bytes *b = payload;
-    free(b->directory);
-    free(b->planes);
-    free(b);
-}
-
 static uint8_t *copy_bytes(const void *bytes, size_t len)
 {
     uint8_t *copy = malloc(len ? len : 1); /* exact, for the sanitizer */
@@ -116,20 +103,19 @@ static uint8_t *copy_bytes(const void *bytes, size_t len)
 /* The layer as bytes, opened again. */
 static index_layer *reopen(index_layer *take_layer)
 {
-    layer_bytes *b = malloc(sizeof *b);
-    size_t directory_len;
-    size_t planes_len;
-    const void *directory = index_layer_directory(take_layer, &directory_len);
-    const void *planes = index_layer_planes(take_layer, &planes_len);
+    size_t len;
+    const void *planes = index_layer_planes(take_layer, &len);
+    uint8_t *kept = copy_bytes(planes, len);
+    buffer directory;
     index_layer *opened;
     muster_error err;
 
-    assert_non_null(b);
-    b->directory = copy_bytes(directory, directory_len);
-    b->planes = copy_bytes(planes, planes_len);
-    assert_int_equal(index_layer_open(&opened, b->directory, directory_len,
-                                      b->planes, planes_len, &err), 0);
-    index_layer_on_free(opened, free_bytes, b);
+    buffer_init(&directory, (size_t)1 << 24);
+    index_layer_directory(take_layer, &directory);
+    assert_int_equal(index_layer_open(&opened, directory.data, directory.len,
+                                      kept, len, NULL, &err), 0);
+    buffer_release(&directory);
+    index_layer_on_free(opened, free, kept);
     index_layer_release(take_layer);
     return opened;
 }

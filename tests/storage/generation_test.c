@@ -184,7 +184,7 @@ static void test_storage_generation__the_older_one_stands_in(void **state)
     static const off_t places[] = {
         0,   8,   64,  128,      1000000, 3000000 + 127, /* header, sections */
         -64, -56, -52, -48,      -40,     -32,           /* footer */
-        -24, -16, -8,  -65 - 48,                         /* directory */
+        -24, -16, -8,  -65 - 64, -65 - 500,              /* directory */
     };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         storage *s = open_data(STORAGE_CREATE);
@@ -198,6 +198,89 @@ static void test_storage_generation__the_older_one_stands_in(void **state)
         storage_close(s);
         remove_tree(data);
     }
+}
+
+/* ---- read when it is needed ---- */
+
+static bool large_holds(const generation *g, size_t from, size_t len)
+{
+    size_t all;
+    const uint8_t *bytes = generation_section(g, "large", &all);
+    assert_true(from + len <= all);
+    return proof_holds(generation_proof(g, "large"), bytes + from, len);
+}
+
+static void expect_quick(generation **out, storage *s, uint64_t seq)
+{
+    muster_error err;
+    muster_error damage;
+    error_clear(&err);
+    if (generation_open_quick(out, s, &damage, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_non_null(*out);
+    assert_int_equal(generation_seq(*out), seq);
+    assert_int_equal(damage.code, seq == 2 ? 0 : MUSTER_ECORRUPT);
+}
+
+/* "large" begins at byte 128. */
+static void test_storage_generation__quick_finds_damage_on_use(void **state)
+{
+    (void)state;
+    generation *g = NULL;
+    muster_error err;
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 1);
+    advance(s, 2);
+    damage_file("gen-2.mgen", 128 + 70000);
+    storage_quick_hook(0);
+    expect_quick(&g, s, 2);
+    assert_true(large_holds(g, 0, PROOF_PIECE));
+    assert_true(large_holds(g, 2 * PROOF_PIECE, 3000000 - 2 * PROOF_PIECE));
+    assert_int_equal(generation_check(g, &err), 0);
+    assert_false(large_holds(g, PROOF_PIECE - 1, 2));
+    assert_false(large_holds(g, PROOF_PIECE, 1));
+    assert_true(large_holds(g, 0, 1)); /* and the others still do */
+    assert_int_equal(generation_check(g, &err), MUSTER_ECORRUPT);
+    assert_string_equal(err.word, "bad_generation");
+    assert_non_null(strstr(err.message, "section large of gen-2.mgen"));
+    assert_non_null(strstr(err.message, "from 65536 on"));
+    generation_distrust(s, generation_id(g));
+    generation_close(g);
+    expect_quick(&g, s, 1);
+    assert_true(large_holds(g, 0, 3000000));
+    assert_int_equal(generation_check(g, NULL), 0);
+    generation_close(g);
+    advance(s, 3); /* drops the one that is distrusted */
+    assert_true(file_exists("gen-1.mgen"));
+    assert_false(file_exists("gen-2.mgen"));
+    storage_close(s);
+}
+
+/* Frames are looked at in any case, small files whole. */
+static void test_storage_generation__quick_is_not_blind(void **state)
+{
+    (void)state;
+    static const off_t places[] = {8, -64, -48, -8, -65 - 64, -65 - 500};
+    generation *g = NULL;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        storage *s = open_data(STORAGE_CREATE);
+        advance(s, 1);
+        advance(s, 2);
+        damage_file("gen-2.mgen", places[i]);
+        storage_quick_hook(0);
+        expect_quick(&g, s, 1);
+        generation_close(g);
+        storage_close(s);
+        remove_tree(data);
+    }
+    storage *s = open_data(STORAGE_CREATE);
+    advance(s, 1);
+    advance(s, 2);
+    damage_file("gen-2.mgen", 128 + 70000);
+    storage_quick_hook(4000000);
+    expect_quick(&g, s, 1);
+    generation_close(g);
+    storage_close(s);
 }
 
 static void test_storage_generation__other_lengths_are_damage(void **state)
@@ -671,6 +754,8 @@ int main(void)
             test_storage_generation__a_mapped_one_outlives_its_file),
         storage_unit_test(test_storage_generation__strays_are_removed),
         storage_unit_test(test_storage_generation__the_older_one_stands_in),
+        storage_unit_test(test_storage_generation__quick_finds_damage_on_use),
+        storage_unit_test(test_storage_generation__quick_is_not_blind),
         storage_unit_test(test_storage_generation__other_lengths_are_damage),
         storage_unit_test(test_storage_generation__another_ones_file_is_damage),
         storage_unit_test(test_storage_generation__both_damaged_is_an_error),
