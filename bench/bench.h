@@ -7,13 +7,19 @@
  *   ingest.c       ingest/parse, ingest/load
  *   world.c        what expressions are measured on: catalog and planes
  *   people.c       the generated population, loaded through the public API
- *   w.c            workload W, planes made directly
+ *   maker.c        a world of planes made directly
+ *   w.c            workload W
+ *   realdata.c     real tables: pairwise AND, wide OR
  *   hand.c         the same planes as CRoaring bitmaps, found by name
- *   hand_ways.c    expressions written by hand with CRoaring's calls
- *   eval.c         ours against the hand, answers compared
+ *   hand_ways.c    expressions written by hand with CRoaring's calls;
+ *   hand_w.c       more of them
+ *   bound.c        how fast the bytes that a program reads can be read
+ *   eval.c         ours against the hand and the bound, answers compared
  *   eval_people.c  expressions on the population
  *   eval_w.c       expressions E1..E8 of workload W
  *   decide.c       one user: a decision, a lookup
+ *   export.h       data of benches as files, for bench/peers/: export_w.c,
+ *                  export_facts.c
  *   durable.h      acknowledged, visible, undisturbed, opened again: the
  *                  durable_*.c
  *
@@ -35,6 +41,7 @@ typedef struct bench_options {
     const char *filter; /* substring of "bench/case"; "" = everything */
     uint64_t users;     /* 0: each bench's own number */
     uint64_t seed;
+    const char *shared; /* folder of shared data */
     bool quick;
     bool json;
 } bench_options;
@@ -49,6 +56,7 @@ void report_begin(report *r, const char *group, const char *name);
 void report_count(report *r, const char *field, uint64_t value);
 void report_number(report *r, const char *field, double value, int digits);
 void report_text(report *r, const char *field, const char *value);
+void report_bool(report *r, const char *field, bool value);
 void report_end(report *r, bool answer_ok);
 
 /* ---- the list ---- */
@@ -68,6 +76,7 @@ extern const bench bench_ingest_parse;
 extern const bench bench_ingest_load;
 extern const bench bench_eval_people;
 extern const bench bench_eval_w;
+extern const bench bench_eval_realdata;
 extern const bench bench_decide;
 extern const bench bench_lookup;
 extern const bench bench_durable_ack;

@@ -9,63 +9,110 @@
 #define USERS 200000
 #define USERS_QUICK 5000
 
-#define COUNTRY_TEXT                                                          \
-    "geo.country in (\"DE\", \"AT\", \"CH\", \"FR\", \"IT\", \"ES\", "        \
+#define COUNTRY_TEXT                                                           \
+    "geo.country in (\"DE\", \"AT\", \"CH\", \"FR\", \"IT\", \"ES\", "         \
     "\"NL\", \"BE\", \"PL\", \"SE\")"
 #define COUNTRIES "DE|AT|CH|FR|IT|ES|NL|BE|PL|SE"
 
 static const eval_case cases[] = {
-    {"and-dense", "device.type = \"mobile\" and newsletter", {hand_and},
-     {{"newsletter", 0, 0, 0}, {"device.type", "mobile", 0, 0}}},
-    {"andnot-dense", "device.type = \"mobile\" and not newsletter",
-     {hand_andnot},
-     {{"device.type", "mobile", 0, 0}, {"newsletter", 0, 0, 0}}},
-    {"or-dense", "device.os = \"iOS\" or newsletter", {hand_or_2},
-     {{"device.os", "iOS", 0, 0}, {"newsletter", 0, 0, 0}}},
-    {"and-sparse", "interest = \"hobbies-chess\" and device.type = \"tv\" and "
-                   "newsletter",
-     {hand_and_3},
-     {{"interest", "hobbies-chess", 0, 0}, {"device.type", "tv", 0, 0},
-      {"newsletter", 0, 0, 0}}},
-    {"ttl", "demo.gender = \"female\" and not demo.income = \"60k-80k\"",
-     {hand_andnot},
-     {{"demo.gender", "female", 0, 0}, {"demo.income", "60k-80k", 0, 0}}},
-    {"country-in-10", COUNTRY_TEXT, {hand_or, hand_or_heap},
-     {{"geo.country", COUNTRIES, 0, 0}}},
-    {"one-of-known", "device.vendor is known", {hand_or, hand_or_heap},
-     {{"device.vendor", 0, 0, 0}}},
+    {"and-dense",
+     "device.type = \"mobile\" and newsletter",
+     {HAND(and)},
+     {{0}},
+     {{.attribute = "newsletter"},
+      {.attribute = "device.type", .values = "mobile"}}},
+    {"andnot-dense",
+     "device.type = \"mobile\" and not newsletter",
+     {HAND(andnot), HAND(andnot_heap)},
+     {{0}},
+     {{.attribute = "device.type", .values = "mobile"},
+      {.attribute = "newsletter"}}},
+    {"or-dense",
+     "device.os = \"iOS\" or newsletter",
+     {HAND(or_2)},
+     {{0}},
+     {{.attribute = "device.os", .values = "iOS"},
+      {.attribute = "newsletter"}}},
+    {"and-sparse",
+     "interest = \"hobbies-chess\" and device.type = \"tv\" and "
+     "newsletter",
+     {HAND(and_3)},
+     {{0}},
+     {{.attribute = "interest", .values = "hobbies-chess"},
+      {.attribute = "device.type", .values = "tv"},
+      {.attribute = "newsletter"}}},
+    {"ttl",
+     "demo.gender = \"female\" and not demo.income = \"60k-80k\"",
+     {HAND(andnot), HAND(andnot_heap)},
+     {{0}},
+     {{.attribute = "demo.gender", .values = "female"},
+      {.attribute = "demo.income", .values = "60k-80k"}}},
+    {"country-in-10",
+     COUNTRY_TEXT,
+     {HAND(or), HAND(or_heap)},
+     {{0}},
+     {{.attribute = "geo.country", .values = COUNTRIES}}},
+    {"one-of-known",
+     "device.vendor is known",
+     {HAND(or), HAND(or_heap)},
+     {{0}},
+     {{.attribute = "device.vendor"}}},
     {"interest-3-of-8",
      "at least 3 of (interest = \"sports\", interest = \"travel\", interest "
      "= \"autos\", interest = \"music\", interest = \"food\", interest = "
      "\"fashion\", interest = \"movies\", interest = \"news\")",
-     {hand_3_of_8},
-     {{"interest", "sports", 0, 0}, {"interest", "travel", 0, 0},
-      {"interest", "autos", 0, 0}, {"interest", "music", 0, 0},
-      {"interest", "food", 0, 0}, {"interest", "fashion", 0, 0},
-      {"interest", "movies", 0, 0}, {"interest", "news", 0, 0}}},
-    {"seen-30-not-7", "page.view within 30 days and not page.view within 7 "
-                      "days",
-     {hand_andnot}, {{"page.view", 0, 29, 0}, {"page.view", 0, 6, 0}}},
-    {"times-3-in-7", "page.view at least 3 times within 7 days",
-     {hand_3_times}, {{"page.view", 0, 6, 0}}},
-    {"days-3-in-30", "page.view on at least 3 days within 30 days",
-     {hand_3_days}, {{"page.view", 0, 29, 0}}},
-    {"number-between", "demo.age between 25 and 44", {hand_between},
-     {{"demo.age", 0, 0, 0}}},
+     {HAND(thresholds), HAND(halves), HAND(adder), HAND(bitset_adder)},
+     {{0}},
+     {{.attribute = "interest", .values = "sports"},
+      {.attribute = "interest", .values = "travel"},
+      {.attribute = "interest", .values = "autos"},
+      {.attribute = "interest", .values = "music"},
+      {.attribute = "interest", .values = "food"},
+      {.attribute = "interest", .values = "fashion"},
+      {.attribute = "interest", .values = "movies"},
+      {.attribute = "interest", .values = "news"}}},
+    {"seen-30-not-7",
+     "page.view within 30 days and not page.view within 7 "
+     "days",
+     {HAND(andnot), HAND(andnot_heap), HAND(andnot_growth)},
+     {{0}},
+     {{.attribute = "page.view", .from = 29, .to = 7},
+      {.attribute = "page.view", .from = 6}}},
+    {"times-3-in-7",
+     "page.view at least 3 times within 7 days",
+     {HAND(times_3)},
+     {{0}},
+     {{.attribute = "page.view", .from = 6}}},
+    {"days-3-in-30",
+     "page.view on at least 3 days within 30 days",
+     {HAND(days_3)},
+     {{0}},
+     {{.attribute = "page.view", .from = 29}}},
+    {"number-between",
+     "demo.age between 25 and 44",
+     {HAND(between)},
+     {{0}},
+     {{.attribute = "demo.age"}}},
     {"or-wide",
      "device.type = \"tablet\" or interest in (\"pets\", \"books\", "
      "\"garden\", \"beauty\") or demo.income = \"40k-60k\" or cart.add within "
      "30 days",
-     {hand_or_4},
-     {{"device.type", "tablet", 0, 0},
-      {"interest", "pets|books|garden|beauty", 0, 0},
-      {"demo.income", "40k-60k", 0, 0}, {"cart.add", 0, 29, 0}}},
-    {"mix", COUNTRY_TEXT " and interest in (\"sports\", \"travel\", \"food\") "
-            "and page.view within 30 days and not purchase within 90 days",
-     {hand_mix},
-     {{"interest", "sports|travel|food", 0, 0},
-      {"geo.country", COUNTRIES, 0, 0}, {"page.view", 0, 29, 0},
-      {"purchase", 0, 89, 0}}},
+     {HAND(or_4)},
+     {{0}},
+     {{.attribute = "device.type", .values = "tablet"},
+      {.attribute = "interest", .values = "pets|books|garden|beauty"},
+      {.attribute = "demo.income", .values = "40k-60k"},
+      {.attribute = "cart.add", .from = 29}}},
+    {"mix",
+     COUNTRY_TEXT
+     " and interest in (\"sports\", \"travel\", \"food\") "
+     "and page.view within 30 days and not purchase within 90 days",
+     {HAND(mix), HAND(mix_pairs), HAND(mix_inplace)},
+     {{0}},
+     {{.attribute = "interest", .values = "sports|travel|food"},
+      {.attribute = "geo.country", .values = COUNTRIES},
+      {.attribute = "page.view", .from = 29},
+      {.attribute = "purchase", .from = 89}}},
 };
 #define CASES (sizeof cases / sizeof cases[0])
 
@@ -78,8 +125,7 @@ static void *setup(const bench_options *options)
 {
     eval_state *s = mem_zalloc(sizeof *s);
     eval_keep_memory();
-    s->w = people_open(bench_users(options, USERS, USERS_QUICK),
-                       options->seed);
+    s->w = people_open(bench_users(options, USERS, USERS_QUICK), options->seed);
     s->h = hand_open(s->w);
     return s;
 }
@@ -99,4 +145,5 @@ static void teardown(void *state)
 
 const bench bench_eval_people = {
     "eval/people", "typical expressions on the generated population, likewise",
-    case_name, setup, run, teardown};
+    case_name,     setup,
+    run,           teardown};

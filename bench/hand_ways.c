@@ -1,7 +1,8 @@
 /*
  * hand_ways.c - counting expressions by hand, each by the calls that measured
  * best: no intermediate bitmap where a *_cardinality call counts, or_many
- * (lazy unions, repaired once) for unions, in-place calls for chains.
+ * (lazy unions, repaired once) for unions, in-place calls for chains. Where
+ * several ways are good, all of them run and the fastest is the peer.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,102 +10,144 @@
 
 /* ---- a leaf as one bitmap ---- */
 
-static bitmap *join(const hand_leaf *l)
+typedef bitmap *(*join)(const hand_leaf *l);
+
+static bitmap *join_flat(const hand_leaf *l)
 {
     return roaring_bitmap_or_many(l->count, l->planes);
 }
 
-/* Borrowed when the leaf is one plane; else *made has to be freed. */
-static const bitmap *one(const hand_leaf *l, bitmap **made)
+static bitmap *join_heap(const hand_leaf *l)
 {
-    *made = l->count == 1 ? NULL : join(l);
+    return roaring_bitmap_or_many_heap((uint32_t)l->count, l->planes);
+}
+
+static const bitmap *one_by(join how, const hand_leaf *l, bitmap **made)
+{
+    *made = l->count == 1 ? NULL : how(l);
     return *made ? *made : l->planes[0];
 }
 
-static void drop(bitmap *made)
+const bitmap *hand_one(const hand_leaf *l, bitmap **made)
+{
+    return one_by(join_flat, l, made);
+}
+
+void hand_drop(bitmap *made)
 {
     if (made)
         roaring_bitmap_free(made);
 }
 
+static uint64_t count_and_free(bitmap *take_x)
+{
+    const uint64_t n = roaring_bitmap_get_cardinality(take_x);
+    roaring_bitmap_free(take_x);
+    return n;
+}
+
 uint64_t hand_or(const hand_leaf *l)
 {
-    bitmap *made;
-    const uint64_t n = roaring_bitmap_get_cardinality(one(l, &made));
-    drop(made);
-    return n;
+    return count_and_free(join_flat(l));
 }
 
 uint64_t hand_or_heap(const hand_leaf *l)
 {
-    bitmap *x = roaring_bitmap_or_many_heap((uint32_t)l->count, l->planes);
-    const uint64_t n = roaring_bitmap_get_cardinality(x);
-    roaring_bitmap_free(x);
-    return n;
-}
-
-uint64_t hand_sum(const hand_leaf *l)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < l->count; i++)
-        n += roaring_bitmap_get_cardinality(l->planes[i]);
-    return n;
+    return count_and_free(join_heap(l));
 }
 
 /* ---- two leaves ---- */
 
 typedef uint64_t (*count_two)(const bitmap *a, const bitmap *b);
 
-static uint64_t two(const hand_leaf *l, count_two count)
+static uint64_t two(const hand_leaf *l, join how, count_two count)
 {
     bitmap *made[2];
-    const bitmap *a = one(&l[0], &made[0]);
-    const bitmap *b = one(&l[1], &made[1]);
+    const bitmap *a = one_by(how, &l[0], &made[0]);
+    const bitmap *b = one_by(how, &l[1], &made[1]);
     const uint64_t n = count(a, b);
-    drop(made[0]);
-    drop(made[1]);
+    hand_drop(made[0]);
+    hand_drop(made[1]);
     return n;
 }
 
 uint64_t hand_and(const hand_leaf *l)
 {
-    return two(l, roaring_bitmap_and_cardinality);
+    return two(l, join_flat, roaring_bitmap_and_cardinality);
+}
+
+uint64_t hand_and_heap(const hand_leaf *l)
+{
+    return two(l, join_heap, roaring_bitmap_and_cardinality);
 }
 
 uint64_t hand_or_2(const hand_leaf *l)
 {
-    return two(l, roaring_bitmap_or_cardinality);
+    return two(l, join_flat, roaring_bitmap_or_cardinality);
 }
 
 uint64_t hand_andnot(const hand_leaf *l)
 {
-    return two(l, roaring_bitmap_andnot_cardinality);
+    return two(l, join_flat, roaring_bitmap_andnot_cardinality);
+}
+
+uint64_t hand_andnot_heap(const hand_leaf *l)
+{
+    return two(l, join_heap, roaring_bitmap_andnot_cardinality);
+}
+
+uint64_t hand_andnot_growth(const hand_leaf *l)
+{
+    bitmap *x = join_flat(&l[1]);
+    const uint64_t before = roaring_bitmap_get_cardinality(x);
+    for (size_t i = 0; i < l[0].count; i++)
+        roaring_bitmap_lazy_or_inplace(x, l[0].planes[i], true);
+    roaring_bitmap_repair_after_lazy(x);
+    return count_and_free(x) - before;
 }
 
 uint64_t hand_and_sum(const hand_leaf *l)
 {
     bitmap *made;
-    const bitmap *a = one(&l[0], &made);
+    const bitmap *a = hand_one(&l[0], &made);
     uint64_t n = 0;
     for (size_t i = 0; i < l[1].count; i++)
         n += roaring_bitmap_and_cardinality(a, l[1].planes[i]);
-    drop(made);
+    hand_drop(made);
     return n;
 }
 
 /* ---- chains ---- */
 
+/* The leaves of an expression, each as one bitmap. */
+#define PARTS_MAX 4
+typedef struct parts {
+    bitmap *made[PARTS_MAX];
+    const bitmap *at[PARTS_MAX];
+    int count;
+} parts;
+
+static void parts_init(parts *p, const hand_leaf *l, int count)
+{
+    p->count = count;
+    for (int i = 0; i < count; i++)
+        p->at[i] = hand_one(&l[i], &p->made[i]);
+}
+
+static void parts_release(parts *p)
+{
+    for (int i = 0; i < p->count; i++)
+        hand_drop(p->made[i]);
+}
+
 static uint64_t chain(const hand_leaf *l, count_two last)
 {
-    bitmap *made[3];
-    const bitmap *a = one(&l[0], &made[0]);
-    const bitmap *b = one(&l[1], &made[1]);
-    const bitmap *c = one(&l[2], &made[2]);
-    bitmap *x = roaring_bitmap_and(a, b);
-    const uint64_t n = last(x, c);
-    drop(x);
-    for (int i = 0; i < 3; i++)
-        drop(made[i]);
+    parts p;
+    parts_init(&p, l, 3);
+    bitmap *x = roaring_bitmap_and(p.at[0], p.at[1]);
+    const uint64_t n = last(x, p.at[2]);
+    roaring_bitmap_free(x);
+    parts_release(&p);
     return n;
 }
 
@@ -118,6 +161,17 @@ uint64_t hand_and_andnot(const hand_leaf *l)
     return chain(l, roaring_bitmap_andnot_cardinality);
 }
 
+uint64_t hand_andnot_and(const hand_leaf *l)
+{
+    parts p;
+    parts_init(&p, l, 3);
+    bitmap *x = roaring_bitmap_andnot(p.at[1], p.at[2]);
+    const uint64_t n = roaring_bitmap_and_cardinality(p.at[0], x);
+    roaring_bitmap_free(x);
+    parts_release(&p);
+    return n;
+}
+
 uint64_t hand_two_pairs(const hand_leaf *l)
 {
     bitmap *x = roaring_bitmap_and(l[0].planes[0], l[1].planes[0]);
@@ -129,18 +183,57 @@ uint64_t hand_two_pairs(const hand_leaf *l)
     return n;
 }
 
+/* |x and not c| + |y| - |x and y and not c|: nothing large is changed. */
+uint64_t hand_two_pairs_sum(const hand_leaf *l)
+{
+    bitmap *x = roaring_bitmap_and(l[0].planes[0], l[1].planes[0]);
+    bitmap *y = roaring_bitmap_and(l[3].planes[0], l[4].planes[0]);
+    bitmap *both = roaring_bitmap_and(y, x);
+    const uint64_t n =
+        roaring_bitmap_andnot_cardinality(x, l[2].planes[0]) +
+        roaring_bitmap_get_cardinality(y) -
+        roaring_bitmap_andnot_cardinality(both, l[2].planes[0]);
+    roaring_bitmap_free(x);
+    roaring_bitmap_free(y);
+    roaring_bitmap_free(both);
+    return n;
+}
+
 uint64_t hand_mix(const hand_leaf *l)
 {
-    bitmap *made[4];
-    const bitmap *part[4];
-    for (int i = 0; i < 4; i++)
-        part[i] = one(&l[i], &made[i]);
-    bitmap *x = roaring_bitmap_and(part[0], part[1]);
-    roaring_bitmap_and_inplace(x, part[2]);
-    const uint64_t n = roaring_bitmap_andnot_cardinality(x, part[3]);
-    drop(x);
-    for (int i = 0; i < 4; i++)
-        drop(made[i]);
+    parts p;
+    parts_init(&p, l, 4);
+    bitmap *x = roaring_bitmap_and(p.at[0], p.at[1]);
+    roaring_bitmap_and_inplace(x, p.at[2]);
+    const uint64_t n = roaring_bitmap_andnot_cardinality(x, p.at[3]);
+    roaring_bitmap_free(x);
+    parts_release(&p);
+    return n;
+}
+
+uint64_t hand_mix_pairs(const hand_leaf *l)
+{
+    parts p;
+    parts_init(&p, l, 4);
+    bitmap *x = roaring_bitmap_and(p.at[0], p.at[1]);
+    bitmap *y = roaring_bitmap_andnot(p.at[2], p.at[3]);
+    const uint64_t n = roaring_bitmap_and_cardinality(x, y);
+    roaring_bitmap_free(x);
+    roaring_bitmap_free(y);
+    parts_release(&p);
+    return n;
+}
+
+uint64_t hand_mix_inplace(const hand_leaf *l)
+{
+    parts p;
+    bitmap *x = join_flat(&l[0]);
+    parts_init(&p, l + 1, 3);
+    roaring_bitmap_and_inplace(x, p.at[0]);
+    roaring_bitmap_and_inplace(x, p.at[1]);
+    const uint64_t n = roaring_bitmap_andnot_cardinality(x, p.at[2]);
+    roaring_bitmap_free(x);
+    parts_release(&p);
     return n;
 }
 
@@ -176,8 +269,7 @@ static uint64_t thresholds_end(thresholds *t)
     return n;
 }
 
-/* to |= a and b */
-static void or_and(bitmap *to, const bitmap *a, const bitmap *b)
+void hand_or_and(bitmap *to, const bitmap *a, const bitmap *b)
 {
     bitmap *x = roaring_bitmap_and(a, b);
     roaring_bitmap_or_inplace(to, x);
@@ -188,24 +280,24 @@ static void or_and(bitmap *to, const bitmap *a, const bitmap *b)
 static void thresholds_add(thresholds *t, const bitmap *once,
                            const bitmap *twice, const bitmap *thrice)
 {
-    or_and(t->t[2], t->t[1], once);
+    hand_or_and(t->t[2], t->t[1], once);
     if (twice)
-        or_and(t->t[2], t->t[0], twice);
+        hand_or_and(t->t[2], t->t[0], twice);
     if (thrice)
         roaring_bitmap_or_inplace(t->t[2], thrice);
-    or_and(t->t[1], t->t[0], once);
+    hand_or_and(t->t[1], t->t[0], once);
     if (twice)
         roaring_bitmap_or_inplace(t->t[1], twice);
     roaring_bitmap_or_inplace(t->t[0], once);
 }
 
-uint64_t hand_3_of_8(const hand_leaf *l)
+uint64_t hand_thresholds(const hand_leaf *l)
 {
     thresholds t = thresholds_new();
     for (int i = 0; i < 8; i++) {
         bitmap *made;
-        thresholds_add(&t, one(&l[i], &made), NULL, NULL);
-        drop(made);
+        thresholds_add(&t, hand_one(&l[i], &made), NULL, NULL);
+        hand_drop(made);
     }
     return thresholds_end(&t);
 }
@@ -225,20 +317,20 @@ static bitmap *slices_from(const hand_part *p, uint32_t bit)
     return x;
 }
 
-uint64_t hand_3_times(const hand_leaf *l)
+uint64_t hand_times_3(const hand_leaf *l)
 {
     thresholds t = thresholds_new();
     for (size_t i = 0; i < l->part_count; i++) {
         bitmap *twice = slices_from(&l->parts[i], 0);
         bitmap *thrice = slices_from(&l->parts[i], 1);
         thresholds_add(&t, l->parts[i].seen, twice, thrice);
-        drop(twice);
-        drop(thrice);
+        hand_drop(twice);
+        hand_drop(thrice);
     }
     return thresholds_end(&t);
 }
 
-uint64_t hand_3_days(const hand_leaf *l)
+uint64_t hand_days_3(const hand_leaf *l)
 {
     thresholds t = thresholds_new();
     for (size_t i = 0; i < l->part_count;) {
@@ -249,8 +341,8 @@ uint64_t hand_3_days(const hand_leaf *l)
             day[n++] = l->parts[i].seen;
         const hand_leaf whole = {.planes = day, .count = n};
         bitmap *made;
-        thresholds_add(&t, one(&whole, &made), NULL, NULL);
-        drop(made);
+        thresholds_add(&t, hand_one(&whole, &made), NULL, NULL);
+        hand_drop(made);
     }
     return thresholds_end(&t);
 }
@@ -269,7 +361,7 @@ static bitmap *at_least(const hand_number *x, const bitmap *among,
         if (x->bits[i] && bit) {
             roaring_bitmap_and_inplace(equal, x->bits[i]);
         } else if (x->bits[i]) {
-            or_and(greater, equal, x->bits[i]);
+            hand_or_and(greater, equal, x->bits[i]);
             roaring_bitmap_andnot_inplace(equal, x->bits[i]);
         } else if (bit) {
             roaring_bitmap_clear(equal);
@@ -289,7 +381,7 @@ uint64_t hand_between(const hand_leaf *l)
         const hand_leaf live = {.planes = (const bitmap **)x->live,
                                 .count = x->live_count};
         bitmap *made;
-        bitmap *low = at_least(x, one(&live, &made),
+        bitmap *low = at_least(x, hand_one(&live, &made),
                                (uint64_t)25 << NUMBER_FRACTION_BITS);
         bitmap *high =
             at_least(x, low, ((uint64_t)44 << NUMBER_FRACTION_BITS) + 1);
@@ -297,7 +389,7 @@ uint64_t hand_between(const hand_leaf *l)
         roaring_bitmap_or_inplace(all, low);
         roaring_bitmap_free(low);
         roaring_bitmap_free(high);
-        drop(made);
+        hand_drop(made);
     }
     const uint64_t n = roaring_bitmap_get_cardinality(all);
     roaring_bitmap_free(all);

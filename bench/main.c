@@ -10,12 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export.h"
+
 #define SEED_DEFAULT 1u
 #define USERS_MAX 1000000000u
 
 static const bench *const benches[] = {
     &bench_ingest_parse, &bench_ingest_load, &bench_eval_people,
-    &bench_eval_w,       &bench_decide,      &bench_lookup,
+    &bench_eval_w,       &bench_eval_realdata,
+    &bench_decide,       &bench_lookup,
     &bench_durable_ack,  &bench_durable_visible,
     &bench_durable_pause, &bench_durable_restart,
 };
@@ -88,6 +91,10 @@ static void help(void)
            "  --n USERS      users instead of each bench's own number\n"
            "  --seed S       another seed is another population (1)\n"
            "  --json         one JSON object a row (NDJSON)\n"
+           "  --shared DIR   folder of shared data, for the real tables\n"
+           "                 (MUSTER_SHARED, else ../shared)\n"
+           "  --export-w DIR      writes workload W for other systems\n"
+           "  --export-facts DIR  writes the population's facts likewise\n"
            "  --help         this page\n\nbenches\n");
     for (size_t i = 0; i < BENCHES; i++)
         printf("  %-15s %s\n", benches[i]->name, benches[i]->about);
@@ -106,7 +113,7 @@ static uint64_t number_of(const char *name, const char *text, uint64_t max)
 }
 
 enum { OPT_FILTER = 1, OPT_LIST, OPT_QUICK, OPT_N, OPT_SEED, OPT_JSON,
-       OPT_HELP };
+       OPT_EXPORT_W, OPT_EXPORT_FACTS, OPT_SHARED, OPT_HELP };
 
 static const struct option options_known[] = {
     {"filter", required_argument, NULL, OPT_FILTER},
@@ -115,23 +122,40 @@ static const struct option options_known[] = {
     {"n", required_argument, NULL, OPT_N},
     {"seed", required_argument, NULL, OPT_SEED},
     {"json", no_argument, NULL, OPT_JSON},
+    {"export-w", required_argument, NULL, OPT_EXPORT_W},
+    {"export-facts", required_argument, NULL, OPT_EXPORT_FACTS},
+    {"shared", required_argument, NULL, OPT_SHARED},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
 
-static bench_options read_options(int argc, char **argv, bool *only_list)
+/* What to do instead of measuring. */
+typedef struct other_work {
+    bool list;
+    const char *export_w;
+    const char *export_facts;
+} other_work;
+
+static bench_options read_options(int argc, char **argv, other_work *other)
 {
-    bench_options o = {.filter = "", .seed = SEED_DEFAULT};
+    bench_options o = {.filter = "",
+                       .seed = SEED_DEFAULT,
+                       .shared = getenv("MUSTER_SHARED")};
     int c;
 
+    if (!o.shared)
+        o.shared = "../shared";
     while ((c = getopt_long(argc, argv, "", options_known, NULL)) != -1) {
         switch (c) {
         case OPT_FILTER: o.filter = optarg; break;
-        case OPT_LIST: *only_list = true; break;
+        case OPT_LIST: other->list = true; break;
         case OPT_QUICK: o.quick = true; break;
         case OPT_N: o.users = number_of("n", optarg, USERS_MAX); break;
         case OPT_SEED: o.seed = number_of("seed", optarg, UINT64_MAX); break;
         case OPT_JSON: o.json = true; break;
+        case OPT_SHARED: o.shared = optarg; break;
+        case OPT_EXPORT_W: other->export_w = optarg; break;
+        case OPT_EXPORT_FACTS: other->export_facts = optarg; break;
         case OPT_HELP: help(); exit(0);
         default: exit(2);
         }
@@ -144,16 +168,26 @@ static bench_options read_options(int argc, char **argv, bool *only_list)
     return o;
 }
 
+/* True when there was other work. */
+static bool do_other(const other_work *other, const bench_options *o)
+{
+    if (other->list)
+        list(o);
+    if (other->export_w)
+        export_w(other->export_w, o);
+    if (other->export_facts)
+        export_facts(other->export_facts, o);
+    return other->list || other->export_w || other->export_facts;
+}
+
 int main(int argc, char **argv)
 {
-    bool only_list = false;
+    other_work other = {0};
     bool ok = true;
-    const bench_options o = read_options(argc, argv, &only_list);
+    const bench_options o = read_options(argc, argv, &other);
 
-    if (only_list) {
-        list(&o);
+    if (do_other(&other, &o))
         return 0;
-    }
     report *out = report_new(o.json);
     for (size_t i = 0; i < BENCHES; i++)
         ok &= run_bench(benches[i], &o, out);

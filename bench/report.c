@@ -15,6 +15,8 @@
 
 #define FIELDS_MAX 24
 #define FIELD_BYTES 64
+#define NUMBER_WIDTH 9
+#define TEXT_WIDTH 22
 
 typedef struct field {
     const char *name;
@@ -78,6 +80,12 @@ void report_text(report *r, const char *name, const char *value)
     f->quoted = true;
 }
 
+void report_bool(report *r, const char *name, bool value)
+{
+    field *f = add_field(r, name);
+    snprintf(f->text, sizeof f->text, "%s", value ? "true" : "false");
+}
+
 static void print_json(const report *r)
 {
     printf("{\"bench\":\"%s\",\"case\":\"%s\"", r->bench, r->name);
@@ -91,8 +99,9 @@ static void print_json(const report *r)
 
 static int width_of(const field *f)
 {
+    const int least = f->quoted ? TEXT_WIDTH : NUMBER_WIDTH;
     const int name = (int)strlen(f->name);
-    return name > 9 ? name : 9;
+    return name > least ? name : least;
 }
 
 static void print_row(report *r)
@@ -112,8 +121,7 @@ static void print_row(report *r)
 
 void report_end(report *r, bool answer_ok)
 {
-    field *f = add_field(r, "answer_ok");
-    snprintf(f->text, sizeof f->text, "%s", answer_ok ? "true" : "false");
+    report_bool(r, "answer_ok", answer_ok);
     if (r->json)
         print_json(r);
     else

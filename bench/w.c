@@ -17,9 +17,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "bench.h"
-#include "index/layer.h"
-#include "world.h"
+#include "maker.h"
 
 #define COUNTRIES 200
 #define COUNTRY_POWER 1.1
@@ -41,37 +39,15 @@ static const struct {
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
 
-typedef struct maker {
-    world *w;
+typedef struct drawer {
+    maker to;
     random_state random;
-    uint32_t provider;
-    layer_writer out;
+    uint32_t row_count;
     uint32_t *rows; /* of the plane being made */
-} maker;
-
-static uint32_t declare(maker *m, const char *name, attribute_kind kind)
-{
-    const catalog_attribute def = catalog_attribute_default(kind);
-    const catalog_attribute *a;
-    muster_error err;
-    bench_must(catalog_attribute_put(m->w->names, text_of(name), &def, &a,
-                                     &err), name, &err);
-    return a->id;
-}
-
-static void put_plane(maker *m, plane_key key, size_t n)
-{
-    key.provider = (uint16_t)m->provider;
-    layer_writer_rows(&m->out, &key, m->rows, n);
-}
-
-static plane_key held(uint32_t attribute, uint32_t value)
-{
-    return (plane_key){attribute, 0, ROLE_SET, 0, value, INDEX_NEVER};
-}
+} drawer;
 
 /* A gap with this mean, at least 1. */
-static uint64_t gap(maker *m, double mean)
+static uint64_t gap(drawer *m, double mean)
 {
     const double u = 1.0 - random_unit(&m->random);
     if (mean <= 1.0)
@@ -79,50 +55,51 @@ static uint64_t gap(maker *m, double mean)
     return 1 + (uint64_t)(log(u) / log1p(-1.0 / mean));
 }
 
-static size_t draw_rows(maker *m, double density)
+static size_t draw_rows(drawer *m, double density)
 {
     size_t n = 0;
-    for (uint64_t row = gap(m, 1 / density) - 1; row < m->w->rows;
+    for (uint64_t row = gap(m, 1 / density) - 1; row < m->row_count;
          row += gap(m, 1 / density))
         m->rows[n++] = (uint32_t)row;
     return n;
 }
 
-static size_t draw_runs(maker *m, double density)
+static size_t draw_runs(drawer *m, double density)
 {
     const double hole = RUN_ROWS * (1 - density) / density;
     size_t n = 0;
-    for (uint64_t row = gap(m, hole); row < m->w->rows;
+    for (uint64_t row = gap(m, hole); row < m->row_count;
          row += gap(m, hole)) {
         const uint64_t end = row + gap(m, RUN_ROWS);
-        for (; row < end && row < m->w->rows; row++)
+        for (; row < end && row < m->row_count; row++)
             m->rows[n++] = (uint32_t)row;
     }
     return n;
 }
 
-static void make_flags(maker *m)
+static void make_flags(drawer *m)
 {
     for (size_t i = 0; i < FLAGS; i++) {
-        const uint32_t id = declare(m, flags[i].name, KIND_FLAG);
+        const uint32_t id = maker_declare(&m->to, flags[i].name, KIND_FLAG);
         const size_t n = flags[i].runs ? draw_runs(m, flags[i].density)
                                        : draw_rows(m, flags[i].density);
-        put_plane(m, held(id, 0), n);
+        maker_put(&m->to, maker_held(id, 0), m->rows, n);
     }
 }
 
-static uint32_t intern(maker *m, uint32_t attribute, char letter, uint32_t i)
+static uint32_t value_of(drawer *m, uint32_t attribute, char letter,
+                         uint32_t i)
 {
     char name[16];
     snprintf(name, sizeof name, "%c%u", letter, i);
-    return catalog_value_intern(m->w->names, attribute, text_of(name));
+    return maker_value(&m->to, attribute, name);
 }
 
 /* Users in order draw their country; rows are then grouped by it. */
-static void make_countries(maker *m)
+static void make_countries(drawer *m)
 {
-    const uint32_t id = declare(m, "country", KIND_ONE_OF);
-    const uint32_t rows = m->w->rows;
+    const uint32_t id = maker_declare(&m->to, "country", KIND_ONE_OF);
+    const uint32_t rows = m->row_count;
     uint8_t *of = mem_alloc(rows + 1);
     size_t first[COUNTRIES + 1] = {0};
     double below[COUNTRIES];
@@ -152,10 +129,8 @@ static void make_countries(maker *m)
     for (uint32_t row = 0; row < rows; row++)
         order[at[of[row]]++] = row;
     for (uint32_t i = 0; i < COUNTRIES; i++) {
-        plane_key key = held(id, intern(m, id, 'c', i));
-        key.provider = (uint16_t)m->provider;
-        layer_writer_rows(&m->out, &key, order + first[i],
-                          first[i + 1] - first[i]);
+        maker_put(&m->to, maker_held(id, value_of(m, id, 'c', i)),
+                  order + first[i], first[i + 1] - first[i]);
     }
     mem_free(order);
     mem_free(of);
@@ -173,9 +148,9 @@ static double mean_interests(double draws)
     return mean;
 }
 
-static void make_interests(maker *m)
+static void make_interests(drawer *m)
 {
-    const uint32_t id = declare(m, "interest", KIND_MANY_OF);
+    const uint32_t id = maker_declare(&m->to, "interest", KIND_MANY_OF);
     double harmonic = 0;
     double draws = INTERESTS_A_USER;
 
@@ -185,50 +160,34 @@ static void make_interests(maker *m)
         draws += 0.01;
     for (uint32_t i = 0; i < INTERESTS; i++) {
         const double density = 1 - pow(1 - 1 / ((i + 1) * harmonic), draws);
-        const uint32_t value = intern(m, id, 'i', i);
-        put_plane(m, held(id, value), draw_rows(m, density));
+        const uint32_t value = value_of(m, id, 'i', i);
+        maker_put(&m->to, maker_held(id, value), m->rows,
+                  draw_rows(m, density));
     }
 }
 
-static void make_visits(maker *m)
+static void make_visits(drawer *m)
 {
-    const uint32_t id = declare(m, "visit", KIND_EVENT);
-    const uint32_t today = (uint32_t)clock_day_of(m->w->now);
+    const uint32_t id = maker_declare(&m->to, "visit", KIND_EVENT);
+    const uint32_t today = (uint32_t)clock_day_of(m->to.w->now);
 
     for (uint32_t ago = DAYS; ago-- > 0;) {
         const plane_key key = {id, 0, ROLE_SEEN, 0, 0, today - ago};
-        put_plane(m, key, draw_rows(m, DAY_DENSITY));
+        maker_put(&m->to, key, m->rows, draw_rows(m, DAY_DENSITY));
     }
-}
-
-static void make_universe(maker *m)
-{
-    for (uint32_t row = 0; row < m->w->rows; row++)
-        m->rows[row] = row;
-    put_plane(m, held(INDEX_UNIVERSE, 0), m->w->rows);
 }
 
 world *w_open(uint64_t users, uint64_t seed)
 {
-    muster_error err;
-    world *w = mem_zalloc(sizeof *w);
-    maker m = {.w = w};
+    drawer m = {.row_count = (uint32_t)users};
 
-    w->names = catalog_new();
-    w->rows = (uint32_t)users;
-    w->now = BENCH_NOW;
-    bench_must(scope_new(&w->viewer, text_of("bench"), PURPOSE_ANALYSIS,
-                         text_of(""), &err), "scope", &err);
-    m.provider = catalog_provider_find(w->names, text_of("default"))->id;
+    maker_init(&m.to, users);
     m.rows = mem_array(users + 1, sizeof *m.rows);
     random_seed(&m.random, seed);
-    layer_writer_init(&m.out);
     make_flags(&m);
     make_countries(&m);
     make_interests(&m);
     make_visits(&m);
-    make_universe(&m);
     mem_free(m.rows);
-    w->index = index_view_base(layer_writer_finish(&m.out));
-    return w;
+    return maker_finish(&m.to);
 }
