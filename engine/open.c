@@ -290,6 +290,41 @@ static void count_names(const epoch *at, muster_engine_stats *out)
             audience_current(audience_at(at->audiences, i)) != NULL;
 }
 
+typedef struct weighing {
+    const epoch *at;
+    const muster_task *task;
+    muster_error *err;
+} weighing;
+
+/* What was read of a base need not stay in memory. */
+static int step_weighing(void *payload, uint64_t done, uint64_t total)
+{
+    const weighing *w = payload;
+    if (w->at->base)
+        generation_unload(w->at->base->file, "planes");
+    return task_step(w->task, "weighing planes", done, total, w->err);
+}
+
+static muster_plane_weight weight_of(const index_weight *w)
+{
+    return (muster_plane_weight){w->planes, w->bytes, w->croaring};
+}
+
+int muster_engine_weigh(muster_engine *engine, const muster_task *task,
+                        muster_weight *out, muster_error *err)
+{
+    index_weights all;
+    epoch_pin pin;
+
+    engine_check(engine);
+    error_clear(err);
+    weighing w = {epoch_pin_newest(engine, &pin), task, err};
+    const int rc = index_weigh(w.at->index, &all, step_weighing, &w);
+    *out = (muster_weight){weight_of(&all.said), weight_of(&all.derived),
+                           all.gaps, all.directory};
+    return epoch_answer(engine, &pin, rc, err);
+}
+
 void muster_engine_stats_get(muster_engine *engine, muster_engine_stats *out)
 {
     epoch_pin pin;

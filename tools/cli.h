@@ -133,6 +133,7 @@ typedef struct cli_settings {
     muster_time now;      /* 0: the wall clock */
     uint64_t memory_bytes; /* budgets; 0: the environment's or the engine's */
     uint64_t log_bytes;
+    uint64_t resident_bytes;
     output_format format;
     bool format_given;
     bool header;
@@ -181,6 +182,11 @@ int options_parse(cli *c, int argc, char **argv, int *words);
 bool options_parse_time(const char *text, muster_time *out);
 /* Bytes, with K, M or G behind them for 1024, 1024^2 or 1024^3. */
 bool options_parse_bytes(const char *text, uint64_t *out);
+
+/* Below it no forms of hot planes are kept in memory; 0, which the engine takes
+ * as its own choice, becomes RESIDENT_NONE. */
+#define RESIDENT_LEAST ((uint64_t)2 << 20)
+#define RESIDENT_NONE 1u
 
 /* ---- session.c ---- */
 
@@ -296,6 +302,8 @@ human_text human_bytes(double v);                    /* 412 MB */
 human_text human_time(muster_time t);                /* 2026-11-21 12:03:07 */
 human_text human_span(muster_time from, muster_time to);
 human_text human_duration_ns(uint64_t ns);           /* 0.81 ms */
+/* "39.3 MB of 3.16 GB", or that none are kept. */
+human_text human_resident(const muster_engine_stats *stats);
 human_text human_hash(const muster_state_hash *h);   /* 32 hex digits */
 
 typedef struct signs {

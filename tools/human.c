@@ -95,6 +95,18 @@ human_text human_bytes(double v)
     return scaled(v, units, 5);
 }
 
+human_text human_resident(const muster_engine_stats *stats)
+{
+    human_text h;
+    if (stats->resident_budget < RESIDENT_LEAST)
+        snprintf(h.text, sizeof h.text, "none (below 2 MiB)");
+    else
+        snprintf(h.text, sizeof h.text, "%.16s of %.16s",
+                 human_bytes((double)stats->resident_bytes).text,
+                 human_bytes((double)stats->resident_budget).text);
+    return h;
+}
+
 human_text human_duration_ns(uint64_t ns)
 {
     human_text h;

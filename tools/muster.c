@@ -16,8 +16,8 @@
 extern const cli_verb verb_load, verb_count, verb_ids, verb_lookup, verb_has,
     verb_explain, verb_overlap, verb_breakdown, verb_segment, verb_attr,
     verb_provider, verb_optout, verb_forget, verb_check, verb_fmt,
-    verb_generate, verb_snapshot, verb_doctor, verb_shell, verb_completion,
-    verb_help, verb_version;
+    verb_generate, verb_snapshot, verb_doctor, verb_top, verb_shell,
+    verb_completion, verb_help, verb_version;
 
 const cli_verb *const cli_verbs[] = {
     /* data in */
@@ -43,6 +43,7 @@ const cli_verb *const cli_verbs[] = {
     /* the data directory */
     &verb_snapshot,
     &verb_doctor,
+    &verb_top,
     /* the program */
     &verb_shell,
     &verb_completion,

@@ -40,6 +40,7 @@ static int set_no_header(cli *c, const char *value);
 static int set_key_file(cli *c, const char *value);
 static int set_memory(cli *c, const char *value);
 static int set_log(cli *c, const char *value);
+static int set_resident(cli *c, const char *value);
 static int set_progress(cli *c, const char *value);
 static int set_color(cli *c, const char *value);
 static int set_quiet(cli *c, const char *value);
@@ -63,6 +64,8 @@ const cli_flag cli_global_flags[] = {
     {"memory", 0, "BYTES", NULL,
      "budget, as 512M or 4G (MUSTER_MEMORY; a quarter of the machine)"},
     {"log", 0, "BYTES", NULL, "budget of the log (MUSTER_LOG; 4G)"},
+    {"resident", 0, "BYTES", NULL,
+     "of hot planes; 0, or below 2M: none (MUSTER_RESIDENT; an eighth)"},
     {"progress", 0, "WHEN", "auto never json",
      "of long work, on stderr: auto, never or json"},
     {"color", 0, "WHEN", "auto always never",
@@ -75,10 +78,10 @@ const cli_flag cli_global_flags[] = {
 
 /* In the order of cli_global_flags. */
 static const flag_fn global_set[] = {
-    set_data, set_server,   set_now,       set_format,   set_json,
-    set_csv,  set_ndjson,   set_no_header, set_key_file, set_memory,
-    set_log,  set_progress, set_color,     set_quiet,    set_verbose,
-    set_help, set_version};
+    set_data,    set_server,   set_now,       set_format,   set_json,
+    set_csv,     set_ndjson,   set_no_header, set_key_file, set_memory,
+    set_log,     set_resident, set_progress,  set_color,    set_quiet,
+    set_verbose, set_help,     set_version};
 
 _Static_assert(sizeof global_set / sizeof *global_set + 1 ==
                    sizeof cli_global_flags / sizeof *cli_global_flags,
@@ -237,6 +240,14 @@ static int set_memory(cli *c, const char *value)
 static int set_log(cli *c, const char *value)
 {
     return set_bytes(c, "log", value, &c->set.log_bytes);
+}
+
+static int set_resident(cli *c, const char *value)
+{
+    const int code = set_bytes(c, "resident", value, &c->set.resident_bytes);
+    if (code == 0 && c->set.resident_bytes == 0)
+        c->set.resident_bytes = RESIDENT_NONE;
+    return code;
 }
 
 static int set_progress(cli *c, const char *value)

@@ -62,7 +62,8 @@ static bool is_as_opened(const cli *c)
            c->opened.key_file == c->set.key_file &&
            c->opened.now == c->set.now &&
            c->opened.memory_bytes == c->set.memory_bytes &&
-           c->opened.log_bytes == c->set.log_bytes;
+           c->opened.log_bytes == c->set.log_bytes &&
+           c->opened.resident_bytes == c->set.resident_bytes;
 }
 
 int session_check_local(const cli *c)
@@ -75,26 +76,33 @@ int session_check_local(const cli *c)
                       " MUSTER_SERVER");
 }
 
-/* What the flag said, else the environment. */
+/* What the flag said, else the environment; `none` is what its 0 means. */
 static int take_budget(const cli *c, const char *name, uint64_t given,
-                       uint64_t *out)
+                       uint64_t none, uint64_t *out)
 {
     const char *text = getenv(name);
     *out = given;
-    if (given > 0 || text == NULL || *text == '\0' ||
-        options_parse_bytes(text, out))
+    if (given > 0 || text == NULL || *text == '\0')
         return 0;
-    return tell_error(c, EXIT_USAGE, "%s is bytes, as 512M or 4G; not '%s'",
-                      name, text);
+    if (!options_parse_bytes(text, out))
+        return tell_error(c, EXIT_USAGE, "%s is bytes, as 512M or 4G; not '%s'",
+                          name, text);
+    if (*out == 0)
+        *out = none;
+    return 0;
 }
 
 static int take_budgets(const cli *c, muster_engine_options *options)
 {
-    const int code = take_budget(c, "MUSTER_MEMORY", c->set.memory_bytes,
-                                 &options->memory_bytes);
-    return code != 0 ? code
-                     : take_budget(c, "MUSTER_LOG", c->set.log_bytes,
-                                   &options->log_bytes);
+    int code = take_budget(c, "MUSTER_MEMORY", c->set.memory_bytes, 0,
+                           &options->memory_bytes);
+    if (code == 0)
+        code = take_budget(c, "MUSTER_LOG", c->set.log_bytes, 0,
+                           &options->log_bytes);
+    if (code == 0)
+        code = take_budget(c, "MUSTER_RESIDENT", c->set.resident_bytes,
+                           RESIDENT_NONE, &options->resident_bytes);
+    return code;
 }
 
 static void tell_opened(const cli *c, uint64_t ns)
@@ -105,12 +113,15 @@ static void tell_opened(const cli *c, uint64_t ns)
          c->set.data_dir, human_duration_ns(ns).text,
          human_count(stats.users).text, human_count(stats.attributes).text,
          (unsigned long long)stats.epoch);
-    tell(c, "memory above generation %llu: %s of %s; log: %s of %s",
+    tell(c,
+         "memory above generation %llu: %s of %s; log: %s of %s;"
+         " resident: %s",
          (unsigned long long)stats.generation,
          human_bytes((double)stats.memory_bytes).text,
          human_bytes((double)stats.memory_budget).text,
          human_bytes((double)stats.log_bytes).text,
-         human_bytes((double)stats.log_budget).text);
+         human_bytes((double)stats.log_budget).text,
+         human_resident(&stats).text);
 }
 
 int session_open(cli *c, muster_open_mode mode)

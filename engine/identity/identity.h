@@ -5,6 +5,7 @@
  *   key.c         the secret key file (32 random bytes, mode 0600)
  *   normalise.c   rules per id space, suspicion of personal data
  *   pseudonym.c   BLAKE2b-128 of (key, space, normalised raw id)
+ *   pseudonym_queue.c, lanes*.c  the same of several ids at once
  *   dictionary*.c pseudonym -> row and row -> primary pseudonym: find and
  *                 add, snapshots, encoded form, check
  *
@@ -58,6 +59,22 @@ uint64_t identity_key_check(const identity_key *key);
 int identity_pseudonymise(const identity_key *key, muster_text space,
                           identity_raw raw, muster_pseudonym *out,
                           muster_error *err);
+
+/* The same for ids whose pseudonyms may come a little later: eight at once
+ * cost less than two one by one. Not thread-safe. */
+#define IDENTITY_QUEUE_IDS 8u
+typedef struct identity_queue identity_queue;
+identity_queue *identity_queue_new(const identity_key *key);
+void identity_queue_free(identity_queue *q); /* NULL is fine */
+/* One id more, for which there must be room; errors as above, and then none
+ * is put. */
+int identity_queue_put(identity_queue *q, muster_text space, identity_raw raw,
+                       muster_error *err);
+size_t identity_queue_count(const identity_queue *q);
+/* Forgets all but the `count` oldest. */
+void identity_queue_cut(identity_queue *q, size_t count);
+/* The pseudonyms of all, the oldest first; the queue is empty then. */
+void identity_queue_take(identity_queue *q, muster_pseudonym *out);
 
 /* A value that looks like an e-mail address or a phone number in
  * international form: such texts are not stored as attribute values either. */

@@ -55,21 +55,6 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static char to_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static char to_upper(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
-
 /* Beyond ASCII: a part of a UTF-8 letter, as in an internationalised name. */
 static bool is_wide(char c)
 {
@@ -159,16 +144,45 @@ bool identity_is_pii(muster_text text)
 
 /* ---- forms ---- */
 
-static bool is_uuid(muster_text t)
+/* A hex digit in the case that a table is of; 0 for what is none. */
+#define HEX_DIGITS(a)                                                          \
+    ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',           \
+    ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9',           \
+    ['a'] = (a), ['b'] = (a) + 1, ['c'] = (a) + 2, ['d'] = (a) + 3,            \
+    ['e'] = (a) + 4, ['f'] = (a) + 5, ['A'] = (a), ['B'] = (a) + 1,            \
+    ['C'] = (a) + 2, ['D'] = (a) + 3, ['E'] = (a) + 4, ['F'] = (a) + 5
+
+static const char hex_lower[256] = {HEX_DIGITS('a')};
+static const char hex_upper[256] = {HEX_DIGITS('A')};
+
+/* Writes hex digits in the table's case; false when one is none. */
+static bool map_hex(char *out, const char *digits, size_t n,
+                    const char table[256])
 {
-    if (t.len != UUID_LEN)
-        return false;
-    for (size_t i = 0; i < UUID_LEN; i++) {
-        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? t.ptr[i] != '-' : !is_hex(t.ptr[i]))
-            return false;
+    bool all = true;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = table[(unsigned char)digits[i]];
+        all &= out[i] != 0;
     }
-    return true;
+    return all;
+}
+
+/* A UUID in the table's case, or 0: it is none. */
+static size_t map_uuid(char *out, muster_text t, const char table[256])
+{
+    static const uint8_t parts[] = {8, 4, 4, 4, 12};
+    bool ok = t.len == UUID_LEN;
+    size_t at = 0;
+
+    for (size_t i = 0; i < sizeof parts && ok; i++) {
+        ok = map_hex(out + at, t.ptr + at, parts[i], table);
+        at += parts[i];
+        if (at == UUID_LEN)
+            break;
+        ok &= t.ptr[at] == '-';
+        out[at++] = '-';
+    }
+    return ok ? UUID_LEN : 0;
 }
 
 static bool is_zero_uuid(muster_text t)
@@ -177,20 +191,27 @@ static bool is_zero_uuid(muster_text t)
            memcmp(t.ptr, "00000000-0000-0000-0000-000000000000", UUID_LEN) == 0;
 }
 
-static bool is_hex_digest(muster_text t)
+/* Eight bytes, each from space to `~`. */
+static bool are_printable(const char *bytes)
 {
-    if (t.len != SHA256_HEX_LEN)
-        return false;
-    for (size_t i = 0; i < t.len; i++)
-        if (!is_hex(t.ptr[i]))
-            return false;
-    return true;
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t x;
+
+    memcpy(&x, bytes, sizeof x);
+    const uint64_t del = (x ^ 0x7f * ones) - ones; /* borrows from 0x7f */
+    const uint64_t control = x - 0x20 * ones;      /* and below 0x20 */
+    return ((x | del | control) & 0x80 * ones) == 0;
 }
 
 /* No ASCII or C1 control character, and valid UTF-8. */
 static bool is_clean(muster_text t)
 {
     bool wide = false;
+    size_t plain = 0;
+
+    while (t.len - plain >= 8 && are_printable(t.ptr + plain))
+        plain += 8;
+    t = text_make(t.ptr + plain, t.len - plain);
     for (size_t i = 0; i < t.len; i++) {
         const unsigned char c = (unsigned char)t.ptr[i];
         if (c < 0x20 || c == 0x7f)
@@ -203,14 +224,6 @@ static bool is_clean(muster_text t)
 }
 
 /* ---- rules: one per space; write to out (room MUSTER_ID_BYTES_MAX) ---- */
-
-static size_t copy_mapped(char *out, muster_text id, char (*map)(char))
-{
-    ASSERT(id.len <= MUSTER_ID_BYTES_MAX);
-    for (size_t i = 0; i < id.len; i++)
-        out[i] = map(id.ptr[i]);
-    return id.len;
-}
 
 /* Each returns the length of the normal form, 0 when the id has none. */
 
@@ -225,17 +238,18 @@ static size_t normal_as_is(char *out, muster_text id)
 
 static size_t normal_gaid(char *out, muster_text id)
 {
-    return is_uuid(id) ? copy_mapped(out, id, to_lower) : 0;
+    return map_uuid(out, id, hex_lower);
 }
 
 static size_t normal_idfa(char *out, muster_text id)
 {
-    return is_uuid(id) ? copy_mapped(out, id, to_upper) : 0;
+    return map_uuid(out, id, hex_upper);
 }
 
 static size_t normal_ctv(char *out, muster_text id)
 {
-    return is_uuid(id) ? copy_mapped(out, id, to_lower) : normal_as_is(out, id);
+    const size_t len = map_uuid(out, id, hex_lower);
+    return len > 0 ? len : normal_as_is(out, id);
 }
 
 static int base64_digit(char c)
@@ -277,8 +291,8 @@ static size_t hex_of_base64(char *out, muster_text id)
 
 static size_t normal_email_sha256(char *out, muster_text id)
 {
-    if (is_hex_digest(id))
-        return copy_mapped(out, id, to_lower);
+    if (id.len == SHA256_HEX_LEN)
+        return map_hex(out, id.ptr, id.len, hex_lower) ? id.len : 0;
     return id.len == SHA256_BASE64_LEN ? hex_of_base64(out, id) : 0;
 }
 

@@ -41,9 +41,18 @@ INLINE lane carry_of_three(lane a, lane b, lane c)
 #endif
 }
 
+/* Bytes between what is read and what is asked for ahead: several operands
+ * are more streams than the processor follows by itself, and a resident
+ * plane's next block lies behind this one. */
+#define AHEAD 2048u
+#define LINE 64u
+
 INLINE const lane_in *operand_at(const columns_operand *o, uint32_t strip)
 {
-    return (const lane_in *)(const void *)(o->at + (size_t)strip * o->stride);
+    const char *at = (const char *)(o->at + (size_t)strip * o->stride);
+    for (uint32_t i = 0; i < STRIP_WORDS * sizeof *o->at; i += LINE)
+        __builtin_prefetch(at + AHEAD + i);
+    return (const lane_in *)(const void *)at;
 }
 
 INLINE void fold_and(const columns_run *r, const columns_step *s,
@@ -204,7 +213,8 @@ static void tally_many(const columns_run *r, const columns_step *s,
     }
     for (uint32_t b = 0; b < bits; b++)
         EACH_LANE range_bit(sum[k][b], b, s, &x[k], &below[k]);
-    EACH_LANE x[k] &= below[k];
+    if (s->high < s->plain)
+        EACH_LANE x[k] &= below[k];
 }
 
 INLINE void fold_tally(const columns_run *r, const columns_step *s,
@@ -324,7 +334,9 @@ static bool body_columns_store(const columns_run *r, word_out *out)
     return seen != 0;
 }
 
+#undef AHEAD
 #undef EACH_LANE
 #undef INLINE
+#undef LINE
 #undef LANES
 #undef LANE_BYTES

@@ -24,6 +24,10 @@ void container_plan_rows(container_plan *c, const uint32_t *rows);
 /* Writes c->size bytes. */
 void container_write(uint8_t *out, const container_plan *c,
                      const uint32_t *rows);
+/* Container i of a plane as it lies: its bytes, and what it is. They are the
+ * plane's, or for ever. */
+const uint8_t *container_of_view(container_plan *out, const plane_view *v,
+                                 uint32_t i);
 /* A plane of containers that are there: bytes[i] are plans[i].size bytes, and
  * blocks grow. Those that lie one behind the other are copied together. */
 void layer_writer_containers(layer_writer *w, const plane_key *key,

@@ -32,6 +32,7 @@ void formula_free(formula *f)
     mem_free(f->forms);
     mem_free(f->parts);
     mem_free(f->children);
+    mem_free(f->asked);
     mem_free(f->planes);
     mem_free(f->leaves);
     mem_free(f->same);
@@ -50,11 +51,6 @@ void formula_ask_again(const formula *f)
     for (uint32_t i = 0; i < f->form_count; i++)
         if (f->forms[i].is_wish)
             resident_ask(f->forms[i].form);
-}
-
-void formula_root(formula *f, formula_part root)
-{
-    f->root = root;
 }
 
 uint32_t formula_plane_count(const formula *f)
@@ -223,6 +219,8 @@ static int by_rank(const void *a, const void *b)
 }
 
 #define FEW 32u
+/* Members of a flipped chain that become members of the other one. */
+#define SPREAD 2u
 
 static void sort_children(formula *f, uint32_t first)
 {
@@ -388,8 +386,10 @@ static formula_part chain(formula *f, part_type type, formula_part none,
         decided |= list[i] == none;
         if (list[i] == formula_not(none))
             continue;
-        /* not (a or b) in a chain of ands is not a and not b */
-        if (p->type == (is_flipped(list[i]) ? other : type))
+        /* not (a or b) in a chain of ands is not a and not b; many are met
+         * better as one */
+        if (p->type == (is_flipped(list[i]) ? other : type) &&
+            (!is_flipped(list[i]) || p->count <= SPREAD))
             for (uint32_t c = 0; c < p->count; c++)
                 append(f, f->children[p->first + c] ^ (list[i] & 1));
         else

@@ -77,8 +77,8 @@ formula_part index_leaf_formula(formula *f, const index_leaf *leaf);
 void formula_hold(formula *f, struct resident_form *take, bool is_wish);
 /* The question is asked again: what it wished for counts more. */
 void formula_ask_again(const formula *f);
-/* What is asked; once, at the end. */
-void formula_root(formula *f, formula_part root);
+/* What is asked, of how many rows; once, at the end. */
+void formula_root(formula *f, formula_part root, uint32_t rows);
 
 /* Planes that are read; a leaf counts as one. */
 uint32_t formula_plane_count(const formula *f);

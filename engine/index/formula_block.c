@@ -576,26 +576,45 @@ static block_ref bind_root(formula_frame *x, uint32_t block, bool count_only)
     return bind_any(x, part_of(x->f, root), count_only && !is_flipped(root));
 }
 
-/* Two planes need no steps. */
-static uint32_t count_run(const columns_run *r)
+/* A chain of planes that are all words here needs no binding. */
+static bool count_words(formula_frame *x, uint32_t block, uint32_t *n)
 {
-    const columns_step *s = r->steps;
-    const columns_operand *o = &r->operands[s->first];
+    const formula *f = x->f;
+    const part *p = part_of(f, f->root);
+    const formula_part *children = &f->children[p->first];
 
-    if (r->count == 1 && s->op == COLUMNS_AND && s->plain == 2 &&
-        s->flipped == 0)
-        return words_get()->and_count(o[0].at, o[1].at);
-    return words_get()->columns_count(r, 0, STRIPS);
+    if (is_flipped(f->root) || p->type != PART_AND)
+        return false;
+    for (uint32_t c = 0; c < p->count; c++) {
+        const part *child = part_of(f, children[c]);
+        const plane_view *v = &f->planes[child->first];
+        if (child->type != PART_PLANE || !v->sets || block >= v->blocks ||
+            v->sets[block].type != BLOCK_BITSET)
+            return false;
+        x->operands[c] =
+            (columns_operand){v->sets[block].data, STRIP_WORDS};
+    }
+    /* planes that are not flipped stand first */
+    columns_step *s = &x->steps[0];
+    *s = (columns_step){.op = COLUMNS_AND};
+    while (s->plain < p->count && !is_flipped(children[s->plain]))
+        s->plain++;
+    s->flipped = p->count - s->plain;
+    const columns_run run = {s, 1, x->operands};
+    *n = words_get()->columns_count(&run, 0, STRIPS);
+    return true;
 }
 
 uint32_t formula_count(formula_frame *x, uint32_t block)
 {
-    const block_ref v = bind_root(x, block, true);
     uint32_t n;
 
+    if (count_words(x, block, &n))
+        return n;
+    const block_ref v = bind_root(x, block, true);
     if (v.type == BLOCK_STRIP) {
         const columns_run run = run_to(x, v);
-        n = count_run(&run);
+        n = words_get()->columns_count(&run, 0, STRIPS);
     } else {
         n = block_count(v);
     }

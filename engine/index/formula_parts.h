@@ -32,6 +32,8 @@ typedef struct part {
     uint64_t low;
     uint64_t high;
     uint64_t weight;
+    float cost;   /* planes probed for a row (formula_order.c) */
+    float chance; /* that a row holds */
     formula_keep_fn keep;
     const void *payload;
 } part;
@@ -46,6 +48,7 @@ struct formula {
     uint32_t count;
     size_t capacity;
     formula_part *children;
+    formula_part *asked; /* the same, in the order one row is asked */
     uint32_t child_count;
     size_t child_capacity;
     plane_view *planes;

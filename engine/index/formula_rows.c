@@ -217,7 +217,7 @@ static bool chain_has(const formula *f, const part *p, uint32_t row)
 {
     const bool is_or = p->type == PART_OR;
     for (uint32_t c = 0; c < p->count; c++)
-        if (part_has(f, f->children[p->first + c], row) == is_or)
+        if (part_has(f, f->asked[p->first + c], row) == is_or)
             return is_or;
     return !is_or;
 }

@@ -9,7 +9,7 @@
  *             from it what they cut one after the other
  *
  * A group that one layer alone has is copied as it lies where it can be.
- * Profile groups: merge_profile.c; event groups: merge_event.c.
+ * Profile groups: merge_profile.c, merge_tail.c; event groups: merge_event.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -114,16 +114,22 @@ static bool drops_some(const group_span *s, const merge_rules *rules)
     return false;
 }
 
+/* A number that ended leaves its slices. */
+bool span_may_lose_planes(const group_span *s, const merge_rules *rules)
+{
+    return (!has_role(s, ROLE_BIT) && !has_role(s, ROLE_SIGN)) ||
+           !drops_some(s, rules);
+}
+
 /* May the only layer's planes be copied? A delta may have a row of the
- * universe in several expiries, and a number that ended leaves its slices. */
+ * universe in several expiries. */
 static bool may_copy(const group_walk *w, const merge_rules *rules)
 {
     const group_span *s = &w->spans[0];
 
     if (w->span_count > 1 || w->group.attribute == INDEX_UNIVERSE)
         return false;
-    return (!has_role(s, ROLE_BIT) && !has_role(s, ROLE_SIGN)) ||
-           !drops_some(s, rules);
+    return span_may_lose_planes(s, rules);
 }
 
 void merge_group(layer_writer *out, const group_walk *w,
@@ -133,7 +139,7 @@ void merge_group(layer_writer *out, const group_walk *w,
         copy_planes(out, &w->spans[0], rules);
     else if (w->events)
         merge_events(out, w, rules);
-    else
+    else if (!merge_tail(out, w, rules))
         merge_profile(out, w, rules);
 }
 

@@ -5,6 +5,7 @@
  *   merge_profile.c  profile groups
  *   merge_event.c    event groups
  *   merge_sets.c     planes of a group as sets, by key
+ *   merge_tail.c     profile groups of which the first blocks stay as they are
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -75,6 +76,12 @@ merge_rules walk_rules(const group_walk *w, const index_limits *limits,
 /* Writes the group as one layer has it. */
 void merge_group(layer_writer *out, const group_walk *w,
                  const merge_rules *rules);
+/* May planes that the rules drop simply be left out? */
+bool span_may_lose_planes(const group_span *s, const merge_rules *rules);
+/* A profile group whose first blocks the base alone has: false when they are
+ * too few, or it cannot be done. */
+bool merge_tail(layer_writer *out, const group_walk *w,
+                const merge_rules *rules);
 
 void merge_profile(layer_writer *out, const group_walk *w,
                    const merge_rules *rules);

@@ -85,41 +85,11 @@ static void add_piece(piece_list *l, const container_plan *plan,
     l->bytes[l->count++] = bytes;
 }
 
-static uint32_t rows_of(const plane_view *v, uint32_t i)
-{
-    uint16_t last;
-    memcpy(&last, v->directory + 4 * (size_t)i + 2, sizeof last);
-    return (uint32_t)last + 1;
-}
-
 /* The container a cursor stands at. */
 static void take_container(splicer *s, const plane_cursor *c)
 {
-    static const uint8_t full[] = {1, 0, 0, 0, 0xff, 0xff}; /* one run */
-    container_plan plan = {.n = rows_of(&c->view, c->at)};
-    const block_ref b = view_container(&c->view, c->at, &plan.key);
-    const uint8_t *bytes = b.data;
-
-    switch (b.type) {
-    case BLOCK_FULL:
-        bytes = full;
-        plan.is_run = true;
-        plan.size = sizeof full;
-        break;
-    case BLOCK_RUN:
-        bytes -= sizeof(uint16_t); /* their number stands before them */
-        plan.is_run = true;
-        plan.size = 2 + 4 * b.n;
-        break;
-    case BLOCK_ARRAY:
-        plan.size = 2 * b.n;
-        break;
-    case BLOCK_BITSET:
-        plan.size = 8192;
-        break;
-    case BLOCK_EMPTY:
-        return;
-    }
+    container_plan plan = {0};
+    const uint8_t *bytes = container_of_view(&plan, &c->view, c->at);
     add_piece(&s->planes[c->plane], &plan, bytes);
 }
 
@@ -299,7 +269,7 @@ bool splice_fits(splicer *s, const group_span *parts, size_t count,
         for (size_t p = 0; p < count; p++) {
             plane_cursor *c = &s->cursors[s->first[p]];
             if (seen_block(s, p) == next.block)
-                shared += rows_of(&c->view, c->at++);
+                shared += view_container_count(&c->view, c->at++);
         }
     }
     return false;

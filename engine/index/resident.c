@@ -104,6 +104,7 @@ block_buf *resident_slot(resident_form *form)
     if (p->idle_count > 0)
         slot = p->idle[--p->idle_count];
     pthread_mutex_unlock(&p->lock);
+    form->starved = slot == NULL;
     if (!slot)
         return NULL;
     mem_grow(&form->slots, &form->slot_capacity, form->slot_count + 1,
@@ -402,7 +403,7 @@ static void publish(index_residents *p, resident_set *set,
             return;
         }
         give_slots(form, 0); /* they may be what the next one needs */
-        if (!evict_for(p, (*place)->asks))
+        if (!form->starved || !evict_for(p, (*place)->asks))
             (*place)->refused = true;
     }
     form_release(form);

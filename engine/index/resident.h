@@ -43,6 +43,7 @@ typedef struct resident_form {
     uint64_t hits;
     bool made;     /* the pool's lock; what follows is there and fixed */
     bool refused;  /* it does not fit its kind or the budget */
+    bool starved;  /* while it was being made a slot was missing */
     index_residents *pool;
     uint32_t first_bucket; /* CODES: the earliest expiry of its planes */
     uint32_t slices; /* 1 for a plane */

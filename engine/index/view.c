@@ -169,6 +169,11 @@ static inline block_ref container(const plane_view *v, uint32_t i)
     return (block_ref){BLOCK_ARRAY, cardinality, at};
 }
 
+uint32_t view_container_count(const plane_view *v, uint32_t i)
+{
+    return cardinality_at(v, i);
+}
+
 block_ref view_container(const plane_view *v, uint32_t i, uint32_t *block)
 {
     *block = key_at(v, i);

@@ -44,6 +44,8 @@ bool view_open(plane_view *v, const uint8_t *bytes, size_t len);
 block_ref view_block(const plane_view *v, uint32_t block, uint32_t *hint);
 /* Bytes before the first bitset; 0 when there is none. */
 size_t view_first_bitset(const plane_view *v);
+/* Rows of container i < n, from the directory. */
+uint32_t view_container_count(const plane_view *v, uint32_t i);
 /* Container i < n, and the block it is of. */
 block_ref view_container(const plane_view *v, uint32_t i, uint32_t *block);
 bool view_has(const plane_view *v, uint32_t row);

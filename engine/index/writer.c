@@ -209,6 +209,32 @@ uint8_t *layer_writer_put(layer_writer *w, const plane_key *key, size_t len,
     return planes + (start - w->given);
 }
 
+const uint8_t *container_of_view(container_plan *out, const plane_view *v,
+                                 uint32_t i)
+{
+    static const uint8_t full[] = {1, 0, 0, 0, 0xff, 0xff}; /* one run */
+    const block_ref b = view_container(v, i, &out->key);
+    const uint8_t *bytes = b.data;
+
+    out->n = view_container_count(v, i);
+    out->is_run = b.type == BLOCK_FULL || b.type == BLOCK_RUN;
+    switch (b.type) {
+    case BLOCK_FULL:
+        out->size = sizeof full;
+        return full;
+    case BLOCK_RUN:
+        out->size = 2 + 4 * b.n;
+        return bytes - 2; /* their number stands before them */
+    case BLOCK_ARRAY:
+        out->size = 2 * b.n;
+        return bytes;
+    default:
+        ASSERT(b.type == BLOCK_BITSET);
+        out->size = 8192;
+        return bytes;
+    }
+}
+
 /* Room for the containers of a plane, behind its header, which is written. */
 static uint8_t *put_header(layer_writer *w, const plane_key *key,
                            const container_plan *plans, uint32_t count,

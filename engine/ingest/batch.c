@@ -164,6 +164,24 @@ void batch_record_id(batch_writer *w, uint32_t space, const muster_pseudonym *p)
     w->id_count++;
 }
 
+uint32_t batch_record_id_later(batch_writer *w, uint32_t space)
+{
+    ASSERT(w->building && space < w->spaces.count);
+    ASSERT(space < BATCH_SPACES_MAX && w->id_count < MUSTER_RECORD_IDS_MAX);
+    uint8_t *id = w->ids + w->id_count * BATCH_ID_BYTES;
+    memset(id, 0, BATCH_ID_BYTES);
+    id[0] = (uint8_t)space;
+    return w->id_count++;
+}
+
+bool batch_record_has_space(const batch_writer *w, uint32_t space)
+{
+    for (uint32_t i = 0; i < w->id_count; i++)
+        if (w->ids[i * BATCH_ID_BYTES] == space)
+            return true;
+    return false;
+}
+
 void batch_record_fact(batch_writer *w, const fact *f)
 {
     *batch_record_slot(w) = *f;
@@ -277,6 +295,7 @@ void batch_record_end(batch_writer *w, uint32_t provider, muster_time ts,
     ASSERT(start != NULL);
     uint8_t *to = put_head(w, start, provider, ts, ttl_hours);
     memcpy(to, w->ids, id_bytes);
+    w->ids_at = w->body.len + (size_t)(to - start);
     to = put_varint(to + id_bytes, w->fact_count);
     for (uint32_t i = 0; i < w->fact_count; i++)
         to = put_fact(w, to, &w->facts[i], ts);

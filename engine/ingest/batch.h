@@ -37,10 +37,17 @@ struct batch_writer {
     uint32_t term_mark;
     uint32_t id_count;
     uint32_t fact_count;
+    size_t ids_at; /* in the body: where the last record's ids stand */
     uint8_t ids[MUSTER_RECORD_IDS_MAX * BATCH_ID_BYTES];
     fact *facts;
     size_t fact_capacity;
 };
+
+/* An id of the current record whose pseudonym is still to come; its place
+ * among the record's ids. */
+uint32_t batch_record_id_later(batch_writer *w, uint32_t space);
+/* Has the current record an id of the space? */
+bool batch_record_has_space(const batch_writer *w, uint32_t space);
 
 /* A fact of the current record to be filled in place, every member; there
  * are fewer than MUSTER_RECORD_FACTS_MAX yet. */

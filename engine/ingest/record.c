@@ -40,6 +40,7 @@ void record_front_init(record_front *f, const ingest_options *options)
     memset(f, 0, sizeof *f);
     f->options = options;
     f->writer = batch_writer_new();
+    f->waiting.queue = identity_queue_new(options->key);
     f->default_provider =
         text_of(options->provider != NULL ? options->provider : "default");
     f->latest = options->now + FUTURE_SECONDS;
@@ -48,6 +49,7 @@ void record_front_init(record_front *f, const ingest_options *options)
 void record_front_release(record_front *f)
 {
     batch_writer_free(f->writer);
+    identity_queue_free(f->waiting.queue);
     mem_free(f->memos);
     mem_free(f->places);
     mem_free(f->rejects);
@@ -55,11 +57,44 @@ void record_front_release(record_front *f)
     memset(f, 0, sizeof *f);
 }
 
+/* ---- ids that wait for their pseudonyms ---- */
+
+static uint8_t *pseudonym_at(record_front *f, size_t i)
+{
+    const size_t place = f->waiting.places[i];
+    if (i < f->waiting.settled)
+        return f->writer->body.data + place;
+    return f->writer->ids + place * BATCH_ID_BYTES + 1;
+}
+
+static void fill_pseudonyms(record_front *f)
+{
+    muster_pseudonym made[IDENTITY_QUEUE_IDS];
+    const size_t count = identity_queue_count(f->waiting.queue);
+
+    identity_queue_take(f->waiting.queue, made);
+    for (size_t i = 0; i < count; i++)
+        memcpy(pseudonym_at(f, i), made[i].bytes, sizeof made[i].bytes);
+    f->waiting.settled = 0;
+}
+
+/* The record has ended: its ids stand in the body now. */
+static void settle_ids(record_front *f)
+{
+    const size_t count = identity_queue_count(f->waiting.queue);
+
+    for (size_t i = f->waiting.settled; i < count; i++)
+        f->waiting.places[i] = f->writer->ids_at +
+                               f->waiting.places[i] * BATCH_ID_BYTES + 1;
+    f->waiting.settled = count;
+}
+
 fact_batch *record_front_finish(record_front *f)
 {
     fact_batch *b = mem_zalloc(sizeof *b);
     buffer_init(&b->bytes, BATCH_BYTES_MAX);
     b->record_count = f->writer->record_count;
+    fill_pseudonyms(f);
     batch_writer_finish(f->writer, &b->bytes);
     b->places = f->places;
     b->rejects = f->rejects;
@@ -102,6 +137,7 @@ void record_end(record_front *f)
             intern_put(&f->writer->providers, 0, f->default_provider, &ignored);
     const size_t count = f->writer->record_count;
     batch_record_end(f->writer, f->provider, f->ts, f->ttl_hours);
+    settle_ids(f);
     mem_grow(&f->places, &f->place_capacity, count + 1, sizeof *f->places);
     f->places[count] = f->place;
 }
@@ -175,6 +211,7 @@ bool record_refuse(record_front *f, ingest_reason reason,
                    const record_where *where, const char *format, ...)
 {
     batch_record_drop(f->writer);
+    identity_queue_cut(f->waiting.queue, f->waiting.settled);
     ingest_reject *r = add_reject(f, f->place, reason);
     format_pointer(r->pointer, sizeof r->pointer, where);
     va_list args;
@@ -214,6 +251,35 @@ bool record_space(record_front *f, const record_where *where, uint32_t *out)
     return true;
 }
 
+/* An id of a space that the record has already may be one that it has. */
+static int put_id_now(record_front *f, uint32_t space, muster_text name,
+                      muster_text id, muster_error *err)
+{
+    muster_pseudonym p;
+
+    fill_pseudonyms(f);
+    const int rc = identity_pseudonymise(f->options->key, name,
+                                         identity_raw_of(id), &p, err);
+    if (rc == 0)
+        batch_record_id(f->writer, space, &p);
+    return rc;
+}
+
+static int put_id_later(record_front *f, uint32_t space, muster_text name,
+                        muster_text id, muster_error *err)
+{
+    record_waiting *w = &f->waiting;
+
+    if (identity_queue_count(w->queue) == IDENTITY_QUEUE_IDS)
+        fill_pseudonyms(f);
+    const size_t count = identity_queue_count(w->queue);
+    const int rc =
+        identity_queue_put(w->queue, name, identity_raw_of(id), err);
+    if (rc == 0)
+        w->places[count] = batch_record_id_later(f->writer, space);
+    return rc;
+}
+
 bool record_id(record_front *f, uint32_t space, muster_text id,
                const record_where *where)
 {
@@ -221,16 +287,15 @@ bool record_id(record_front *f, uint32_t space, muster_text id,
         return record_refuse(f, INGEST_TOO_MANY, &RECORD_AT("ids"),
                              "a record has at most %u ids",
                              MUSTER_RECORD_IDS_MAX);
-    muster_pseudonym p;
     muster_error err;
-    if (identity_pseudonymise(f->options->key, *where->name,
-                              identity_raw_of(id), &p, &err) != 0) {
-        const bool pii = strcmp(err.word, "pii_suspected") == 0;
-        return record_refuse(f, pii ? INGEST_PII_SUSPECTED : INGEST_BAD_ID,
-                             where, "%s", err.message);
-    }
-    batch_record_id(f->writer, space, &p);
-    return true;
+    const int rc = batch_record_has_space(f->writer, space)
+                       ? put_id_now(f, space, *where->name, id, &err)
+                       : put_id_later(f, space, *where->name, id, &err);
+    if (rc == 0)
+        return true;
+    const bool pii = strcmp(err.word, "pii_suspected") == 0;
+    return record_refuse(f, pii ? INGEST_PII_SUSPECTED : INGEST_BAD_ID, where,
+                         "%s", err.message);
 }
 
 bool record_has_ids(record_front *f)

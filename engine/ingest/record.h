@@ -39,9 +39,18 @@ typedef struct record_attribute_memo {
     uint32_t next; /* the attribute that came after it last time */
 } record_attribute_memo;
 
+/* Where the pseudonym of an id that waits goes: of the current record, its
+ * place among the ids, else where it stands in the body. */
+typedef struct record_waiting {
+    identity_queue *queue;
+    size_t places[IDENTITY_QUEUE_IDS];
+    size_t settled; /* so many are of records that have ended */
+} record_waiting;
+
 typedef struct record_front {
     const ingest_options *options;
     batch_writer *writer;
+    record_waiting waiting;
     muster_text default_provider;
     muster_time latest; /* later times are refused */
     /* The current record. */

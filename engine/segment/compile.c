@@ -290,7 +290,7 @@ program *program_of_node(const plan *p, const plan_node *node,
         formula_not(compile_mask(&c, INDEX_OPTED_OUT)),
         formula_not(compile_mask(&c, INDEX_FORGOTTEN)),
     };
-    formula_root(g->formula, formula_and(g->formula, all, 3));
+    formula_root(g->formula, formula_and(g->formula, all, 3), state->rows);
     return g;
 }
 

@@ -165,6 +165,26 @@ MUSTER_API void muster_engine_residents(muster_engine *engine,
 /* Makes what has been asked for often enough now, on this thread. */
 MUSTER_API void muster_engine_warm(muster_engine *engine);
 
+/* What the planes take, and what CRoaring takes for the same sets, run-
+ * optimised and in portable form. Planes are those of the newest base and of
+ * the deltas above it; after muster_engine_checkpoint, what is on disk. */
+typedef struct muster_plane_weight {
+    uint64_t planes;
+    uint64_t bytes;
+    uint64_t croaring;      /* bytes */
+} muster_plane_weight;
+typedef struct muster_weight {
+    muster_plane_weight said;    /* by providers */
+    muster_plane_weight derived; /* made of that: who is known at all, events
+                                    of any value */
+    uint64_t gap_bytes;          /* between planes */
+    uint64_t directory_bytes;
+} muster_weight;
+/* Reads every plane: about a second for a gigabyte. MUSTER_ECANCELLED. */
+MUSTER_API int muster_engine_weigh(muster_engine *engine,
+                                   const muster_task *task,
+                                   muster_weight *out, muster_error *err);
+
 /* The hash of the newest epoch, which *epoch (may be NULL) names. Reads every
  * plane once: about a second for 20 million facts. */
 MUSTER_API int muster_engine_state_hash(muster_engine *engine,

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "identity/identity.h"
+#include "support/dice.h"
 
 static muster_pseudonym random_id(random_state *r)
 {
@@ -355,6 +356,28 @@ static void test_identity_dictionary__an_id_costs_26_bytes_at_most(void **s)
     dictionary_free(d);
 }
 
+/* Two of five ids are not their row's first, as with people who have a browser
+ * and a telephone. */
+static void test_identity_dictionary__nor_where_users_have_two(void **state)
+{
+    (void)state;
+    dictionary *d = dictionary_new();
+    random_state r;
+    random_seed(&r, 26);
+    for (uint32_t i = 0; i < 2500000; i++) {
+        const uint64_t words[2] = {random_u64(&r), random_u64(&r)};
+        muster_pseudonym p;
+        memcpy(p.bytes, words, sizeof p.bytes);
+        if (i % 5 < 3)
+            (void)dictionary_add_user(d, &p);
+        else
+            dictionary_add_id(d, &p, dice(&r, dictionary_rows(d)));
+        if (i > 1000000 && i % 10000 == 0)
+            assert_true(dictionary_memory(d) <= 26 * dictionary_ids(d));
+    }
+    dictionary_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_identity_dictionary__each_rule_is_checked),
         cmocka_unit_test(
             test_identity_dictionary__an_id_costs_26_bytes_at_most),
+        cmocka_unit_test(test_identity_dictionary__nor_where_users_have_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

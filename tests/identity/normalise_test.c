@@ -175,6 +175,8 @@ static void test_identity_normalise__uuid_needs_its_form(void **state)
         "38400000-8cf0-11bd-b23e-10b96e40000dd",
         "38400000-8cf0-11bd-b23e-10b96e40000g",
         "3840000-08cf0-11bd-b23e-10b96e40000d",
+        "38400000a8cf0-11bd-b23e-10b96e40000d",
+        "38400000-8cf0-11bd-b23ef10b96e40000d",
         "{38400000-8cf0-11bd-b23e-10b96e40000d}",
         "abc",
     };
