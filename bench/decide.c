@@ -55,10 +55,9 @@ static bool decide_run(void *state, size_t i, const bench_options *options,
                        report *out)
 {
     const world *w = state;
-    const program_state s = world_state(w);
     const uint32_t decisions = w->rows < 65536 ? w->rows : 65536;
     plan *p = world_plan(w, twelve);
-    program *g = program_new(p, &s);
+    program *g = world_program(w, p);
     bool *expected = mem_array(w->rows, sizeof *expected);
     uint32_t *rows = mem_array(decisions, sizeof *rows);
     bool *got = mem_array(decisions, sizeof *got);

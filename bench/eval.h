@@ -74,6 +74,9 @@ typedef struct eval_row {
     bool ok;
 } eval_row;
 void eval_report(const eval_row *row, report *out);
+/* Nanoseconds, for differences: of the clock, or for long work of this
+ * thread's processor time. */
+uint64_t eval_now(bool is_long);
 /* A form of the hand's planes as ways are named: "", "flat ", "frozen ". */
 const char *eval_form_name(hand_form form);
 /* What every evaluation bench does first: freed memory stays with the

@@ -40,7 +40,7 @@ static const eval_case cases[] = {
     {"E4",
      "visit within 30 days and not visit within 7 days",
      {HAND(andnot), HAND(andnot_heap), HAND(andnot_growth)},
-     {HAND(older_than_7)},
+     {HAND(last_1_to_23), HAND(last_sum)},
      {{.attribute = "visit", .from = 29, .to = 7},
       {.attribute = "visit", .from = 6, .to = 0},
       {.attribute = "visit", .slices = true}}},

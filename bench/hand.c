@@ -215,7 +215,7 @@ static void slice_values(hand *h, uint32_t id, bitmap **slices)
     }
 }
 
-static void slice_ages(hand *h, uint32_t id, bitmap **slices)
+static void slice_last_days(hand *h, uint32_t id, bitmap **slices)
 {
     const hand_spec all = {.from = (uint32_t)clock_day_of(h->w->now)};
     bitmap *seen = roaring_bitmap_create();
@@ -223,11 +223,11 @@ static void slice_ages(hand *h, uint32_t id, bitmap **slices)
 
     memset(&days, 0, sizeof days);
     find_events(h, &all, id, HAND_RUNS, &days);
-    const uint32_t last = days.parts[days.part_count - 1].bucket;
+    const uint32_t first = days.parts[0].bucket;
     for (size_t i = days.part_count; i-- > 0;) {
         const hand_part *day = &days.parts[i];
         bitmap *now = roaring_bitmap_andnot(day->seen, seen);
-        slice_rows(slices, now, last - day->bucket + 1);
+        slice_rows(slices, now, day->bucket - first + 1);
         roaring_bitmap_or_inplace(seen, now);
         roaring_bitmap_free(now);
     }
@@ -243,7 +243,7 @@ static void find_slices(hand *h, const catalog_attribute *a, hand_form form,
     for (int i = 0; i < SLICES_MAX; i++)
         slices[i] = roaring_bitmap_create();
     if (a->kind == KIND_EVENT)
-        slice_ages(h, a->id, slices);
+        slice_last_days(h, a->id, slices);
     else
         slice_values(h, a->id, slices);
     mem_grow(&h->sliced, &h->sliced_capacity, h->sliced_count + SLICES_MAX,

@@ -36,8 +36,12 @@ typedef enum hand_form {
 /* What to find: planes of an attribute, of the values ("x|y"; NULL: any), of
  * events in the days [from, to] before now; or its slices, low to high:
  *
- *   one_of  bit i of the value's number (from 1 on, as they were interned)
- *   event   bit i of the age: 1 is the last day held, 0 is never */
+ *   one_of  bit i of the value's number, from 1 on
+ *   event   bit i of the last day it was seen on: 1 is the first day held, 0
+ *           is never
+ *
+ * as the index has them (index/resident.h; W's values are numbered by size).
+ */
 typedef struct hand_spec {
     const char *attribute;
     const char *values;
@@ -116,7 +120,8 @@ typedef struct hand_way {
     X(between)       /* l0 between 25 and 44 */                               \
     X(codes_chain)   /* l0 and the code sliced in l2 is 6 to 15 */            \
     X(codes_union)   /* the same, high slices joined first */                 \
-    X(older_than_7)  /* the age sliced in l2 is 8 or more */
+    X(last_1_to_23)  /* the last day sliced in l2 is 1 to 23 */               \
+    X(last_sum)      /* the same by inclusion and exclusion */
 
 #define HAND_DECLARE(way) uint64_t hand_##way(const hand_leaf *l);
 HAND_WAYS(HAND_DECLARE)

@@ -233,8 +233,24 @@ uint64_t hand_codes_union(const hand_leaf *l)
     return n;
 }
 
-/* Ages are below 32. */
-uint64_t hand_older_than_7(const hand_leaf *l)
+/* 1 to 23 of five bits: any bit is set, but not both of the highest. */
+uint64_t hand_last_1_to_23(const hand_leaf *l)
 {
-    return roaring_bitmap_or_cardinality(l[2].planes[3], l[2].planes[4]);
+    const bitmap *const *s = l[2].planes;
+    bitmap *any = roaring_bitmap_or_many(5, l[2].planes);
+    bitmap *week = roaring_bitmap_and(s[3], s[4]);
+    const uint64_t n = roaring_bitmap_andnot_cardinality(any, week);
+    roaring_bitmap_free(any);
+    roaring_bitmap_free(week);
+    return n;
+}
+
+uint64_t hand_last_sum(const hand_leaf *l)
+{
+    const bitmap *const *s = l[2].planes;
+    bitmap *any = roaring_bitmap_or_many(5, l[2].planes);
+    const uint64_t n = roaring_bitmap_get_cardinality(any) -
+                       roaring_bitmap_and_cardinality(s[3], s[4]);
+    roaring_bitmap_free(any);
+    return n;
 }

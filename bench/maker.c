@@ -7,6 +7,8 @@
 
 #include "bench.h"
 
+#define RESIDENT_BYTES ((uint64_t)1 << 30)
+
 void maker_init(maker *m, uint64_t rows)
 {
     muster_error err;
@@ -58,6 +60,9 @@ world *maker_finish(maker *m)
         all[row] = row;
     maker_put(m, maker_held(INDEX_UNIVERSE, 0), all, n);
     mem_free(all);
-    m->w->index = index_view_base(layer_writer_finish(&m->out));
+    index_layer *base = layer_writer_finish(&m->out);
+    m->w->residents = index_residents_new(RESIDENT_BYTES);
+    index_layer_keep_residents(base, m->w->residents);
+    m->w->index = index_view_base(base);
     return m->w;
 }

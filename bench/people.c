@@ -64,6 +64,7 @@ world *people_open(uint64_t users, uint64_t seed)
     const epoch *at = w->engine->gate.current; /* nothing is written now */
     w->names = (catalog *)at->names; /* only read */
     w->index = (index_stack *)at->index;
+    w->residents = w->engine->residents;
     w->rows = dictionary_rows(at->ids);
     w->now = BENCH_NOW;
     bench_must(scope_new(&w->viewer, text_of("bench"), PURPOSE_ANALYSIS,

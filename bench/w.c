@@ -74,6 +74,8 @@ static size_t draw_runs(drawer *m, double density)
         for (; row < end && row < m->row_count; row++)
             m->rows[n++] = (uint32_t)row;
     }
+    if (n == 0) /* few users, and all in a hole: no plane may be empty */
+        m->rows[n++] = 0;
     return n;
 }
 

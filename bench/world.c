@@ -7,6 +7,8 @@
 
 #include "bench.h"
 
+#define ASKS 3 /* at least as often as makes a plane hot */
+
 static muster_text find_nothing(void *payload, muster_text key)
 {
     (void)payload;
@@ -40,6 +42,24 @@ program_state world_state(const world *w)
     return (program_state){.index = w->index, .rows = w->rows, .now = w->now};
 }
 
+program *world_program(const world *w, const plan *p)
+{
+    const program_state state = world_state(w);
+    uint64_t before;
+
+    do {
+        before = index_residents_version(w->residents);
+        for (int i = 0; i < ASKS; i++) {
+            program *g = program_new(p, &state);
+            program_count(g);
+            program_free(g);
+        }
+        while (index_residents_work(w->residents))
+            continue;
+    } while (index_residents_version(w->residents) != before);
+    return program_new(p, &state);
+}
+
 void world_close(world *w)
 {
     scope_free(w->viewer);
@@ -47,6 +67,7 @@ void world_close(world *w)
         muster_engine_close(w->engine);
     } else {
         index_view_release(w->index);
+        index_residents_free(w->residents);
         catalog_free(w->names);
     }
     mem_free(w);

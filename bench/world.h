@@ -16,12 +16,16 @@ typedef struct world {
     uint32_t rows;
     muster_time now;
     scope *viewer;
-    muster_engine *engine; /* NULL: names and index are owned here */
+    muster_engine *engine; /* NULL: names, index, forms are owned here */
+    index_residents *residents;
 } world;
 
 /* The plan of an expression; stops the program when it does not bind. */
 plan *world_plan(const world *w, const char *text);
 program_state world_state(const world *w);
+/* A program of the plan that finds in their resident forms all planes that
+ * may have one: asked as often as it takes, the forms made. */
+program *world_program(const world *w, const plan *p);
 void world_close(world *w);
 
 /* The generated population, loaded; kept until people_release. */

@@ -585,6 +585,9 @@ static int give_birth(muster_engine *e, birth *b, muster_error *err)
     if (rc != 0)
         return rc;
     catch_up(e, b->ids);
+    rc = base_check(b->base, err); /* of the new one */
+    if (rc != 0)
+        return rc;
     change_request r = {.act = adopt_act,
                         .after = adopt_after,
                         .payload = b,

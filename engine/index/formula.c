@@ -222,7 +222,8 @@ static int by_rank(const void *a, const void *b)
 /* Members of a flipped chain that become members of the other one. */
 #define SPREAD 2u
 
-static void sort_children(formula *f, uint32_t first)
+/* Chains of ands begin with the smallest, of ors with the largest. */
+static void sort_children(formula *f, uint32_t first, bool is_or)
 {
     const uint32_t n = f->child_count - first;
     ranked few[FEW];
@@ -230,7 +231,8 @@ static void sort_children(formula *f, uint32_t first)
 
     for (uint32_t i = 0; i < n; i++) {
         const formula_part p = f->children[first + i];
-        list[i] = (ranked){p, class_of(f, p), part_of(f, p)->weight};
+        const uint64_t weight = part_of(f, p)->weight;
+        list[i] = (ranked){p, class_of(f, p), is_or ? ~weight : weight};
     }
     qsort(list, n, sizeof *list, by_rank);
     for (uint32_t i = 0; i < n; i++)
@@ -251,6 +253,8 @@ static bool leave_once(formula *f, uint32_t first)
 {
     uint32_t n = first;
 
+    if (f->child_count == first)
+        return false;
     qsort(f->children + first, f->child_count - first, sizeof *f->children,
           by_number);
     for (uint32_t i = first; i < f->child_count; i++) {
@@ -404,7 +408,7 @@ static formula_part chain(formula *f, part_type type, formula_part none,
         f->child_count = first;
         return alone ? f->children[first] : formula_not(none);
     }
-    sort_children(f, first);
+    sort_children(f, first, type == PART_OR);
     for (uint32_t i = first; i < f->child_count; i++) {
         const uint64_t w = formula_weight(f, f->children[i]);
         if (type == PART_AND)

@@ -90,8 +90,12 @@ uint64_t formula_weight(const formula *f, formula_part p);
 typedef struct formula_frame formula_frame; /* one thread's */
 formula_frame *formula_frame_new(const formula *f);
 void formula_frame_free(formula_frame *x); /* NULL is fine */
-/* Growing blocks are fastest. */
-uint32_t formula_count(formula_frame *x, uint32_t block);
+/* Rows in blocks [first, end); growing blocks are fastest. */
+uint64_t formula_count_blocks(formula_frame *x, uint32_t first, uint32_t end);
+static inline uint32_t formula_count(formula_frame *x, uint32_t block)
+{
+    return (uint32_t)formula_count_blocks(x, block, block + 1);
+}
 /* Stays until the frame is asked again. */
 block_ref formula_block(formula_frame *x, uint32_t block);
 bool formula_has(const formula *f, uint32_t row);

@@ -17,7 +17,8 @@
 
 formula_frame *formula_frame_new(const formula *f)
 {
-    formula_frame *x = mem_zalloc(sizeof *x);
+    formula_frame *x;
+    const size_t head = (sizeof(formula_frame) + 63) / 64 * 64;
     const size_t steps = (size_t)f->count + f->child_count + 1;
     const size_t operands = 2 * steps;
     const size_t bytes = steps * sizeof *x->strips +
@@ -28,10 +29,11 @@ formula_frame *formula_frame_new(const formula *f)
                                            sizeof *x->spare) +
                          f->plane_count * sizeof *x->hints +
                          f->leaf_count * sizeof *x->cursors;
-    uint8_t *at = mem_scratch(bytes);
 
+    x = mem_scratch(head + bytes);
+    memset(x, 0, sizeof *x);
     x->f = f;
-    x->strips = (uint64_t(*)[STRIP_WORDS])at;
+    x->strips = (uint64_t(*)[STRIP_WORDS])((uint8_t *)x + head);
     x->steps = (columns_step *)(x->strips + steps);
     x->operands = (columns_operand *)(x->steps + steps);
     x->spare = x->operands + operands;
@@ -56,8 +58,7 @@ void formula_frame_free(formula_frame *x)
     for (uint32_t i = 0; i < x->buf_made; i++)
         mem_scratch_free(x->bufs[i]);
     mem_free(x->bufs);
-    mem_scratch_free(x->strips);
-    mem_free(x);
+    mem_scratch_free(x);
 }
 
 block_buf *frame_buf(formula_frame *x)
@@ -346,6 +347,34 @@ static bool is_light(block_ref v)
     return v.type == BLOCK_ARRAY || v.type == BLOCK_RUN;
 }
 
+/* Of so many planes the largest may hold everybody already: then the others
+ * need not be read. */
+#define WIDE 32u
+#define LARGEST 8u
+
+static uint32_t rows_here(const formula_frame *x)
+{
+    const uint32_t first = x->block * BLOCK_ROWS;
+    const uint32_t rows = x->f->rows > first ? x->f->rows - first : 0;
+    return rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
+}
+
+/* The union of LARGEST planes, when it is everybody. */
+static bool or_is_full(formula_frame *x, const columns_operand *largest,
+                       block_ref *out)
+{
+    const columns_step s = {.op = COLUMNS_OR, .plain = LARGEST};
+    const columns_run run = {&s, 1, largest};
+    const uint32_t rows = words_get()->columns_count(&run, 0, STRIPS);
+
+    if (rows != rows_here(x))
+        return false;
+    block_buf *buf = frame_buf(x);
+    words_get()->columns_store(&run, buf->words);
+    *out = (block_ref){BLOCK_BITSET, rows, buf->words};
+    return true;
+}
+
 static block_ref bind_or(formula_frame *x, const part *p)
 {
     const uint32_t step_count = x->step_count;
@@ -353,6 +382,9 @@ static block_ref bind_or(formula_frame *x, const part *p)
     const formula_part *children = &x->f->children[p->first];
     gathered g = {x->list_count, 0, 0};
     uint32_t light = 0; /* the first of the plain ones */
+    columns_operand largest[LARGEST];
+    uint32_t dense = 0;
+    block_ref out = block_empty();
 
     for (uint32_t c = 0; c < p->count; c++) {
         const bool flipped = is_flipped(children[c]);
@@ -365,6 +397,15 @@ static block_ref bind_or(formula_frame *x, const part *p)
         if (v.type == (flipped ? BLOCK_FULL : BLOCK_EMPTY))
             continue;
         gather(x, &g, v, flipped);
+        if (!flipped && p->count >= WIDE && v.type == BLOCK_BITSET &&
+            dense < LARGEST) {
+            largest[dense++] = (columns_operand){v.data, STRIP_WORDS};
+            if (dense == LARGEST && or_is_full(x, largest, &out)) {
+                take_back(x, step_count, operand_count);
+                x->list_count = g.first;
+                return out;
+            }
+        }
         if (!flipped && is_light(v)) {
             block_ref *list = &x->list[g.first];
             const block_ref last = list[g.plain - 1];
@@ -379,7 +420,6 @@ static block_ref bind_or(formula_frame *x, const part *p)
                 (g.plain + g.flipped - light) * sizeof *list);
         g.plain -= light - 1;
     }
-    block_ref out = block_empty();
     if (g.plain + g.flipped > 0)
         out = put_chain(x, COLUMNS_OR, &g);
     x->list_count = g.first;
@@ -576,23 +616,54 @@ static block_ref bind_root(formula_frame *x, uint32_t block, bool count_only)
     return bind_any(x, part_of(x->f, root), count_only && !is_flipped(root));
 }
 
-/* A chain of planes that are all words here needs no binding. */
-static bool count_words(formula_frame *x, uint32_t block, uint32_t *n)
+/* Blocks that are met in one go; the sums of columns_count bear 7. */
+#define TOGETHER 4u
+
+/* The words of a child in a block, when it is a resident plane's. */
+static inline const void *words_in(const formula *f, formula_part p,
+                                   uint32_t block)
+{
+    const part *child = part_of(f, p);
+    const plane_view *v = &f->planes[child->first];
+
+    if (child->type != PART_PLANE || !v->sets || block >= v->blocks ||
+        v->sets[block].type != BLOCK_BITSET)
+        return NULL;
+    return v->sets[block].data;
+}
+
+/* Blocks from `block` on, before `end`, in which each child's words go on
+ * behind those of the block before; at least 1. */
+static uint32_t words_go_on(const formula_frame *x, const part *p,
+                            uint32_t block, uint32_t end)
+{
+    const formula_part *children = &x->f->children[p->first];
+    uint32_t n = 1;
+
+    for (; n < TOGETHER && block + n < end; n++)
+        for (uint32_t c = 0; c < p->count; c++)
+            if ((const column_word *)words_in(x->f, children[c], block + n) !=
+                x->operands[c].at + (size_t)n * WORDS)
+                return n;
+    return n;
+}
+
+/* A chain of planes that are all words needs no binding. Returns the blocks
+ * that are counted, 0 when they cannot be. */
+static uint32_t count_words(formula_frame *x, uint32_t block, uint32_t end,
+                            uint64_t *n)
 {
     const formula *f = x->f;
     const part *p = part_of(f, f->root);
     const formula_part *children = &f->children[p->first];
 
     if (is_flipped(f->root) || p->type != PART_AND)
-        return false;
+        return 0;
     for (uint32_t c = 0; c < p->count; c++) {
-        const part *child = part_of(f, children[c]);
-        const plane_view *v = &f->planes[child->first];
-        if (child->type != PART_PLANE || !v->sets || block >= v->blocks ||
-            v->sets[block].type != BLOCK_BITSET)
-            return false;
-        x->operands[c] =
-            (columns_operand){v->sets[block].data, STRIP_WORDS};
+        const void *words = words_in(f, children[c], block);
+        if (!words)
+            return 0;
+        x->operands[c] = (columns_operand){words, STRIP_WORDS};
     }
     /* planes that are not flipped stand first */
     columns_step *s = &x->steps[0];
@@ -600,18 +671,17 @@ static bool count_words(formula_frame *x, uint32_t block, uint32_t *n)
     while (s->plain < p->count && !is_flipped(children[s->plain]))
         s->plain++;
     s->flipped = p->count - s->plain;
+    const uint32_t blocks = words_go_on(x, p, block, end);
     const columns_run run = {s, 1, x->operands};
-    *n = words_get()->columns_count(&run, 0, STRIPS);
-    return true;
+    *n += words_get()->columns_count(&run, 0, blocks * STRIPS);
+    return blocks;
 }
 
-uint32_t formula_count(formula_frame *x, uint32_t block)
+static uint32_t count_bound(formula_frame *x, uint32_t block)
 {
+    const block_ref v = bind_root(x, block, true);
     uint32_t n;
 
-    if (count_words(x, block, &n))
-        return n;
-    const block_ref v = bind_root(x, block, true);
     if (v.type == BLOCK_STRIP) {
         const columns_run run = run_to(x, v);
         n = words_get()->columns_count(&run, 0, STRIPS);
@@ -619,6 +689,44 @@ uint32_t formula_count(formula_frame *x, uint32_t block)
         n = block_count(v);
     }
     return is_flipped(x->f->root) ? BLOCK_ROWS - n : n;
+}
+
+/* The first block from `first` on in which a plane without which nothing
+ * holds has rows: the first one of a chain is the smallest. */
+static uint32_t next_block(formula_frame *x, uint32_t first, uint32_t end)
+{
+    const formula *f = x->f;
+    const part *p = part_of(f, f->root);
+
+    if (is_flipped(f->root) || p->type != PART_AND ||
+        is_flipped(f->children[p->first]))
+        return first;
+    const part *child = part_of(f, f->children[p->first]);
+    const plane_view *v = &f->planes[child->first];
+    if (child->type != PART_PLANE)
+        return first;
+    if (!v->sets)
+        return view_next(v, first, &x->hints[child->first]);
+    while (first < end && first < v->blocks &&
+           v->sets[first].type == BLOCK_EMPTY)
+        first++;
+    return first < v->blocks ? first : end;
+}
+
+uint64_t formula_count_blocks(formula_frame *x, uint32_t first, uint32_t end)
+{
+    uint64_t n = 0;
+
+    for (;;) {
+        first = next_block(x, first, end);
+        if (first >= end)
+            break;
+        const uint32_t blocks = count_words(x, first, end, &n);
+        if (blocks == 0)
+            n += count_bound(x, first);
+        first += blocks > 0 ? blocks : 1;
+    }
+    return n;
 }
 
 block_ref formula_block(formula_frame *x, uint32_t block)

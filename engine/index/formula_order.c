@@ -104,6 +104,7 @@ static void weigh(formula *f, part *p, double rows)
 void formula_root(formula *f, formula_part root, uint32_t rows)
 {
     f->root = root;
+    f->rows = rows;
     mem_free(f->asked);
     f->asked = mem_array(f->child_count + 1, sizeof *f->asked);
     /* children come before what they are children of */

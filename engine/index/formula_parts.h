@@ -63,6 +63,7 @@ struct formula {
     uint32_t *same; /* open addressing: part number + 1 */
     size_t same_mask;
     formula_part root;
+    uint32_t rows; /* there are */
 };
 
 /* What a part holds in the frame's block: a set, or (data) a step whose strip

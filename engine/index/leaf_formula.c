@@ -49,7 +49,7 @@ static void list_end(part_list *l)
 /* ---- forms ---- */
 
 /* Planes with fewer rows are as good where they lie. */
-#define FORM_ROWS 4096u
+#define FORM_ROWS 512u
 /* Codes or ages take the place of this many planes or more. */
 #define FORM_PLANES 4u
 /* A range of codes costs about as much as three planes. */
@@ -287,12 +287,12 @@ static formula_part seen_part(formula *f, const index_leaf *leaf)
 
 /* ---- numbers ---- */
 
+/* The magnitude is from that of `low` to that of `high`. */
 static formula_part magnitude_part(formula *f, const index_leaf *leaf,
                                    const number_layer *n, int64_t low,
                                    int64_t high)
 {
     formula_part bits[NUMBER_BITS];
-    const uint64_t from = low > 0 ? leaf_number_bound(low) : 0;
     uint32_t count = 0; /* up to the highest slice there is */
 
     for (uint32_t i = 0; i < NUMBER_BITS; i++) {
@@ -300,7 +300,8 @@ static formula_part magnitude_part(formula *f, const index_leaf *leaf,
         if (bits[i] != FORMULA_NOBODY)
             count = i + 1;
     }
-    return formula_range(f, bits, count, from, leaf_number_bound(high));
+    return formula_range(f, bits, count, leaf_number_bound(low),
+                         leaf_number_bound(high));
 }
 
 static formula_part number_part(formula *f, const index_leaf *leaf,
@@ -313,14 +314,15 @@ static formula_part number_part(formula *f, const index_leaf *leaf,
     if (leaf->high >= 0) {
         const formula_part all[3] = {
             live, formula_not(sign),
-            magnitude_part(f, leaf, n, leaf->low, leaf->high)};
+            magnitude_part(f, leaf, n, leaf->low > 0 ? leaf->low : 0,
+                           leaf->high)};
         either[0] = formula_and(f, all, 3);
     }
     if (leaf->low < 0) {
         const formula_part all[3] = {
             live, sign,
-            magnitude_part(f, leaf, n, leaf->high < 0 ? -leaf->high : 0,
-                           -leaf->low)};
+            magnitude_part(f, leaf, n, leaf->high < 0 ? leaf->high : 0,
+                           leaf->low)};
         either[1] = formula_and(f, all, 3);
     }
     return formula_or(f, either, 2);

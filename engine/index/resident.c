@@ -153,6 +153,7 @@ static void form_release(resident_form *form)
         return;
     give_slots(form, 0);
     mem_free(form->slots);
+    arena_release(&form->rows);
     mem_free(form->sets);
     mem_free(form->values);
     mem_free(form->codes);
@@ -178,6 +179,7 @@ static resident_form *form_new(index_residents *p, form_kind kind,
     form->key = *key;
     form->pool = p;
     form->refs = 1;
+    arena_init(&form->rows);
     return form;
 }
 

@@ -2,8 +2,8 @@
  * resident.h - hot planes in a form shaped for evaluation, within a budget;
  * private to the room (index.h has what the engine needs).
  *
- *   plane   each block as it is read best: more than ROWS_MAX rows as aligned
- *           words, short arrays and few runs where they lie in the plane
+ *   plane   each block as it is read best: more than 256 rows as aligned
+ *           words, short arrays and few long runs where they lie in the plane
  *   codes   the values of a provider's one_of attribute, 1 for the largest,
  *           as bit slices; 0 is no value
  *   ages    the newest bucket an event was seen in, 1 for the oldest bucket
@@ -29,6 +29,8 @@
 #define WISHES_MAX 65536u
 /* How often a form has to be asked for before it is made. */
 #define ASKS_WARM 2u
+/* More rows of a block than this are met faster as words. */
+#define ROWS_LIGHT 256u
 /* Runs that are met as runs; more become words. */
 #define RUNS_LIGHT 64u
 
@@ -49,6 +51,7 @@ typedef struct resident_form {
     uint32_t slices; /* 1 for a plane */
     uint32_t blocks; /* sets a slice */
     block_ref *sets; /* [slice * blocks + block] */
+    arena rows; /* short arrays that lie in no plane */
     void **slots;
     size_t slot_count;
     size_t slot_capacity;

@@ -29,14 +29,32 @@ static uint32_t blocks_of(const plane_view *v)
 
 /* ---- planes ---- */
 
-/* How a container is read best: where it lies, or as words in a slot. */
+
+/* Runs of fewer rows than this are better listed row by row. */
+#define RUN_ROWS 3u
+
+/* Runs as an array, in memory of the form. */
+static block_ref make_array(resident_form *form, block_ref in, uint32_t rows)
+{
+    uint16_t *out = arena_alloc(&form->rows, rows * sizeof *out);
+    return (block_ref){BLOCK_ARRAY, block_rows(in, out), out};
+}
+
+/* How a container is read best: where it lies, listed, or as words in a slot.
+ */
 static bool make_set(resident_form *form, block_ref in, uint32_t rows,
                      block_ref *out)
 {
     *out = in;
-    if (in.type == BLOCK_FULL || in.type == BLOCK_EMPTY || rows <= ROWS_MAX ||
-        (in.type == BLOCK_RUN && in.n <= RUNS_LIGHT))
+    if (in.type == BLOCK_FULL || in.type == BLOCK_EMPTY ||
+        (in.type == BLOCK_RUN && in.n <= RUNS_LIGHT &&
+         rows >= in.n * RUN_ROWS))
         return true;
+    if (rows <= ROWS_LIGHT) {
+        if (in.type == BLOCK_RUN)
+            *out = make_array(form, in, rows);
+        return true;
+    }
     block_buf *slot = resident_slot(form);
     if (!slot)
         return false;

@@ -127,9 +127,10 @@ void split_deal(row_split *s)
     }
     for (size_t i = 0; i < s->item_count; i++)
         s->rows[next[s->items[i].plane]++] = s->items[i].row;
-    memcpy(s->planes, dealt, s->count * sizeof *dealt);
+    mem_free(s->planes);
+    s->planes = dealt;
+    s->capacity = s->count + 1;
     mem_free(next);
-    mem_free(dealt);
     mem_free(list);
 }
 

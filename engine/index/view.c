@@ -154,6 +154,20 @@ static uint32_t find(const plane_view *v, uint32_t block, uint32_t *hint)
     return low < v->n && key_at(v, low) == block ? low : v->n;
 }
 
+uint32_t view_next(const plane_view *v, uint32_t block, uint32_t *hint)
+{
+    uint32_t i = find(v, block, hint);
+
+    if (i == v->n) { /* none of this block: the hint stands behind it */
+        i = *hint < v->n && key_at(v, *hint) < block ? *hint + 1 : *hint;
+        while (i < v->n && key_at(v, i) < block)
+            i++;
+        if (i < v->n)
+            *hint = i;
+    }
+    return i < v->n ? key_at(v, i) : UINT32_MAX;
+}
+
 static inline block_ref container(const plane_view *v, uint32_t i)
 {
     const uint8_t *at = container_at(v, i);

@@ -42,6 +42,9 @@ bool view_open(plane_view *v, const uint8_t *bytes, size_t len);
 /* The container of a block, EMPTY when there is none. `hint` (may be NULL)
  * remembers the place between calls with growing blocks. */
 block_ref view_block(const plane_view *v, uint32_t block, uint32_t *hint);
+/* The first block from `block` on that has a container; UINT32_MAX when there
+ * is none. Of the plane where it lies. */
+uint32_t view_next(const plane_view *v, uint32_t block, uint32_t *hint);
 /* Bytes before the first bitset; 0 when there is none. */
 size_t view_first_bitset(const plane_view *v);
 /* Rows of container i < n, from the directory. */

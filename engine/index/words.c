@@ -33,10 +33,13 @@ bool words_has(const char *name)
     return false;
 }
 
+/* Three inputs one behind the other, and what operations write besides. */
 typedef struct sample {
     uint64_t a[WORDS] __attribute__((aligned(64)));
     uint64_t b[WORDS] __attribute__((aligned(64)));
     uint64_t c[WORDS] __attribute__((aligned(64)));
+    uint64_t out[WORDS] __attribute__((aligned(64)));
+    uint64_t strip[STRIP_WORDS] __attribute__((aligned(64)));
 } sample;
 
 static void sample_fill(sample *s, random_state *r, int round)
@@ -47,9 +50,9 @@ static void sample_fill(sample *s, random_state *r, int round)
         s->b[i] = round == 1 ? ~(uint64_t)0 : sparse;
         s->c[i] = random_u64(r) | sparse;
     }
+    memset(s->out, 0, sizeof s->out);
+    memset(s->strip, 0, sizeof s->strip);
 }
-
-#define SAMPLE_OPS 13
 
 /* The words of b and c become two ascending arrays, their rows shared go to
  * a; some begin with row 0. */
@@ -75,6 +78,73 @@ static uint64_t sample_arrays(const words_ops *ops, sample *s)
            31 * (uint64_t)ops->pick_count(rows, picked, s->b);
 }
 
+/* Rows where they lie unaligned, a few and as many as there can be. */
+static uint64_t sample_probe(const words_ops *ops, sample *s)
+{
+    const row_in *rows =
+        (const row_in *)(const void *)((const uint8_t *)s->c + 1);
+    ops->probe(s->out, rows, 77, s->b);
+    ops->probe(s->out + 2, rows + 77, 512, s->b);
+    return 0;
+}
+
+/* ---- expressions (columns.h) ---- */
+
+#define SAMPLE_OPERANDS 48u
+
+/* Each of its ways, with none, one and several operands of a kind; a range
+ * with ends of both parities, a tally with and without an upper end. */
+static const columns_step sample_steps[] = {
+    {.op = COLUMNS_AND, .plain = 3},
+    {.op = COLUMNS_AND, .plain = 1, .flipped = 2},
+    {.op = COLUMNS_AND, .flipped = 2},
+    {.op = COLUMNS_OR, .plain = 3},
+    {.op = COLUMNS_OR, .plain = 1, .flipped = 2},
+    {.op = COLUMNS_OR, .flipped = 1},
+    {.op = COLUMNS_TALLY, .plain = 3, .low = 1, .high = 2},
+    {.op = COLUMNS_TALLY, .plain = 5, .low = 2, .high = 5},
+    {.op = COLUMNS_TALLY, .plain = 7, .low = 0, .high = 3},
+    {.op = COLUMNS_TALLY, .plain = 14, .low = 4, .high = 6},
+    {.op = COLUMNS_TALLY, .plain = 15, .low = 6, .high = 15},
+    {.op = COLUMNS_TALLY, .plain = 16, .low = 5, .high = 7},
+    {.op = COLUMNS_TALLY, .plain = 41, .low = 15, .high = 99},
+    {.op = COLUMNS_RANGE, .plain = 1, .low = 1, .high = 1},
+    {.op = COLUMNS_RANGE, .plain = 7, .low = 21, .high = 90},
+    {.op = COLUMNS_RANGE, .plain = 10, .low = 6, .high = 693},
+};
+#define SAMPLE_STEPS ((int)(sizeof sample_steps / sizeof sample_steps[0]))
+
+/* Words anywhere in the inputs, moving with the strip or standing still. */
+static columns_operand sample_operand(const sample *s, uint32_t i)
+{
+    const uint32_t at = i * 2654435761u >> 18; /* below two of three inputs */
+    const uint8_t *bytes = (const uint8_t *)s + at;
+    return (columns_operand){(const column_word *)(const void *)bytes,
+                             i % 4 == 3 ? 0 : STRIP_WORDS};
+}
+
+/* A step whose strip the one to be tried reads among others. */
+static uint64_t sample_columns(const words_ops *ops, const columns_step *how,
+                               sample *s)
+{
+    columns_operand operands[SAMPLE_OPERANDS];
+    columns_step steps[2] = {
+        {.op = COLUMNS_AND, .plain = 1, .flipped = 1, .to = s->strip}, *how};
+    const columns_run run = {steps, 2, operands};
+
+    for (uint32_t i = 0; i < SAMPLE_OPERANDS; i++)
+        operands[i] = sample_operand(s, i);
+    steps[1].first = 2;
+    operands[2] = (columns_operand){s->strip, 0};
+    const uint64_t any = ops->columns_store(&run, s->out);
+    return any + 2 * ops->columns_count(&run, 0, STRIPS) +
+           131101 * (uint64_t)ops->columns_count(&run, 5, 18) +
+           ((uint64_t)ops->columns_count(&run, STRIPS - 1, STRIPS) << 36) +
+           ((uint64_t)ops->columns_count(&run, 7, 7) << 50);
+}
+
+#define SAMPLE_OPS (14 + SAMPLE_STEPS)
+
 /* One operation with three in/out registers; returns a mix of its result. */
 static uint64_t sample_run(const words_ops *ops, int op, sample *s)
 {
@@ -91,7 +161,9 @@ static uint64_t sample_run(const words_ops *ops, int op, sample *s)
     case 9: return ops->full_add(s->a, s->b, s->c);
     case 10: ops->compare(s->a, s->b, s->c, s->a, true); return 0;
     case 11: ops->compare(s->a, s->b, s->c, s->b, false); return 0;
-    default: return sample_arrays(ops, s);
+    case 12: return sample_arrays(ops, s);
+    case 13: return sample_probe(ops, s);
+    default: return sample_columns(ops, &sample_steps[op - 14], s);
     }
 }
 

@@ -45,9 +45,8 @@ static void count_pieces(void *payload)
             break;
         if (!x)
             x = formula_frame_new(c->g->formula);
-        for (uint32_t block = first; block < end && block < c->blocks;
-             block++)
-            n += formula_count(x, block);
+        n += formula_count_blocks(x, first,
+                                  end < c->blocks ? end : c->blocks);
     }
     formula_frame_free(x);
     __atomic_fetch_add(&c->rows, n, __ATOMIC_RELAXED);
@@ -116,17 +115,23 @@ void programs_overlap(program *const *g, size_t n, uint64_t *counts)
 {
     formula_frame **frames = mem_array(n, sizeof *frames);
     block_ref *rows = mem_array(n, sizeof *rows);
+    size_t *some = mem_array(n, sizeof *some); /* who has rows here */
 
     memset(counts, 0, n * n * sizeof *counts);
     for (size_t i = 0; i < n; i++)
         frames[i] = formula_frame_new(g[i]->formula);
     for (uint32_t block = 0; n > 0 && block < block_total(g[0]); block++) {
-        for (size_t i = 0; i < n; i++)
-            rows[i] = formula_block(frames[i], block);
+        size_t count = 0;
         for (size_t i = 0; i < n; i++) {
-            counts[i * n + i] += block_count(rows[i]);
-            for (size_t j = i + 1; j < n; j++)
-                counts[i * n + j] += block_and_count(rows[i], rows[j]);
+            rows[count] = formula_block(frames[i], block);
+            some[count] = i;
+            count += rows[count].type != BLOCK_EMPTY;
+        }
+        for (size_t i = 0; i < count; i++) {
+            uint64_t *shared = &counts[some[i] * n];
+            shared[some[i]] += block_count(rows[i]);
+            for (size_t j = i + 1; j < count; j++)
+                shared[some[j]] += block_and_count(rows[i], rows[j]);
         }
     }
     for (size_t i = 0; i < n; i++) {
@@ -134,6 +139,7 @@ void programs_overlap(program *const *g, size_t n, uint64_t *counts)
             counts[i * n + j] = counts[j * n + i];
         formula_frame_free(frames[i]);
     }
+    mem_free(some);
     mem_free(rows);
     mem_free(frames);
 }

@@ -344,7 +344,8 @@ static uint8_t *make_directory(const generation_writer *w, size_t *len)
         put_word(entry + 16, w->sections[i].offset, 8);
         put_word(entry + 24, w->sections[i].len, 8);
     }
-    memcpy(directory + entries, w->sums, 8 * w->sum_count);
+    if (w->sum_count != 0)
+        memcpy(directory + entries, w->sums, 8 * w->sum_count);
     return directory;
 }
 

@@ -176,7 +176,7 @@ static void unprove(proven *p)
 static void test_index_layer__damage_shows_when_a_plane_is_used(void **state)
 {
     (void)state;
-    index_layer *l = make_layer(100 * ROWS, 1);
+    index_layer *l = make_layer(10 * ROWS, 1);
     bytes_pair p = take_bytes(l);
     proven how = prove(p.planes, p.planes_len);
     const size_t bad = p.planes_len / 2;
@@ -519,7 +519,7 @@ static void test_index_layer__a_base_in_pieces_is_the_same(void **state)
     buffer directory;
 
     for (uint32_t i = 0; i < 2; i++) {
-        index_stack *y = index_view_push(x, make_layer(300 * ROWS, i));
+        index_stack *y = index_view_push(x, make_layer(20 * ROWS, i));
         index_view_release(x);
         x = y;
     }

@@ -3,7 +3,8 @@
  * each provider said, in the order it was said. No layers, no planes.
  *
  * A world is a few attributes, one of each kind wanted, of which all rows and
- * providers are kept; a slot is one (value, bucket) of an event.
+ * providers are kept; a slot is one (value, bucket) of an event. A test may
+ * define how many values and buckets there are before it includes this.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,8 +15,11 @@
 #include <string.h>
 #include "index/builder.h"
 
+#ifndef TWIN_VALUES
 #define TWIN_VALUES 5u   /* 0 (none, any) and 1..4 */
 #define TWIN_BUCKETS 6u
+#define TWIN_SLOT_VALUES TWIN_VALUES /* of events */
+#endif
 #define TWIN_PROVIDERS 3u
 #define TWIN_ATTRIBUTES 8u
 
@@ -69,7 +73,7 @@ static inline twin_slot *twin_slots_at(const twin *t, const twin_attribute *a,
                                        uint32_t value)
 {
     const size_t user = (size_t)(provider - 1) * t->rows + row;
-    return &a->slots[(user * TWIN_VALUES + value) * TWIN_BUCKETS];
+    return &a->slots[(user * TWIN_SLOT_VALUES + value) * TWIN_BUCKETS];
 }
 
 static inline uint32_t twin_bucket(const twin_attribute *a, uint32_t i)
@@ -84,7 +88,7 @@ static inline twin_attribute *twin_add(twin *t, uint32_t id, twin_kind kind)
 
     *a = (twin_attribute){.id = id, .kind = kind};
     if (kind == TWIN_EVENT)
-        a->slots = mem_array(users * TWIN_VALUES * TWIN_BUCKETS,
+        a->slots = mem_array(users * TWIN_SLOT_VALUES * TWIN_BUCKETS,
                              sizeof *a->slots);
     else
         a->profiles = mem_array(users, sizeof *a->profiles);
@@ -163,7 +167,7 @@ static inline void twin_clear(const twin *t, const twin_attribute *a,
 {
     if (a->slots)
         memset(twin_slots_at(t, a, provider, row, 0), 0,
-               TWIN_VALUES * TWIN_BUCKETS * sizeof(twin_slot));
+               TWIN_SLOT_VALUES * TWIN_BUCKETS * sizeof(twin_slot));
     else
         memset(twin_profile_at(t, a, provider, row)->expiry, 0,
                sizeof(uint32_t) * TWIN_VALUES);

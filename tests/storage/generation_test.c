@@ -249,6 +249,11 @@ static void test_storage_generation__quick_finds_damage_on_use(void **state)
     expect_quick(&g, s, 1);
     assert_true(large_holds(g, 0, 3000000));
     assert_int_equal(generation_check(g, NULL), 0);
+    generation_unload(g, "large"); /* and is read again */
+    generation_unload(g, "other");
+    size_t len;
+    const uint8_t *bytes = generation_section(g, "large", &len);
+    assert_int_equal(bytes[2999999], (uint8_t)(2999 + 1));
     generation_close(g);
     advance(s, 3); /* drops the one that is distrusted */
     assert_true(file_exists("gen-1.mgen"));
