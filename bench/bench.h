@@ -77,6 +77,7 @@ extern const bench bench_ingest_load;
 extern const bench bench_eval_people;
 extern const bench bench_eval_w;
 extern const bench bench_eval_realdata;
+extern const bench bench_eval_threads;
 extern const bench bench_decide;
 extern const bench bench_lookup;
 extern const bench bench_durable_ack;

@@ -14,6 +14,8 @@
 
 #define PEOPLE_USERS 200000
 #define PEOPLE_USERS_QUICK 5000
+#define W_USERS 10000000
+#define W_USERS_QUICK 200000
 #define SEGMENTS 100
 #define ROUNDS 31
 #define LOOKUPS 100
@@ -26,22 +28,48 @@ static const char twelve[] =
     "not email.open at least 9 times and demo.income is known and not "
     "interest = \"pets\"";
 
+/* And of workload W. */
+static const char twelve_w[] =
+    "country in (\"c0\", \"c1\", \"c5\", \"c9\") and a and (b or c or d) "
+    "and not e and interest in (\"i0\", \"i2\", \"i7\") and (visit within "
+    "30 days or interest = \"i1\") and not visit within 2 days and not run3 "
+    "and not interest = \"i30\" and at least 1 of (f, g, run1)";
+
 static const char *decide_name(size_t i)
 {
-    return i == 0 ? "12-terms" : NULL;
+    static const char *const names[] = {"12-terms", "12-terms-w", NULL};
+    return names[i];
 }
+
+typedef struct decide_state {
+    world *people;
+    world *w;
+} decide_state;
 
 static void *decide_setup(const bench_options *options)
 {
+    (void)options;
     eval_keep_memory();
-    return people_open(
-        bench_users(options, PEOPLE_USERS, PEOPLE_USERS_QUICK),
-        options->seed);
+    return mem_zalloc(sizeof(decide_state));
 }
 
-static void keep(void *state)
+static const world *decide_world(decide_state *s, size_t i,
+                                 const bench_options *o)
 {
-    (void)state; /* the population stays: people_release */
+    if (i == 0 && !s->people) /* they stay: people_release */
+        s->people = people_open(
+            bench_users(o, PEOPLE_USERS, PEOPLE_USERS_QUICK), o->seed);
+    if (i == 1 && !s->w)
+        s->w = w_open(bench_users(o, W_USERS, W_USERS_QUICK), o->seed);
+    return i == 0 ? s->people : s->w;
+}
+
+static void decide_end(void *state)
+{
+    decide_state *s = state;
+    if (s->w)
+        world_close(s->w);
+    mem_free(s);
 }
 
 static int mark_row(void *payload, uint32_t row)
@@ -54,9 +82,9 @@ static int mark_row(void *payload, uint32_t row)
 static bool decide_run(void *state, size_t i, const bench_options *options,
                        report *out)
 {
-    const world *w = state;
+    const world *w = decide_world(state, i, options);
     const uint32_t decisions = w->rows < 65536 ? w->rows : 65536;
-    plan *p = world_plan(w, twelve);
+    plan *p = world_plan(w, i == 0 ? twelve : twelve_w);
     program *g = world_program(w, p);
     bool *expected = mem_array(w->rows, sizeof *expected);
     uint32_t *rows = mem_array(decisions, sizeof *rows);
@@ -96,7 +124,7 @@ static bool decide_run(void *state, size_t i, const bench_options *options,
 }
 
 const bench bench_decide = {"decide", "one user, one compiled segment",
-                            decide_name, decide_setup, decide_run, keep};
+                            decide_name, decide_setup, decide_run, decide_end};
 
 /* ---- lookup ---- */
 
@@ -124,9 +152,17 @@ static void segment_text(const world *w, size_t i, char *out, size_t len)
              more[i % 5]);
 }
 
+static void keep(void *state)
+{
+    (void)state; /* the population stays: people_release */
+}
+
 static void *lookup_setup(const bench_options *options)
 {
-    world *w = decide_setup(options);
+    eval_keep_memory();
+    world *w = people_open(
+        bench_users(options, PEOPLE_USERS, PEOPLE_USERS_QUICK),
+        options->seed);
     for (size_t i = 0; i < SEGMENTS; i++) {
         muster_error err;
         char key[16];

@@ -79,6 +79,9 @@ void eval_report(const eval_row *row, report *out);
 uint64_t eval_now(bool is_long);
 /* A form of the hand's planes as ways are named: "", "flat ", "frozen ". */
 const char *eval_form_name(hand_form form);
+/* E1..E8 of workload W; NULL behind the last. */
+const char *eval_w_name(size_t i);
+const char *eval_w_text(size_t i);
 /* What every evaluation bench does first: freed memory stays with the
  * process, so that CRoaring is not measured while the kernel clears pages. */
 void eval_keep_memory(void);

@@ -80,6 +80,16 @@ static const eval_case cases[] = {
 };
 #define CASES (sizeof cases / sizeof cases[0])
 
+const char *eval_w_name(size_t i)
+{
+    return i < CASES ? cases[i].name : NULL;
+}
+
+const char *eval_w_text(size_t i)
+{
+    return cases[i].text;
+}
+
 /* Behind the cases: their geometric means. */
 static const char *case_name(size_t i)
 {
