@@ -48,9 +48,9 @@ static bool in_plane(random_state *r, uint32_t kind, uint32_t row)
     case 2:
         return at % 1000 == 7; /* a short array */
     case 3:
-        return at % 128 == 0; /* 512 rows */
+        return at % 256 == 0; /* ROWS_LIGHT */
     case 4:
-        return at % 128 == 0 || at == 1; /* one row more */
+        return at % 256 == 0 || at == 1; /* one row more */
     case 5:
         return at / 2000 % 2 == 0; /* few runs */
     case 6:
