@@ -17,6 +17,7 @@
  *   eval.c         ours against the hand and the bound, answers compared
  *   eval_people.c  expressions on the population
  *   eval_w.c       expressions E1..E8 of workload W
+ *   sample.c       estimates from samples of workload W
  *   decide.c       one user: a decision, a lookup
  *   export.h       data of benches as files, for bench/peers/: export_w.c,
  *                  export_facts.c
@@ -77,6 +78,7 @@ extern const bench bench_ingest_load;
 extern const bench bench_eval_people;
 extern const bench bench_eval_w;
 extern const bench bench_eval_realdata;
+extern const bench bench_eval_sample;
 extern const bench bench_eval_threads;
 extern const bench bench_decide;
 extern const bench bench_lookup;

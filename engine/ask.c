@@ -1,6 +1,6 @@
 /*
- * ask.c - muster_segment: count, users, has, explain. Each call pins one
- * epoch, so its numbers hold for one state.
+ * ask.c - muster_segment: count, estimate, users, has, explain. Each call pins
+ * one epoch, so its numbers hold for one state.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -51,14 +51,36 @@ static void take_window(void *payload, const char *text, muster_time from,
         arena_strndup(&a->memory, text, strlen(text)), from, to};
 }
 
-int muster_segment_count(muster_segment *segment, bool clauses,
-                         muster_count **out, muster_error *err)
+static void take_count(count_answer *a, const muster_engine *e,
+                       const program *g, const muster_sample *sample)
+{
+    const sample_request q = {sample->error, sample->seed, e->threads};
+    const uint64_t start = clock_monotonic_ns();
+    muster_count *out = &a->public;
+    sample_answer n;
+
+    program_estimate(g, &q, &n);
+    out->elapsed_ns = clock_monotonic_ns() - start;
+    out->count = n.count;
+    out->low = n.low;
+    out->high = n.high;
+    out->exact = n.exact;
+    out->sampled_rows = n.sampled_rows;
+    const uint64_t below = n.count - n.low;
+    const uint64_t above = n.high - n.count;
+    if (!n.exact)
+        out->error = (double)(above > below ? above : below) /
+                     (double)n.count;
+}
+
+static int count_by(muster_segment *segment, bool clauses,
+                    const muster_sample *sample, muster_count **out,
+                    muster_error *err)
 {
     muster_engine *e = segment->engine;
     epoch_pin pin;
     kept_plan *k;
 
-    error_clear(err);
     *out = NULL;
     const epoch *at = epoch_pin_newest(e, &pin);
     const int rc = kept_take(segment, at, &k, err);
@@ -67,14 +89,11 @@ int muster_segment_count(muster_segment *segment, bool clauses,
     count_answer *a = mem_zalloc(sizeof *a);
     const program_state state = epoch_state(e, at);
     arena_init(&a->memory);
-    const uint64_t start = clock_monotonic_ns();
-    a->public.count = program_count_by(k->g, e->threads);
-    a->public.elapsed_ns = clock_monotonic_ns() - start;
+    take_count(a, e, k->g, sample);
     a->public.universe = segment_universe_count(k->plan, &state);
     a->public.share = a->public.universe ? (double)a->public.count /
                                                (double)a->public.universe
                                          : 0;
-    a->public.exact = true;
     a->public.as_of = state.now;
     a->public.epoch = at->seq;
     if (clauses)
@@ -89,6 +108,28 @@ int muster_segment_count(muster_segment *segment, bool clauses,
     else
         muster_count_free(&a->public);
     return damaged;
+}
+
+int muster_segment_count(muster_segment *segment, bool clauses,
+                         muster_count **out, muster_error *err)
+{
+    static const muster_sample all = {0, 0};
+
+    error_clear(err);
+    return count_by(segment, clauses, &all, out, err);
+}
+
+int muster_segment_estimate(muster_segment *segment,
+                            const muster_sample *sample, muster_count **out,
+                            muster_error *err)
+{
+    error_clear(err);
+    *out = NULL;
+    if (!(sample->error >= 0 && sample->error <= MUSTER_SAMPLE_ERROR_MAX))
+        return error_set(err, MUSTER_EINVAL, "bad_sample",
+                         "the error of an estimate is a share from 0 to %g",
+                         MUSTER_SAMPLE_ERROR_MAX);
+    return count_by(segment, false, sample, out, err);
 }
 
 void muster_count_free(muster_count *count)

@@ -302,23 +302,25 @@ static int copy_piece(void *payload, const void *bytes, size_t len)
     return 0;
 }
 
-/* A copy of what judging needs. */
-static working *scratch_state(muster_engine *e, buffer *ids)
+/* A copy of what judging needs; freed with the feed, also on failure. */
+static int scratch_state(muster_feed *f, muster_error *err)
 {
     working *s = mem_zalloc(sizeof *s);
+    buffer *ids = &f->scratch_ids;
     epoch_pin pin;
 
-    const epoch *at = epoch_pin_newest(e, &pin);
+    const epoch *at = epoch_pin_newest(f->engine, &pin);
     s->names = catalog_copy(at->names);
-    (void)dictionary_encode(at->ids, copy_piece, ids);
-    const int rc = dictionary_open(&s->ids, ids->data, ids->len, NULL);
-    ASSERT(rc == 0);
     s->index = index_view_retain((index_stack *)at->index);
-    working_find_forgotten(s);
-    epoch_unpin(e, &pin);
     s->building = index_builder_new();
     s->audiences = audience_store_new();
-    return s;
+    f->scratch = s;
+    int rc = dictionary_encode(at->ids, copy_piece, ids);
+    if (rc == 0)
+        rc = dictionary_open(&s->ids, ids->data, ids->len, err);
+    if (rc == 0)
+        working_find_forgotten(s);
+    return epoch_answer(f->engine, &pin, rc, err);
 }
 
 /* An id of our own is another for every feed of every process, also where the
@@ -408,10 +410,7 @@ int muster_feed_open(muster_feed **out, muster_engine *engine,
     if (rc != 0)
         return rc;
     muster_feed *f = feed_new(engine, options);
-    if (options->dry_run)
-        f->scratch = scratch_state(engine, &f->scratch_ids);
-    else
-        rc = begin_load(f, err);
+    rc = options->dry_run ? scratch_state(f, err) : begin_load(f, err);
     if (rc == 0)
         rc = open_input(f, err);
     if (rc != 0) {

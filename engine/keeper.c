@@ -616,6 +616,8 @@ static int make_generation(muster_engine *e, muster_error *err)
         return 0;
     }
     rc = give_birth(e, &b, err);
+    if (rc != 0 && base_check(b.at->base, NULL) != 0)
+        keeper_mend(e);
     epoch_let_go(b.at);
     if (rc != 0) {
         set(e->keeper, &e->keeper->generation_layers, 0);
@@ -654,22 +656,12 @@ static void trim(muster_engine *e)
 
 /* ---- a damaged generation ---- */
 
-/* A group that fails has the state made anew, without what is damaged. */
-static int mend_act(muster_engine *e, change_request *r, muster_error *err)
-{
-    (void)r;
-    return base_check(e->state.base, err);
-}
-
+/* Before any group the writer makes the state anew over what is sound. */
 static void mend(muster_engine *e)
 {
-    change_request r = {.act = mend_act,
-                        .ack = MUSTER_ACK_APPLIED,
-                        .internal = true,
-                        .writes = true};
-    change_request next = {.ack = MUSTER_ACK_APPLIED, .internal = true};
+    change_request r = {.ack = MUSTER_ACK_APPLIED, .internal = true};
 
-    if (writer_do(e, &r, NULL) != 0 && writer_do(e, &next, NULL) == 0)
+    if (writer_do(e, &r, NULL) == 0)
         keeper_ask(e);
 }
 

@@ -193,7 +193,8 @@ bool muster_engine_notice(const muster_engine *engine, muster_error *out)
     if (engine->damage.code == 0)
         return false;
     *out = engine->damage;
-    error_suggest(out, "muster doctor --repair");
+    if (out->suggestion[0] == '\0')
+        error_suggest(out, "muster doctor --repair");
     return true;
 }
 

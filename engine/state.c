@@ -271,6 +271,7 @@ static int recover_once(muster_engine *e, working *w, muster_error *damage,
         generation_distrust(e->store, generation_id(w->base->file));
         state_free(w);
         state_init(w);
+        w->residents = e->residents;
     }
 }
 

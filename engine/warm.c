@@ -7,12 +7,15 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* pthread_condattr_setclock */
 #include "engine.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* What is asked counts three quarters after each minute of work. */
-#define FADE_NS 60000000000u
+#define NS_A_SECOND ((uint64_t)1000000000)
+#define FADE_NS (60 * NS_A_SECOND)
 
 struct warmer {
     pthread_mutex_t lock;
@@ -32,19 +35,23 @@ static void *run(void *payload)
     thread_yield_to_others();
     pthread_mutex_lock(&w->lock);
     while (!w->stopping) {
-        if (!w->wanted) {
-            pthread_cond_wait(&w->wake, &w->lock);
+        const uint64_t due = w->faded_ns + FADE_NS;
+        const bool fades = clock_monotonic_ns() >= due;
+        if (!w->wanted && !fades) {
+            const struct timespec until = {(time_t)(due / NS_A_SECOND),
+                                           (long)(due % NS_A_SECOND)};
+            pthread_cond_timedwait(&w->wake, &w->lock, &until);
             continue;
         }
         w->wanted = false;
         pthread_mutex_unlock(&w->lock);
-        while (!__atomic_load_n(&w->stopping, __ATOMIC_RELAXED) &&
-               index_residents_work(e->residents))
-            continue;
-        if (clock_monotonic_ns() - w->faded_ns > FADE_NS) {
+        if (fades) { /* what had no room may have it now */
             index_residents_fade(e->residents);
             w->faded_ns = clock_monotonic_ns();
         }
+        while (!__atomic_load_n(&w->stopping, __ATOMIC_RELAXED) &&
+               index_residents_work(e->residents))
+            continue;
         pthread_mutex_lock(&w->lock);
     }
     pthread_mutex_unlock(&w->lock);
@@ -73,7 +80,11 @@ void warmer_open(muster_engine *e, uint64_t budget)
     struct warmer *w = mem_zalloc(sizeof *w);
 
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->wake, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     e->warmer = w;
     e->residents = index_residents_new(budget);
     index_residents_on_wish(e->residents, on_wish, e);

@@ -514,7 +514,9 @@ static bool does_write(const change_request *group)
 static int make_ready(muster_engine *e, const change_request *group,
                       muster_error *err)
 {
-    int rc = is_lost(e) ? revive(e, err) : 0;
+    /* damage that others have found is nobody's fault in this group */
+    const bool anew = is_lost(e) || base_check(e->state.base, NULL) != 0;
+    int rc = anew ? revive(e, err) : 0;
     if (rc == 0 && does_write(group))
         rc = check_room(e, err);
     return rc;

@@ -1,6 +1,7 @@
 /*
  * cmd_count.c - `muster count`: how many users an expression has, and with
- * --clauses how many each part has and what it takes away or adds.
+ * --clauses how many each part has and what it takes away or adds; with
+ * --error an estimate from a sample.
  *
  *   clause                        count      effect
  *   geo.country = "DE"        4,812,330  -8,120,004
@@ -16,12 +17,19 @@
 #include "base/mem.h"
 
 #define TEXT_COLUMNS_MAX 72
+#define SEED_DEFAULT 1
 
 static const column count_columns[] = {
     {"count", COLUMN_COUNT},   {"universe", COLUMN_COUNT},
     {"share", COLUMN_SHARE},   {"exact", COLUMN_BOOL},
     {"as_of", COLUMN_TIME},    {"epoch", COLUMN_INT},
-    {"elapsed_us", COLUMN_INT}};
+    {"elapsed_us", COLUMN_INT},
+    /* with --error */
+    {"estimate", COLUMN_COUNT}, {"low", COLUMN_COUNT},
+    {"high", COLUMN_COUNT},     {"error", COLUMN_SHARE},
+    {"sampled_rows", COLUMN_COUNT}};
+#define COUNT_COLUMNS 7
+#define ESTIMATE_COLUMNS 12
 
 static const column clause_columns[] = {{"path", COLUMN_TEXT},
                                         {"text", COLUMN_TEXT},
@@ -68,7 +76,16 @@ static void put_clauses(cli *c, const muster_count *n, bool total)
     rows_close(r);
 }
 
-static void put_json(cli *c, const muster_count *n,
+static void put_estimate(cli *c, const muster_count *n)
+{
+    out_member_uint(c, "estimate", n->count);
+    out_member_uint(c, "low", n->low);
+    out_member_uint(c, "high", n->high);
+    out_member_double(c, "error", n->error);
+    out_member_uint(c, "sampled_rows", n->sampled_rows);
+}
+
+static void put_json(cli *c, const muster_count *n, bool estimate,
                      const muster_segment *segment)
 {
     out_open(c);
@@ -78,6 +95,8 @@ static void put_json(cli *c, const muster_count *n,
     put_clauses(c, n, false);
     put_windows(c, n);
     out_put_warnings(c, segment);
+    if (estimate)
+        put_estimate(c, n);
     out_member_bool(c, "exact", n->exact);
     out_member_time(c, "as_of", n->as_of);
     out_member_uint(c, "epoch", n->epoch);
@@ -87,13 +106,24 @@ static void put_json(cli *c, const muster_count *n,
 
 /* ---- for people ---- */
 
+/* "estimate, 101,204 to 101,458 at 95 %", the name of a count */
+static void put_kind(cli *c, const muster_count *n)
+{
+    if (n->exact)
+        out_printf(c, "exact");
+    else
+        out_printf(c, "estimate, %s to %s at 95 %%",
+                   human_count(n->low).text, human_count(n->high).text);
+}
+
 /* "2.50 % of 48,210,044   exact - as of ... - 0.81 ms" */
 static void put_tail(cli *c, const muster_count *n)
 {
     const signs *s = human_signs(c);
-    out_printf(c, "   %s of %s   %s %s as of %s %s %s\n",
-               human_share(n->share).text, human_count(n->universe).text,
-               n->exact ? "exact" : "estimate", s->dot,
+    out_printf(c, "   %s of %s   ", human_share(n->share).text,
+               human_count(n->universe).text);
+    put_kind(c, n);
+    out_printf(c, " %s as of %s %s %s\n", s->dot,
                human_time(n->as_of).text, s->dot,
                human_duration_ns(n->elapsed_ns).text);
 }
@@ -203,9 +233,10 @@ static void put_table(cli *c, const muster_count *n, bool clauses)
     put_window_lines(c, n);
 }
 
-static void put_row(cli *c, const muster_count *n)
+static void put_row(cli *c, const muster_count *n, bool estimate)
 {
-    rows *r = rows_open(c, "count", count_columns, 7);
+    rows *r = rows_open(c, "count", count_columns,
+                        estimate ? ESTIMATE_COLUMNS : COUNT_COLUMNS);
     rows_uint(r, n->count);
     rows_uint(r, n->universe);
     rows_double(r, n->share);
@@ -213,14 +244,60 @@ static void put_row(cli *c, const muster_count *n)
     rows_time(r, n->as_of);
     rows_uint(r, n->epoch);
     rows_uint(r, n->elapsed_ns / 1000);
+    if (estimate) {
+        rows_uint(r, n->count);
+        rows_uint(r, n->low);
+        rows_uint(r, n->high);
+        rows_double(r, n->error);
+        rows_uint(r, n->sampled_rows);
+    }
     rows_close(r);
 }
 
 /* ---- the verb ---- */
 
-static int count_text(cli *c, const char *text, size_t len)
+/* "1%" or "0.5 %" as a share; false when it is no percentage up to the most
+ * there may be. */
+static bool parse_percent(const char *text, double *out)
+{
+    size_t len = strlen(text);
+    int64_t scaled;
+
+    if (len == 0 || text[--len] != '%')
+        return false;
+    while (len > 0 && text[len - 1] == ' ')
+        len--;
+    if (text_parse_number(text_make(text, len), &scaled) != 0)
+        return false;
+    *out = (double)scaled / MUSTER_NUMBER_SCALE / 100;
+    return *out >= 0 && *out <= MUSTER_SAMPLE_ERROR_MAX;
+}
+
+/* 0, or an exit code after telling. */
+static int choose_sample(const cli *c, muster_sample *out)
+{
+    const char *error = cli_flag_text(c, "error");
+
+    if (error == NULL && cli_flag_text(c, "seed") != NULL)
+        return tell_usage(c, "--seed draws the sample of an estimate: add"
+                             " --error 1%%, say");
+    if (error == NULL)
+        return 0;
+    if (cli_flag_is(c, "clauses"))
+        return tell_usage(c, "--clauses counts every part exactly: leave out"
+                             " --error, or --clauses");
+    if (!parse_percent(error, &out->error))
+        return tell_usage(c, "--error takes a percentage from 0%% (exact) to"
+                             " %.0f%%, as 1%% or 0.5%%; not '%s'",
+                          MUSTER_SAMPLE_ERROR_MAX * 100, tell_safe(error));
+    return cli_flag_uint(c, "seed", &out->seed) ? 0 : EXIT_USAGE;
+}
+
+static int count_text(cli *c, const char *text, size_t len,
+                      const muster_sample *sample)
 {
     const bool clauses = cli_flag_is(c, "clauses");
+    const bool estimate = cli_flag_text(c, "error") != NULL;
     muster_segment *segment = NULL;
     muster_count *n = NULL;
     muster_error err;
@@ -228,16 +305,19 @@ static int count_text(cli *c, const char *text, size_t len)
     int code = session_compile(c, &segment, text, len);
     if (code != 0)
         return code;
-    if (muster_segment_count(segment, clauses, &n, &err) < 0)
+    const int rc = estimate
+                       ? muster_segment_estimate(segment, sample, &n, &err)
+                       : muster_segment_count(segment, clauses, &n, &err);
+    if (rc < 0)
         code = tell_status(c, &err, text, len);
     else if (c->set.format == FORMAT_JSON)
-        put_json(c, n, segment);
+        put_json(c, n, estimate, segment);
     else if (c->set.format == FORMAT_TABLE)
         put_table(c, n, clauses);
     else if (clauses)
         put_clauses(c, n, true);
     else
-        put_row(c, n);
+        put_row(c, n, estimate);
     muster_count_free(n);
     muster_segment_free(segment);
     return code;
@@ -247,12 +327,15 @@ static int cmd_count(cli *c, int argc, char **argv)
 {
     char *text = NULL;
     size_t len = 0;
+    muster_sample sample = {0, SEED_DEFAULT};
     (void)argc;
-    int code = input_expr(c, argv[0], &text, &len);
+    int code = choose_sample(c, &sample);
+    if (code == 0)
+        code = input_expr(c, argv[0], &text, &len);
     if (code == 0)
         code = session_open(c, MUSTER_OPEN_READ);
     if (code == 0)
-        code = count_text(c, text, len);
+        code = count_text(c, text, len, &sample);
     mem_free(text);
     return code;
 }
@@ -260,19 +343,30 @@ static int cmd_count(cli *c, int argc, char **argv)
 static const cli_flag count_flags[] = {
     {"clauses", 0, NULL, NULL,
      "also the size of each part and its effect on the whole"},
+    {"error", 0, "PERCENT", NULL,
+     "an estimate this close is enough, as 1%; 0% is exact"},
+    {"seed", 0, "S", NULL, "another seed is another sample (1)"},
     CLI_FLAG_END};
 
 const cli_verb verb_count = {
     .name = "count",
     .run = cmd_count,
-    .synopsis = "[--clauses] EXPR|-",
-    .summary = "How many users an expression has, exactly",
+    .synopsis = "[--clauses | --error PERCENT [--seed S]] EXPR|-",
+    .summary = "How many users an expression has, exactly or about",
     .about =
         "Quote the expression for your shell; - reads it from stdin. The"
         " answer names the\nuniverse (all users of whom something is known),"
         " the time it holds for, and the\nfirst and last moment of every"
         " window. With --clauses: `count` is the part alone,\n`effect` what"
-        " it takes away from the whole (or adds to it).\n",
+        " it takes away from the whole (or adds to it).\n"
+        "\n"
+        "With --error some users of every 65,536 are looked at, drawn by"
+        " --seed, until the\ninterval [low, high] is that narrow: half of it"
+        " at most so much of the estimate.\nFor 95 of 100 seeds or more the"
+        " exact count is in it. Few users, rare ones and\nthose in long runs"
+        " are counted instead, and the answer says exact. The same seed\nhas"
+        " the same answer until the data changes. It pays from some ten"
+        " million users.\n",
     .flags = count_flags,
     .examples =
         "# saw the pricing page this month, did not buy\n"
@@ -281,6 +375,8 @@ const cli_verb verb_count = {
         "# which part makes it small?\n"
         "muster count --clauses 'geo.country in (\"DE\", \"AT\") and"
         " device.os = \"iOS\"'\n"
+        "# about how many, within one percent, in a fraction of the time\n"
+        "muster count --error 1% 'geo.country = \"DE\" and demo.age > 40'\n"
         "# as of another day, for a script\n"
         "muster count --now 2026-11-01 --json 'demo.age between 25 and 44'\n",
     .exits = "0 2 3",

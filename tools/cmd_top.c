@@ -297,7 +297,7 @@ const cli_verb verb_top = {
         "event was seen.\n"
         "`asks`: plans that wanted the form (they fade with the minutes); "
         "`hits`: plans that\n"
-        "found it. What fewer than 4,096 users have is as fast where it lies.\n"
+        "found it. What fewer than 512 users have is as fast where it lies.\n"
         "\n"
         "stderr tells what a round of all questions took: the first, cold when "
         "it found no\n"

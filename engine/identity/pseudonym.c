@@ -81,6 +81,7 @@ int identity_pseudonymise(const identity_key *key, muster_text space,
     const int rc = pseudonym_message(message, &len, key, space, raw, err);
     if (rc == 0)
         pseudonym_hash(out, message, len);
+    sodium_memzero(message, rc == 0 ? len : sizeof message);
     return rc;
 }
 

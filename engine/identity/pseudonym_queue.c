@@ -78,17 +78,18 @@ int identity_queue_put(identity_queue *q, muster_text space, identity_raw raw,
     ASSERT(q->count < IDENTITY_QUEUE_IDS);
     const int rc =
         pseudonym_message(message, &len, q->key, space, raw, err);
-    if (rc != 0)
-        return rc;
-    waiting_id *w = &q->ids[q->count++];
-    w->is_long = len > LANE_BYTES;
-    if (w->is_long) {
-        pseudonym_hash(&w->long_id, message, len);
-    } else {
-        memcpy(w->block.bytes, message, len);
-        w->block.len = (uint32_t)len;
+    if (rc == 0) {
+        waiting_id *w = &q->ids[q->count++];
+        w->is_long = len > LANE_BYTES;
+        if (w->is_long) {
+            pseudonym_hash(&w->long_id, message, len);
+        } else {
+            memcpy(w->block.bytes, message, len);
+            w->block.len = (uint32_t)len;
+        }
     }
-    return 0;
+    sodium_memzero(message, rc == 0 ? len : sizeof message);
+    return rc;
 }
 
 static void hash_each(identity_queue *q, muster_pseudonym *out)

@@ -34,7 +34,7 @@ static inline bool bit_has(const word_in *words, uint32_t row)
 /* Runs that are counted one by one against words. */
 #define RUNS_FEW 64u
 
-static void words_fill(uint64_t *words, uint32_t first, uint32_t last)
+void block_fill(uint64_t *words, uint32_t first, uint32_t last)
 {
     const uint32_t a = first >> 6;
     const uint32_t b = last >> 6;
@@ -58,7 +58,7 @@ static void run_or_into(uint64_t *words, block_ref a)
         const uint32_t first = runs[2 * i];
         const uint32_t last = first + runs[2 * i + 1];
         /* a damaged run must not write behind the words */
-        words_fill(words, first, last < BLOCK_ROWS ? last : BLOCK_ROWS - 1);
+        block_fill(words, first, last < BLOCK_ROWS ? last : BLOCK_ROWS - 1);
     }
 }
 

@@ -79,6 +79,8 @@ uint32_t block_or_count(block_ref a, block_ref b);
 /* Writes the words of a (out may be a's own memory when BITSET). */
 void block_expand(block_ref a, block_buf *out);
 void block_clear(block_buf *out);
+/* Rows first to last, both included. */
+void block_fill(uint64_t *words, uint32_t first, uint32_t last);
 /* out |= a; out &= ~a; out &= a: in place on words. */
 void block_or_into(block_buf *out, block_ref a);
 void block_andnot_into(block_buf *out, block_ref a);

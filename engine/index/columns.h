@@ -18,6 +18,10 @@
  * An operand is words of a plane (at moves with the strip) or an earlier
  * step's strip (it stands still). Words may be unaligned.
  *
+ * A sample takes slivers instead (8 words = 512 rows, a line of the cache):
+ * the same steps over the sliver alone (slivers_body.h), whose words stand at
+ * the beginning of each step's strip.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef INDEX_COLUMNS_H
@@ -29,6 +33,9 @@
 #define STRIP_WORDS 32u
 #define STRIPS 32u /* of a block */
 #define STRIP_ROWS 2048u
+#define SLIVER_WORDS 8u
+#define SLIVERS 128u /* of a block */
+#define SLIVER_ROWS 512u
 /* Operands of a TALLY. */
 #define TALLY_BITS 14u
 #define TALLY_MAX ((1u << TALLY_BITS) - 1)

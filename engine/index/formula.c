@@ -312,6 +312,11 @@ static bool meet(const part *x, const part *y, bool y_flipped, uint64_t *low,
     }
     if (y->high < *low || y->low > *high)
         return true;
+    if (y->low <= *low && y->high >= *high) {
+        *low = 1; /* none is left */
+        *high = 0;
+        return true;
+    }
     if (y->low <= *low)
         *low = y->high + 1;
     else if (y->high >= *high)

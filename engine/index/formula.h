@@ -6,7 +6,7 @@
  * twice is evaluated once a block. A part and its complement differ in the
  * lowest bit.
  *
- * One formula, three readings that agree:
+ * One formula, four readings that agree:
  *
  *   a block   parts are bound to what the planes hold there (formula_block.c):
  *             what the container directory decides is folded away (nobody,
@@ -14,11 +14,14 @@
  *             asked for those rows only, lists of runs are met as runs, and
  *             what is left becomes column steps (columns.h), so that every
  *             plane is read once and nothing between is stored
+ *   a sliver  512 rows of a block, for samples: bound like a block, to what
+ *             the planes hold there (formula_sample.c)
  *   rows      up to 512 of them: a bit a row for each part (formula_rows.c)
  *   one row   stops as soon as the answer is known
  *
  * Cost: about 10 ns a part and block to bind; then the memory that is read.
- * A frame takes 8 KiB for each list of rows or runs that must become words.
+ * A frame takes about 100 bytes a part, 300 for each that is put together, and
+ * 8 KiB for each list of rows or runs that must become words.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -99,6 +102,20 @@ static inline uint32_t formula_count(formula_frame *x, uint32_t block)
 /* Stays until the frame is asked again. */
 block_ref formula_block(formula_frame *x, uint32_t block);
 bool formula_has(const formula *f, uint32_t row);
+
+/* Samples: a block's slivers are its runs of 512 rows, 0 to 127. Can slivers
+ * be counted without looking at whole blocks (no leaf is left), and is it more
+ * than a plane, whose directory has its count? What is resident is no matter.
+ */
+bool formula_has_slivers(const formula *f);
+/* The rows of n slivers of a block that hold, each. About 15 ns a sliver and
+ * plane; 20 ns a part and block, or sliver where short lists are met. */
+void formula_count_slivers(formula_frame *x, uint32_t block,
+                           const uint8_t *slivers, uint32_t n,
+                           uint32_t *counts);
+/* They will be counted soon: their memory is on its way. */
+void formula_fetch_slivers(const formula *f, uint32_t block,
+                           const uint8_t *slivers, uint32_t n);
 
 /* Each piece of memory that its planes hold in a block, in the form in which
  * they are read: what counting the block has to read at most, once. */

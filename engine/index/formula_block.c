@@ -15,12 +15,28 @@
 
 /* ---- frames ---- */
 
+/* Steps there may be at once: one a part that is put together, and one more
+ * for each operand of a number, which cannot be read flipped. */
+static size_t steps_of(const formula *f)
+{
+    size_t n = 1;
+
+    for (uint32_t i = 0; i < f->count; i++) {
+        const part *p = &f->parts[i];
+        if (p->type == PART_AND || p->type == PART_OR)
+            n++;
+        else if (p->type == PART_TALLY || p->type == PART_RANGE)
+            n += 1 + (size_t)p->count;
+    }
+    return n;
+}
+
 formula_frame *formula_frame_new(const formula *f)
 {
     formula_frame *x;
     const size_t head = (sizeof(formula_frame) + 63) / 64 * 64;
-    const size_t steps = (size_t)f->count + f->child_count + 1;
-    const size_t operands = 2 * steps;
+    const size_t steps = steps_of(f);
+    const size_t operands = 2 * (size_t)f->child_count + 1;
     const size_t bytes = steps * sizeof *x->strips +
                          steps * sizeof *x->steps +
                          operands * sizeof *x->operands +
@@ -33,6 +49,7 @@ formula_frame *formula_frame_new(const formula *f)
     x = mem_scratch(head + bytes);
     memset(x, 0, sizeof *x);
     x->f = f;
+    x->sliver = NO_SLIVER;
     x->strips = (uint64_t(*)[STRIP_WORDS])((uint8_t *)x + head);
     x->steps = (columns_step *)(x->strips + steps);
     x->operands = (columns_operand *)(x->steps + steps);
@@ -73,18 +90,25 @@ block_buf *frame_buf(formula_frame *x)
 
 static block_ref bind_other(formula_frame *x, uint32_t number);
 
+static inline block_ref plane_set(formula_frame *x, uint32_t plane)
+{
+    const plane_view *v = &x->f->planes[plane];
+    block_ref set = block_empty();
+
+    if (!v->sets)
+        set = view_block(v, x->block, &x->hints[plane]);
+    else if (x->block < v->blocks)
+        set = v->sets[x->block];
+    return x->sliver == NO_SLIVER ? set : sliver_cut(x, set);
+}
+
 /* What a part holds. Planes are looked up again wherever they occur. */
 static inline block_ref bind(formula_frame *x, formula_part p)
 {
-    const formula *f = x->f;
-    const part *it = &f->parts[p >> 1];
+    const part *it = &x->f->parts[p >> 1];
 
-    if (it->type != PART_PLANE)
-        return bind_other(x, p >> 1);
-    const plane_view *v = &f->planes[it->first];
-    if (!v->sets)
-        return view_block(v, x->block, &x->hints[it->first]);
-    return x->block < v->blocks ? v->sets[x->block] : block_empty();
+    return it->type == PART_PLANE ? plane_set(x, it->first)
+                                  : bind_other(x, p >> 1);
 }
 
 block_ref part_set(formula_frame *x, formula_part p)
@@ -104,6 +128,17 @@ static const columns_step *step_of(block_ref v)
     return v.data;
 }
 
+/* The words of a set, where the frame is asked for any. */
+static inline void expand(formula_frame *x, block_ref v, block_buf *buf)
+{
+    if (x->sliver == NO_SLIVER) {
+        block_expand(v, buf);
+    } else {
+        x->cuts++; /* the words of this sliver alone */
+        sliver_expand(x, v, buf);
+    }
+}
+
 /* As words: a plane's own, a step's strip, or written to a register. */
 static inline columns_operand operand_of(formula_frame *x, block_ref v)
 {
@@ -112,7 +147,7 @@ static inline columns_operand operand_of(formula_frame *x, block_ref v)
     if (v.type == BLOCK_STRIP)
         return (columns_operand){(const column_word *)step_of(v)->to, 0};
     block_buf *buf = frame_buf(x);
-    block_expand(v, buf);
+    expand(x, v, buf);
     return (columns_operand){buf->words, STRIP_WORDS};
 }
 
@@ -139,8 +174,7 @@ static void take_back(formula_frame *x, uint32_t step_count,
     x->operand_count = operand_count;
 }
 
-/* All steps up to a value's. */
-static columns_run run_to(const formula_frame *x, block_ref v)
+columns_run run_to(const formula_frame *x, block_ref v)
 {
     return (columns_run){x->steps, (uint32_t)(step_of(v) - x->steps) + 1,
                          x->operands};
@@ -153,8 +187,12 @@ static block_ref materialise(formula_frame *x, block_ref v)
         return v;
     const columns_run run = run_to(x, v);
     block_buf *buf = frame_buf(x);
-    return words_get()->columns_store(&run, buf->words) ? block_bits(buf)
-                                                        : block_empty();
+    const bool any =
+        x->sliver == NO_SLIVER
+            ? words_get()->columns_store(&run, buf->words)
+            : words_get()->columns_sliver(&run, x->sliver,
+                                          sliver_of(x, buf->words)) > 0;
+    return any ? block_bits(buf) : block_empty();
 }
 
 /* ---- and ---- */
@@ -336,7 +374,7 @@ static void join_light(formula_frame *x, block_ref *light, uint32_t n)
         return;
     }
     block_buf *buf = frame_buf(x);
-    block_expand(light[0], buf);
+    expand(x, light[0], buf);
     for (uint32_t i = 1; i < n; i++)
         block_or_into(buf, light[i]);
     light[0] = block_bits(buf);
@@ -397,8 +435,8 @@ static block_ref bind_or(formula_frame *x, const part *p)
         if (v.type == (flipped ? BLOCK_FULL : BLOCK_EMPTY))
             continue;
         gather(x, &g, v, flipped);
-        if (!flipped && p->count >= WIDE && v.type == BLOCK_BITSET &&
-            dense < LARGEST) {
+        if (x->sliver == NO_SLIVER && !flipped && p->count >= WIDE &&
+            v.type == BLOCK_BITSET && dense < LARGEST) {
             largest[dense++] = (columns_operand){v.data, STRIP_WORDS};
             if (dense == LARGEST && or_is_full(x, largest, &out)) {
                 take_back(x, step_count, operand_count);
@@ -544,11 +582,15 @@ static block_ref bind_filter(formula_frame *x, const part *p)
     const formula_part child = x->f->children[p->first];
     block_buf *in = frame_buf(x);
     block_buf *out = frame_buf(x);
+    const bool whole = x->sliver == NO_SLIVER;
+    const uint32_t first = whole ? 0 : x->sliver * SLIVER_WORDS;
+    const uint32_t end = whole ? WORDS : first + SLIVER_WORDS;
     uint32_t kept = 0;
 
-    block_expand(materialise(x, bind(x, child)), in);
+    x->cuts++; /* what is kept is the sliver's */
+    expand(x, materialise(x, bind(x, child)), in);
     take_back(x, step_count, operand_count);
-    for (uint32_t i = 0; i < WORDS; i++) {
+    for (uint32_t i = first; i < end; i++) {
         uint64_t keep = 0;
         const uint64_t words = is_flipped(child) ? ~in->words[i]
                                                  : in->words[i];
@@ -572,8 +614,7 @@ static block_ref bind_any(formula_frame *x, const part *p, bool count_only)
     case PART_NOBODY:
         break;
     case PART_PLANE:
-        return view_block(&x->f->planes[p->first], x->block,
-                          &x->hints[p->first]);
+        return plane_set(x, p->first);
     case PART_LEAF:
         return index_leaf_block(x->f->leaves[p->first],
                                 x->cursors[p->first], x->block,
@@ -605,7 +646,8 @@ static block_ref bind_other(formula_frame *x, uint32_t number)
 
 /* ---- asking ---- */
 
-static block_ref bind_root(formula_frame *x, uint32_t block, bool count_only)
+static inline block_ref bind_root(formula_frame *x, uint32_t block,
+                                  bool count_only)
 {
     const formula_part root = x->f->root;
 
@@ -616,6 +658,11 @@ static block_ref bind_root(formula_frame *x, uint32_t block, bool count_only)
     return bind_any(x, part_of(x->f, root), count_only && !is_flipped(root));
 }
 
+block_ref sliver_bind(formula_frame *x, uint32_t block)
+{
+    return bind_root(x, block, false); /* sums are of whole blocks */
+}
+
 /* Blocks that are met in one go; the sums of columns_count bear 7. */
 #define TOGETHER 4u
 
@@ -624,9 +671,11 @@ static inline const void *words_in(const formula *f, formula_part p,
                                    uint32_t block)
 {
     const part *child = part_of(f, p);
-    const plane_view *v = &f->planes[child->first];
 
-    if (child->type != PART_PLANE || !v->sets || block >= v->blocks ||
+    if (child->type != PART_PLANE)
+        return NULL;
+    const plane_view *v = &f->planes[child->first];
+    if (!v->sets || block >= v->blocks ||
         v->sets[block].type != BLOCK_BITSET)
         return NULL;
     return v->sets[block].data;
@@ -702,9 +751,9 @@ static uint32_t next_block(formula_frame *x, uint32_t first, uint32_t end)
         is_flipped(f->children[p->first]))
         return first;
     const part *child = part_of(f, f->children[p->first]);
-    const plane_view *v = &f->planes[child->first];
     if (child->type != PART_PLANE)
         return first;
+    const plane_view *v = &f->planes[child->first];
     if (!v->sets)
         return view_next(v, first, &x->hints[child->first]);
     while (first < end && first < v->blocks &&

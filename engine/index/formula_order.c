@@ -95,10 +95,8 @@ static void weigh(formula *f, part *p, double rows)
     }
     p->cost = 1;
     p->chance = 0.5F;
-    for (uint32_t i = 0; i < p->count; i++) {
-        f->asked[p->first + i] = f->children[p->first + i];
+    for (uint32_t i = 0; i < p->count; i++)
         p->cost += part_of(f, f->children[p->first + i])->cost;
-    }
 }
 
 void formula_root(formula *f, formula_part root, uint32_t rows)

@@ -90,6 +90,8 @@ struct formula_frame {
     uint32_t buf_count;    /* in use in this block */
     uint32_t buf_made;
     size_t buf_capacity;
+    uint32_t sliver;       /* of the block, alone, or NO_SLIVER: all of it */
+    uint32_t cuts;         /* sets of this block that were cut to it */
 };
 
 static inline const part *part_of(const formula *f, formula_part p)
@@ -101,6 +103,23 @@ static inline bool is_flipped(formula_part p)
     return p & 1u;
 }
 
+/* A frame that is asked for a sliver: sets are cut to it when they are bound,
+ * words count within it only. */
+#define NO_SLIVER UINT32_MAX
+
+static inline uint64_t *sliver_of(const formula_frame *x, uint64_t *words)
+{
+    return words + (size_t)x->sliver * SLIVER_WORDS;
+}
+/* Its rows of a set: nobody, all, an array, or words. */
+block_ref sliver_cut(formula_frame *x, block_ref v);
+/* Writes the sliver's words of what was cut or made of it. */
+void sliver_expand(const formula_frame *x, block_ref v, block_buf *out);
+
+/* The root in a block, of the sliver. */
+block_ref sliver_bind(formula_frame *x, uint32_t block);
+/* All steps up to a value's. */
+columns_run run_to(const formula_frame *x, block_ref v);
 /* What a plane or leaf holds in the frame's block. */
 block_ref part_set(formula_frame *x, formula_part p);
 /* Bit i of mask: does p hold for rows[i]? n <= ROWS_MAX; all MASK_WORDS that n

@@ -200,12 +200,14 @@ static void put_sums(splicer *s, uint32_t block)
     const sums_bits bits = sums_bits_of(x);
 
     put_rows(s, 0, block, x->rows, x->n);
-    for (uint32_t i = 0; bits.counts >> i; i++)
-        put_rows(s, COUNTS_AT + i, block, x->picked,
-                 sums_pick_count(x, i));
-    for (uint32_t i = 0; bits.amounts >> i; i++)
-        put_rows(s, AMOUNTS_AT + i, block, x->picked,
-                 sums_pick_amount(x, i));
+    for (uint32_t i = 0; bits.counts >> i; i++) {
+        const size_t n = sums_pick_count(x, i); /* may move x->picked */
+        put_rows(s, COUNTS_AT + i, block, x->picked, n);
+    }
+    for (uint32_t i = 0; bits.amounts >> i; i++) {
+        const size_t n = sums_pick_amount(x, i);
+        put_rows(s, AMOUNTS_AT + i, block, x->picked, n);
+    }
 }
 
 static void add_block(splicer *s, size_t count, uint32_t block, uint32_t cap)

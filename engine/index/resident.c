@@ -294,14 +294,20 @@ static void inherit(resident_set *set)
             resident_form *w = wish_for(set, form->kind, &form->key);
             if (!w)
                 return;
-            while (w->asks < form->asks)
+            if (w->asks < ASKS_WARM && form->asks >= ASKS_WARM) {
+                w->asks = ASKS_WARM - 1;
                 ask(w);
+            }
+            if (w->asks < form->asks)
+                w->asks = form->asks;
         }
 }
 
 void index_layer_keep_residents(index_layer *l, index_residents *p)
 {
     ASSERT(l->residents == NULL);
+    if (p->budget < PIECE_BYTES)
+        return; /* no form has room */
     resident_set *set = mem_zalloc(sizeof *set);
     set->pool = p;
     set->layer = l;
@@ -353,8 +359,9 @@ static resident_form *most_wanted(index_residents *p, resident_set **in)
     return best;
 }
 
-/* Lets the coldest form go that was asked for less than half as often; its
- * slots come back when no formula has it any more. */
+/* Lets the coldest form go that was asked for less than half as often. False
+ * when there is none, or its slots are still read: they come back when no
+ * formula has it any more, and the next fading tries again. */
 static bool evict_for(index_residents *p, uint64_t asks)
 {
     resident_form **coldest = NULL;
@@ -369,11 +376,14 @@ static bool evict_for(index_residents *p, uint64_t asks)
     if (!coldest)
         return false;
     resident_form *old = *coldest;
+    const bool held = __atomic_load_n(&old->refs, __ATOMIC_RELAXED) > 1;
     *coldest = form_new(p, old->kind, &old->key);
     form_release(old);
     p->stats.forms--;
     p->stats.evicted++;
-    return true;
+    if (held) /* its slots come when the formulas that have it go */
+        __atomic_fetch_add(&p->version, 1, __ATOMIC_RELEASE);
+    return !held;
 }
 
 /* Asks fade, so that what was hot yesterday makes room. */
@@ -382,7 +392,7 @@ static void fade(index_residents *p)
     for (resident_set *s = p->sets; s; s = s->next)
         for (size_t i = 0; i <= s->mask; i++)
             if (s->forms[i]) {
-                s->forms[i]->asks -= s->forms[i]->asks / 4;
+                s->forms[i]->asks -= (s->forms[i]->asks + 3) / 4;
                 s->forms[i]->refused = false;
             }
 }

@@ -16,7 +16,7 @@
  * from pieces of 2 MiB, which the kernel is asked to map as huge pages.
  *
  * Cost: a plane of 10 M rows takes at most 1.25 MB, made in 0.2 ms; ages of 30
- * days 6.3 MB, 2 ms; codes of 200 values 10 MB, 20 ms. A wish takes 128 bytes;
+ * days 6.3 MB, 2 ms; codes of 200 values 10 MB, 20 ms. A wish takes 160 bytes;
  * at most WISHES_MAX are remembered for a layer.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -74,7 +74,6 @@ static inline uint32_t resident_sum(const resident_form *form, uint32_t block,
     const uint32_t *sums = form->sums + (size_t)block * (form->count + 1);
     return sums[high] - sums[low - 1];
 }
-
 
 /* A form of a layer; NULL when it is not made (yet): that is remembered. What
  * is returned is held for the caller. `wish` (may be NULL) is held, too, and

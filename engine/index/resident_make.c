@@ -13,7 +13,7 @@
 
 #define SLICES_MAX 16u
 /* Sums of codes that a form keeps, 4 bytes each. */
-#define SUMS_MAX ((uint64_t)1 << 20)
+#define SUMS_MAX ((uint64_t)1 << 18)
 /* Slices take the place of planes with this many rows a block or more, on
  * average; what is rarer is met faster as arrays. */
 #define SLICED_ROWS 1024u
@@ -28,7 +28,6 @@ static uint32_t blocks_of(const plane_view *v)
 }
 
 /* ---- planes ---- */
-
 
 /* Runs of fewer rows than this are better listed row by row. */
 #define RUN_ROWS 3u
@@ -66,7 +65,7 @@ static bool make_set(resident_form *form, block_ref in, uint32_t rows,
 static bool make_plane(const index_layer *l, resident_form *form)
 {
     const layer_entry *e = layer_find(l, &form->key);
-    if (!e)
+    if (!e || !layer_is_sound(l, e))
         return false;
     const plane_view v = layer_view(l, e);
 
@@ -125,14 +124,15 @@ static uint32_t write_codes(coded_planes *list, uint32_t block,
         if (planes++ == 0)
             for (uint32_t s = 0; s < slices; s++)
                 block_clear(&out[s]);
-        const block_ref words = {BLOCK_BITSET, BLOCK_UNKNOWN,
-                                 block_words(set, tmp)};
-        const bool is_array = set.type == BLOCK_ARRAY;
+        block_ref in = set;
+        if (set.type != BLOCK_ARRAY)
+            in = (block_ref){BLOCK_BITSET, BLOCK_UNKNOWN,
+                             block_words(set, tmp)};
         for (uint32_t s = 0; s < slices; s++) {
             if ((p->code >> s) & 1)
-                block_or_into(&out[s], is_array ? set : words);
+                block_or_into(&out[s], in);
             else if (planes > 1)
-                block_andnot_into(&out[s], is_array ? set : words);
+                block_andnot_into(&out[s], in);
         }
     }
     return planes;
@@ -212,6 +212,7 @@ static bool make_ages(const index_layer *l, resident_form *form)
     coded_planes list = {0};
     plane_key from = form->key;
     uint32_t code = 0;
+    bool sound = true;
 
     from.bucket = 0;
     for (size_t i = layer_seek(l, &from); i < l->count; i++) {
@@ -219,10 +220,11 @@ static bool make_ages(const index_layer *l, resident_form *form)
         if (e->key.attribute != from.attribute ||
             e->key.provider != from.provider || e->key.value != from.value)
             break;
+        sound &= layer_is_sound(l, e);
         if (e->key.role == ROLE_SEEN)
             add_plane(&list, l, e, e->key.bucket);
     }
-    bool made = list.count > 0;
+    bool made = sound && list.count > 0;
     if (made) {
         form->count = (uint32_t)list.count;
         form->values = mem_array(list.count, sizeof *form->values);
@@ -296,17 +298,20 @@ static bool make_codes(const index_layer *l, resident_form *form)
     size_t first;
     size_t end;
 
+    bool sound = true;
+
     layer_group(l, form->key.attribute, form->key.provider, &first, &end);
     form->first_bucket = INDEX_NEVER;
     for (size_t i = first; i < end; i++) {
         const plane_key *key = &l->entries[i].key;
+        sound &= layer_is_sound(l, &l->entries[i]);
         if (key->role != ROLE_SET)
             continue;
         add_plane(&list, l, &l->entries[i], key->value);
         if (key->bucket < form->first_bucket)
             form->first_bucket = key->bucket;
     }
-    const bool made = list.count > 0 &&
+    const bool made = sound && list.count > 0 &&
                       make_slices(form, &list, give_codes(form, &list));
     mem_free(list.items);
     return made;

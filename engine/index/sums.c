@@ -198,12 +198,14 @@ void sums_write(layer_writer *out, plane_key slot, event_sums *s)
     layer_writer_rows(out, &slot, s->rows, s->n);
     slot.role = ROLE_COUNT;
     for (uint32_t bit = 0; bit < 32 && any.counts >> bit; bit++) {
+        const size_t n = sums_pick_count(s, bit); /* may move s->picked */
         slot.slice = (uint8_t)bit;
-        layer_writer_rows(out, &slot, s->picked, sums_pick_count(s, bit));
+        layer_writer_rows(out, &slot, s->picked, n);
     }
     slot.role = ROLE_AMOUNT;
     for (uint32_t bit = 0; bit < 63 && any.amounts >> bit; bit++) {
+        const size_t n = sums_pick_amount(s, bit);
         slot.slice = (uint8_t)bit;
-        layer_writer_rows(out, &slot, s->picked, sums_pick_amount(s, bit));
+        layer_writer_rows(out, &slot, s->picked, n);
     }
 }

@@ -40,6 +40,7 @@ typedef struct sample {
     uint64_t c[WORDS] __attribute__((aligned(64)));
     uint64_t out[WORDS] __attribute__((aligned(64)));
     uint64_t strip[STRIP_WORDS] __attribute__((aligned(64)));
+    uint64_t sliver[SLIVER_WORDS] __attribute__((aligned(64)));
 } sample;
 
 static void sample_fill(sample *s, random_state *r, int round)
@@ -52,6 +53,7 @@ static void sample_fill(sample *s, random_state *r, int round)
     }
     memset(s->out, 0, sizeof s->out);
     memset(s->strip, 0, sizeof s->strip);
+    memset(s->sliver, 0, sizeof s->sliver);
 }
 
 /* The words of b and c become two ascending arrays, their rows shared go to
@@ -140,7 +142,8 @@ static uint64_t sample_columns(const words_ops *ops, const columns_step *how,
     return any + 2 * ops->columns_count(&run, 0, STRIPS) +
            131101 * (uint64_t)ops->columns_count(&run, 5, 18) +
            ((uint64_t)ops->columns_count(&run, STRIPS - 1, STRIPS) << 36) +
-           ((uint64_t)ops->columns_count(&run, 7, 7) << 50);
+           ((uint64_t)ops->columns_count(&run, 7, 7) << 50) +
+           ((uint64_t)ops->columns_sliver(&run, 77, s->sliver) << 52);
 }
 
 #define SAMPLE_OPS (14 + SAMPLE_STEPS)

@@ -68,6 +68,9 @@ typedef struct words_ops {
     uint32_t (*columns_count)(const columns_run *r, uint32_t first,
                               uint32_t end);
     bool (*columns_store)(const columns_run *r, word_out *out);
+    /* The words of one sliver, 64-byte aligned, and its rows counted. */
+    uint32_t (*columns_sliver)(const columns_run *r, uint32_t sliver,
+                               uint64_t *out);
 } words_ops;
 
 extern const words_ops words_portable;

@@ -289,6 +289,7 @@ static void body_probe(uint64_t *mask, const row_in *rows, uint32_t n,
 }
 
 #include "index/columns_body.h"
+#include "index/slivers_body.h"
 
 const words_ops WORDS_NAME = {
     WORDS_LEVEL,      body_and,       body_andnot,       body_or,
@@ -297,5 +298,5 @@ const words_ops WORDS_NAME = {
     body_intersect,   body_intersect_count,
     body_pick,        body_pick_count,
     body_set_rows,    body_probe,
-    body_columns_count, body_columns_store,
+    body_columns_count, body_columns_store, body_columns_sliver,
 };

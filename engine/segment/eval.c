@@ -5,13 +5,7 @@
  */
 #include "segment/program.h"
 
-static uint32_t block_total(const program *g)
-{
-    return (g->state.rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
-}
-
-/* Asked a second time, what it wished for is warm (resident.h). */
-static void note_asked(const program *g)
+void program_note_asked(const program *g)
 {
     uint32_t *counted = (uint32_t *)(uintptr_t)&g->counted;
     if (__atomic_load_n(counted, __ATOMIC_RELAXED) < 2 &&
@@ -58,7 +52,7 @@ uint64_t program_count_by(const program *g, unsigned threads)
     const uint64_t work =
         (uint64_t)c.blocks * formula_plane_count(g->formula);
 
-    note_asked(g);
+    program_note_asked(g);
     crew_run(work < SHARED_BLOCKS || threads < 2 ? 0 : threads - 1,
              count_pieces, &c);
     return c.rows;
@@ -84,31 +78,21 @@ void program_blocks(const program *g,
     formula_frame_free(x);
 }
 
-typedef struct row_walk {
-    int (*each)(void *payload, uint32_t row);
-    void *payload;
-    uint16_t *rows;
-    int rc;
-} row_walk;
-
-static void walk_block(void *payload, uint32_t block, block_ref rows)
-{
-    row_walk *w = payload;
-    if (w->rc != 0)
-        return;
-    const uint32_t n = block_rows(rows, w->rows);
-    for (uint32_t i = 0; i < n && w->rc == 0; i++)
-        w->rc = w->each(w->payload, block * BLOCK_ROWS + w->rows[i]);
-}
-
 int program_each(const program *g, int (*each)(void *payload, uint32_t row),
                  void *payload)
 {
-    row_walk w = {each, payload, mem_array(BLOCK_ROWS, sizeof(uint16_t)), 0};
+    formula_frame *x = formula_frame_new(g->formula);
+    uint16_t *rows = mem_array(BLOCK_ROWS, sizeof *rows);
+    int rc = 0;
 
-    program_blocks(g, walk_block, &w);
-    mem_free(w.rows);
-    return w.rc;
+    for (uint32_t block = 0; block < block_total(g) && rc == 0; block++) {
+        const uint32_t n = block_rows(formula_block(x, block), rows);
+        for (uint32_t i = 0; i < n && rc == 0; i++)
+            rc = each(payload, block * BLOCK_ROWS + rows[i]);
+    }
+    mem_free(rows);
+    formula_frame_free(x);
+    return rc;
 }
 
 void programs_overlap(program *const *g, size_t n, uint64_t *counts)

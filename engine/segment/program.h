@@ -3,6 +3,7 @@
  *
  *   compile.c  plan to a formula over leaves
  *   eval.c     the formula over all blocks, and for one row
+ *   sample.c   the formula over some rows of each block
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -27,5 +28,14 @@ struct program {
     split_test *splits;
     uint32_t counted; /* atomic: how often, up to 2 */
 };
+
+static inline uint32_t block_total(const program *g)
+{
+    return g->state.rows / BLOCK_ROWS + (g->state.rows % BLOCK_ROWS != 0);
+}
+
+/* It is about to be counted: asked a second time, what it wished for is warm
+ * (resident.h). */
+void program_note_asked(const program *g);
 
 #endif

@@ -11,6 +11,7 @@
  *   window.c    windows against a now
  *   compile.c   plan + state to a program of flat steps (eval.h)
  *   eval.c      program to count, set, decision
+ *   sample.c    program to an estimate of its count
  *   clauses.c   size and effect of each clause; windows of a plan
  *   explain.c   why a user is in or out
  */
@@ -116,6 +117,26 @@ void program_free(program *g);
 uint64_t program_count(const program *g);
 /* The same by up to so many threads; few blocks are left to one. */
 uint64_t program_count_by(const program *g, unsigned threads);
+
+/* A count from a sample of the users, drawn by the seed. */
+typedef struct sample_request {
+    double error;     /* half the interval as a share of the count, at most;
+                         below 1; 0: exact */
+    uint64_t seed;
+    unsigned threads; /* where it has to be counted */
+} sample_request;
+typedef struct sample_answer {
+    uint64_t count;
+    uint64_t low;  /* the exact count is in [low, high] for 95 % of the seeds */
+    uint64_t high; /* or more */
+    bool exact;    /* counted: low and high are it */
+    uint64_t sampled_rows; /* looked at; all of them when it was counted */
+} sample_answer;
+/* The same seed has the same answer on the same state. Counts when a sample
+ * small enough to be faster does not tell (sample.c). */
+void program_estimate(const program *g, const sample_request *q,
+                      sample_answer *out);
+
 /* Calls each row in order; a non-zero return ends the walk. */
 int program_each(const program *g, int (*each)(void *payload, uint32_t row),
                  void *payload);

@@ -413,6 +413,19 @@ static int damaged_file(muster_error *err, int64_t id, const char *what)
                      "generation %lld is damaged: %s", (long long)id, what);
 }
 
+/* Whole, as its end tells, but of another version of this program. */
+static int other_form(muster_error *err, int64_t id, uint64_t form)
+{
+    const bool newer = form > FORM_VERSION;
+    error_set(err, MUSTER_EVERSION, newer ? "newer_version" : "older_form",
+              "generation %lld has form %llu, this Muster reads form %u",
+              (long long)id, (unsigned long long)form, FORM_VERSION);
+    error_suggest(err, newer ? "use the Muster that wrote it"
+                             : "use the Muster that wrote it, or load its "
+                               "sources into a new directory");
+    return MUSTER_EVERSION;
+}
+
 static const uint8_t *entry_at(const generation *g, uint32_t i)
 {
     return g->directory + i * ENTRY_BYTES;
@@ -479,17 +492,19 @@ static int check_frame(generation *g, const generation_row *row,
         return damaged_file(err, row->id, "it has another length");
     if (memcmp(g->bytes, header_magic, sizeof header_magic) != 0)
         return damaged_file(err, row->id, "it does not begin as one");
-    if (get_word(g->bytes + 8, 4) != FORM_VERSION)
-        return damaged_file(err, row->id, "it has another form");
     ASSERT(g->len >= HEADER_BYTES + FOOTER_BYTES);
     const uint8_t *footer = g->bytes + g->len - FOOTER_BYTES;
     if (memcmp(footer, footer_magic, sizeof footer_magic) != 0 ||
         hash_bytes(footer, 56) != get_word(footer + 56, 8))
         return damaged_file(err, row->id, "its end does not fit");
+    const uint64_t form = get_word(footer + 8, 4);
+    if (get_word(g->bytes + 8, 4) != form)
+        return damaged_file(err, row->id, "it does not begin as it ends");
+    if (form != FORM_VERSION)
+        return other_form(err, row->id, form);
     const uint64_t count = get_word(footer + 12, 4);
     const uint64_t offset = get_word(footer + 32, 8);
-    if (get_word(footer + 8, 4) != FORM_VERSION ||
-        get_word(footer + 16, 8) != (uint64_t)row->id ||
+    if (get_word(footer + 16, 8) != (uint64_t)row->id ||
         get_word(footer + 24, 8) != row->seq ||
         get_word(footer + 40, 8) != g->len || count > SECTIONS_MAX)
         return damaged_file(err, row->id, "it is another one");

@@ -357,10 +357,10 @@ static int open_first(generation **out, storage *s,
             if (rc != 0)
                 return rc;
         }
-        if (opened != MUSTER_ECORRUPT)
-            *code = opened;
-        else
+        if (opened == MUSTER_ECORRUPT)
             generation_distrust(s, row->id);
+        else if (opened != MUSTER_EVERSION)
+            *code = opened;
         if (first->code == 0)
             *first = reason;
     }
@@ -388,10 +388,14 @@ static int open_newest(generation **out, storage *s, bool quick,
         rc = log_pruned(s, &pruned, err);
     /* a log that is whole stands in for all of them */
     if (rc == 0 && *out == NULL && known.count != 0 &&
-        (pruned != 0 || code != MUSTER_ECORRUPT))
-        rc = error_set(err, code, "no_generation",
+        (pruned != 0 || code != MUSTER_ECORRUPT)) {
+        rc = error_set(err, first.code == MUSTER_EVERSION ? first.code : code,
+                       "no_generation",
                        "none of the %zu generations in %s can be read: %s",
                        known.count, s->dir, first.message);
+        if (first.suggestion[0] != '\0')
+            error_suggest(err, "%s", first.suggestion);
+    }
     mem_free(known.rows);
     return rc;
 }

@@ -52,6 +52,9 @@
 #define MUSTER_SEGMENT_NODES_MAX 10000u
 #define MUSTER_SEGMENT_KEY_BYTES_MAX 64u
 #define MUSTER_SEGMENTS_MAX 1000000u
+/* Half the interval of an estimate, as a share of the count: wider ones say
+ * less than its first digit. */
+#define MUSTER_SAMPLE_ERROR_MAX 0.5
 /* A compressed input that grows more than this many times (after its first
  * 64 MiB of output) is taken for a bomb. gzip cannot exceed 1,032. */
 #define MUSTER_EXPANSION_MAX 500u

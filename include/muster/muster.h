@@ -5,7 +5,7 @@
  *     open     muster_engine_open      a data directory
  *     feed     muster_feed_open, _push, _finish     records of facts
  *     compile  muster_segment_compile  an expression, in a scope
- *     ask      muster_segment_count, _users, _has, _explain
+ *     ask      muster_segment_count, _estimate, _users, _has, _explain
  *     close    muster_segment_free, muster_engine_close
  * docs/embedding.md has a whole program.
  *

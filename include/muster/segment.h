@@ -64,7 +64,7 @@ typedef struct muster_window {
 } muster_window;
 
 typedef struct muster_count {
-    uint64_t count;
+    uint64_t count; /* an estimate unless `exact` */
     uint64_t universe;
     double share; /* count / universe, 0 when the universe is empty */
     bool exact;
@@ -75,12 +75,34 @@ typedef struct muster_count {
     size_t clause_count;
     const muster_window *windows;
     size_t window_count;
+    uint64_t low;   /* the interval of an estimate, both ends included; the */
+    uint64_t high;  /* count itself when it is exact */
+    double error;   /* half of it as a share of the count; 0 when exact */
+    uint64_t sampled_rows; /* users looked at; all of them when exact */
 } muster_count;
 
 /* Exact. `clauses`: also the size and marginal effect of each part. *out is
  * freed with muster_count_free. */
 MUSTER_API int muster_segment_count(muster_segment *segment, bool clauses,
                                     muster_count **out, muster_error *err);
+
+/* How an estimate is made. */
+typedef struct muster_sample {
+    double error;  /* how wide the interval may be: half of it as a share of
+                      the count, 0 (exact) to MUSTER_SAMPLE_ERROR_MAX */
+    uint64_t seed; /* another seed is another sample; the same one has the
+                      same answer on the same epoch, on every machine */
+} muster_sample;
+
+/* A count from samples of every 65,536 users: as soon as the interval is as
+ * narrow as `sample` wants, that is the answer; where a sample that is worth
+ * it does not tell, and for fewer than about 2 million users, users are
+ * counted and the answer is exact. Of 100 seeds 95 or more have an interval
+ * that holds the exact count. MUSTER_EINVAL (bad_sample) when the error is
+ * none. *out has no clauses; freed with muster_count_free. */
+MUSTER_API int muster_segment_estimate(muster_segment *segment,
+                                       const muster_sample *sample,
+                                       muster_count **out, muster_error *err);
 MUSTER_API void muster_count_free(muster_count *count);
 
 /* Every user of the segment, by its primary pseudonym, in order of row.

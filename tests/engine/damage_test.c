@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,12 +166,73 @@ static void test_engine_damage__nobody_is_counted_twice(void **state)
     assert_int_equal(count(h, "e"), PEOPLE + 10);
 }
 
+static void test_engine_damage__a_dry_run_is_refused(void **state)
+{
+    house *h = *state;
+    muster_feed_options options = MUSTER_FEED_OPTIONS_INIT;
+    muster_feed *feed;
+    muster_error err;
+
+    open_spoilt(h, "dictionary", MUSTER_OPEN_WRITE);
+    options.format = MUSTER_INPUT_NDJSON;
+    options.dry_run = true;
+    assert_int_equal(muster_feed_open(&feed, h->engine, &options, &err),
+                     MUSTER_ECORRUPT);
+    assert_string_equal(err.word, "bad_generation");
+}
+
+/* As a generation looks that an older Muster wrote: another form in its
+ * header and in the footer, which has a checksum of its own. */
+static void make_older(const char *path)
+{
+    uint8_t end[64];
+    FILE *f = fopen(path, "r+b");
+
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 8, SEEK_SET), 0);
+    assert_int_equal(fputc(1, f), 1);
+    assert_int_equal(fseek(f, -64, SEEK_END), 0);
+    assert_int_equal(fread(end, 1, sizeof end, f), sizeof end);
+    end[8] = 1;
+    const uint64_t sum = hash_bytes(end, 56);
+    memcpy(end + 56, &sum, sizeof sum);
+    assert_int_equal(fseek(f, -64, SEEK_END), 0);
+    assert_int_equal(fwrite(end, 1, sizeof end, f), sizeof end);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void test_engine_damage__an_older_form_is_not_damage(void **state)
+{
+    house *h = *state;
+    muster_engine_options o = MUSTER_ENGINE_OPTIONS_INIT;
+    muster_engine *e = NULL;
+    muster_error err;
+    char pattern[600];
+    glob_t found;
+
+    for (int i = 0; i < 4; i++) { /* so that the log begins behind one */
+        feed_people(h, i * 1000, 1000);
+        house_checkpoint(h);
+    }
+    house_reopen(h, MUSTER_OPEN_READ);
+    snprintf(pattern, sizeof pattern, "%s/gen-*.mgen", h->dir);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        make_older(found.gl_pathv[i]);
+    globfree(&found);
+    o.data_dir = h->dir;
+    assert_int_equal(muster_engine_open(&e, &o, &err), MUSTER_EVERSION);
+    assert_non_null(strstr(err.suggestion, "load its sources"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         HOUSE_TEST(test_engine_damage__a_reader_refuses_to_answer),
         HOUSE_TEST(test_engine_damage__a_writer_mends_itself),
         HOUSE_TEST(test_engine_damage__nobody_is_counted_twice),
+        HOUSE_TEST(test_engine_damage__a_dry_run_is_refused),
+        HOUSE_TEST(test_engine_damage__an_older_form_is_not_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

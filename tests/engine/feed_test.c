@@ -361,6 +361,7 @@ static void test_engine_feed__format_and_provider_are_the_options(void **state)
     for (size_t i = 0; i < 2; i++) {
         muster_feed_options options = MUSTER_FEED_OPTIONS_INIT;
         options.provider = i == 0 ? "p" : "q";
+        options.ack = MUSTER_ACK_APPLIED; /* the questions come at once */
         assert_int_equal(ways[i](h, &options, csv).accepted, 1);
         options.format = MUSTER_INPUT_CSV;
         assert_int_equal(ways[i](h, &options, csv).accepted, 1);

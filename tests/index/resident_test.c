@@ -382,7 +382,8 @@ static void run_budget(index_layer *l, uint64_t budget)
     assert_int_equal(s.forms, fit);
     assert_int_equal(s.made, fit);
     assert_int_equal(s.evicted, 0);
-    assert_int_equal(s.misses, 2 * HEAVY_PLANES);
+    /* without room for one piece nothing is even wished for */
+    assert_int_equal(s.misses, budget < PIECE ? 0 : 2 * HEAVY_PLANES);
     assert_int_equal(s.bytes - s.idle, fit * BLOCKS * SLOT);
     resident_set_free(l->residents);
     l->residents = NULL;

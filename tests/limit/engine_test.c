@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -267,6 +268,30 @@ static void test_limit_engine__numbers(void **state)
     }
 }
 
+static void test_limit_engine__sample_error(void **state)
+{
+    static const double bad[] = {-0.001, 0.5001, 2, NAN};
+    muster_sample sample = {MUSTER_SAMPLE_ERROR_MAX, 1};
+    house *h = *state;
+    muster_segment *s;
+    muster_count *n;
+    muster_error err;
+
+    assert_int_equal(muster_segment_compile(&s, h->engine, h->scope, "all", 3,
+                                            &err), 0);
+    assert_int_equal(muster_segment_estimate(s, &sample, &n, &err), 0);
+    assert_true(n->exact && n->low == n->count && n->high == n->count);
+    muster_count_free(n);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        sample.error = bad[i];
+        assert_int_equal(muster_segment_estimate(s, &sample, &n, &err),
+                         MUSTER_EINVAL);
+        assert_string_equal(err.word, "bad_sample");
+        assert_null(n);
+    }
+    muster_segment_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +306,7 @@ int main(void)
         HOUSE_TEST(test_limit_engine__counts_saturate_at_the_cap),
         HOUSE_TEST(test_limit_engine__totals_saturate),
         HOUSE_TEST(test_limit_engine__numbers),
+        HOUSE_TEST(test_limit_engine__sample_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
