@@ -68,7 +68,7 @@ void export_string(FILE *f, const char *text)
 /* ---- planes ---- */
 
 typedef struct plane {
-    char name[16];
+    char name[24];
     const layer_entry *entry;
     bitmap *rows;
 } plane;
@@ -197,7 +197,7 @@ static void write_users(const columns *c, uint32_t rows, FILE *out)
         write_column(out, "visits", "UInt32", c->visits + at,
                      n * sizeof *c->visits);
         for (int i = 0; i < INTEREST_WORDS; i++) {
-            char name[16];
+            char name[24];
             snprintf(name, sizeof name, "interest%d", i);
             write_column(out, name, "UInt64", c->interest[i] + at,
                          n * sizeof **c->interest);
