@@ -143,6 +143,27 @@ static void put_regions(house *h)
     }
 }
 
+/* 0 to 3; the lower bit is everybody's in some blocks, so its slice is full
+ * there and must become words for each sliver. */
+static void put_level(house *h)
+{
+    const uint32_t id = declare(h, "level", KIND_NUMBER);
+
+    for (uint8_t bit = 0; bit < 2; bit++) {
+        const plane_key key = {id, (uint16_t)h->provider, ROLE_BIT,
+                               (uint8_t)(NUMBER_FRACTION_BITS + bit), 0, 0};
+        size_t n = 0;
+        for (uint32_t row = 0; row < ROWS; row++)
+            if ((bit == 0 && row / BLOCK_ROWS % 4 < 3) ||
+                dice(&h->random, 2) == 0)
+                h->rows[n++] = row;
+        layer_writer_rows(&h->out, &key, h->rows, n);
+    }
+    for (uint32_t row = 0; row < ROWS; row++)
+        h->rows[row] = row;
+    put(h, id, 0, ROWS);
+}
+
 static void house_init(house *h)
 {
     muster_error err;
@@ -168,6 +189,7 @@ static void house_init(house *h)
     put_runs(h, "short", 40, 100);
     put_runs(h, "spots", 1000, 500000);
     put_regions(h);
+    put_level(h);
     index_layer *base = layer_writer_finish(&h->out);
     h->pool = index_residents_new((uint64_t)256 << 20);
     index_layer_keep_residents(base, h->pool);
@@ -230,6 +252,8 @@ static const char *const shapes[] = {
     "exactly 2 of (once, long, most)",
     "region in (\"r2\", \"r3\", \"r5\", \"r7\", \"r9\", \"r10\") and a",
     "region != \"r4\" and not most",
+    "level >= 2 and a",
+    "level = 3",
     "all",
     "none",
 };
