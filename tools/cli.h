@@ -390,6 +390,9 @@ void progress_free(progress *p); /* erases the bar; NULL is fine */
  * tells; a second one ends the program. One at a time. */
 void interrupt_open(void);
 bool interrupt_is_seen(void);
+/* As read(2); an interrupt that came just before is not slept through: -1 and
+ * EINTR. */
+ssize_t interrupt_read(int fd, void *buf, size_t len);
 void interrupt_close(void);
 
 /* A long call of the engine: it gets &task.steps. */

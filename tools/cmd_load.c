@@ -124,7 +124,8 @@ static int pump(load *l, muster_feed *feed, int fd, uint8_t *piece)
     muster_error err;
     error_clear(&err);
     while (!interrupt_is_seen()) {
-        const ssize_t n = read(fd, piece + held, READ_BYTES - held);
+        const ssize_t n =
+            interrupt_read(fd, piece + held, READ_BYTES - held);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

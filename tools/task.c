@@ -7,9 +7,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* ppoll */
 #include "cli.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 #include "base/error.h"
 
 static volatile sig_atomic_t interrupted;
@@ -33,6 +37,23 @@ void interrupt_open(void)
 bool interrupt_is_seen(void)
 {
     return interrupted != 0;
+}
+
+ssize_t interrupt_read(int fd, void *buf, size_t len)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    sigset_t block;
+    sigset_t before;
+
+    sigemptyset(&block);
+    sigaddset(&block, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &block, &before);
+    const int rc = interrupted ? -1 : ppoll(&ready, 1, NULL, &before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc >= 0)
+        return read(fd, buf, len);
+    errno = EINTR;
+    return -1;
 }
 
 void interrupt_close(void)

@@ -12,6 +12,7 @@
  */
 #include "base/thread.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,13 @@ unsigned thread_processors(void)
 pthread_t thread_start(void *(*run)(void *), void *payload)
 {
     pthread_t thread;
+    sigset_t all;
+    sigset_t before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     const int code = pthread_create(&thread, NULL, run, payload);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code != 0) {
         fprintf(stderr, "muster: cannot start a thread: %s\n", strerror(code));
         abort();

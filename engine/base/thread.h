@@ -22,7 +22,8 @@ void queue_free(queue *q);
 
 /* Online processors, at least 1, at most 256. */
 unsigned thread_processors(void);
-/* Starts a joinable thread; aborts when the system refuses. */
+/* Starts a joinable thread, which takes no signals: they are for those of the
+ * program that uses the library. Aborts when the system refuses. */
 pthread_t thread_start(void *(*run)(void *), void *payload);
 void thread_join(pthread_t t);
 /* The calling thread gives way to others of the machine (Linux: nice 10). */
