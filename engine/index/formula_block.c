@@ -357,17 +357,19 @@ static block_ref bind_and(formula_frame *x, const part *p, bool count_only)
 
 /* ---- or ---- */
 
-/* Arrays and runs become one set of words, a short few of them an array. */
+/* Lists that are merged one into the other; more go through words. */
+#define PAIRWISE 4u
+
+/* Arrays and runs become one set of words, an array when they are short. */
 static void join_light(formula_frame *x, block_ref *light, uint32_t n)
 {
     uint64_t rows = 0;
 
     for (uint32_t i = 0; i < n; i++)
-        rows += light[i].type == BLOCK_ARRAY ? light[i].n
-                                                 : BLOCK_ROWS;
+        rows += light[i].type == BLOCK_ARRAY ? light[i].n : BLOCK_ROWS;
     if (n == 1)
         return;
-    if (rows <= ROWS_MAX) {
+    if (rows <= ROWS_MAX && n <= PAIRWISE) {
         block_buf *bufs[2] = {frame_buf(x), frame_buf(x)};
         for (uint32_t i = 1; i < n; i++)
             light[0] = block_or(light[0], light[i], bufs[i & 1]);
@@ -378,6 +380,10 @@ static void join_light(formula_frame *x, block_ref *light, uint32_t n)
     for (uint32_t i = 1; i < n; i++)
         block_or_into(buf, light[i]);
     light[0] = block_bits(buf);
+    if (rows <= ROWS_MAX && x->sliver == NO_SLIVER) {
+        uint16_t *out = (uint16_t *)frame_buf(x)->words;
+        light[0] = (block_ref){BLOCK_ARRAY, block_rows(light[0], out), out};
+    }
 }
 
 static bool is_light(block_ref v)
