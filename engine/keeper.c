@@ -42,12 +42,15 @@
 #define PATIENCE 4
 /* What is freed at once: handing it over would cost more. */
 #define SMALL_BYTES ((size_t)1 << 20)
-/* Log rows deleted in one commit. */
+/* Log rows deleted in one commit: few, so that nobody waits long; a
+ * sixty-fourth of what is to go when that is more, as behind a long load. */
 #define TRIM_BYTES ((size_t)4 << 20)
+#define TRIM_BYTES_MAX ((size_t)128 << 20)
+#define TRIM_STEPS 64u
 
 struct keeper {
     pthread_t thread;
-    pthread_t merger;
+    pthread_t merger; /* also frees */
     pthread_mutex_t merging; /* one merge at a time */
     pthread_mutex_t lock; /* guards what stands above the line */
     pthread_cond_t wake;  /* the keeper's */
@@ -215,7 +218,7 @@ void keeper_discard(muster_engine *e, const trash *parts)
     if (!stopped) {
         *k->garbage_end = t;
         k->garbage_end = &t->next;
-        pthread_cond_signal(&k->wake);
+        pthread_cond_signal(&k->wake_merger);
     }
     pthread_mutex_unlock(&k->lock);
     if (stopped)
@@ -636,22 +639,27 @@ static int make_generation(muster_engine *e, muster_error *err)
 static int trim_act(muster_engine *e, change_request *r, muster_error *err)
 {
     bool *more = r->payload;
-    int rc = storage_log_trim(e->store, TRIM_BYTES, more, err);
+    size_t bytes = engine_shown(&e->shown_log_bytes) / TRIM_STEPS;
+    if (bytes < TRIM_BYTES)
+        bytes = TRIM_BYTES;
+    if (bytes > TRIM_BYTES_MAX)
+        bytes = TRIM_BYTES_MAX;
+    int rc = storage_log_trim(e->store, bytes, more, err);
     point("log.trimmed");
     if (rc == 0 && !*more)
         rc = log_measure(e, err);
     return rc;
 }
 
-static void trim(muster_engine *e)
+/* One step; true when more is to go. What else there is to do comes between:
+ * behind a long load all steps together take minutes. */
+static bool trim(muster_engine *e)
 {
-    bool more = true;
-    while (more) {
-        change_request r = {
-            .act = trim_act, .payload = &more, .lazy = true, .writes = true};
-        if (writer_do(e, &r, NULL) != 0)
-            return;
-    }
+    bool more = false;
+    change_request r = {
+        .act = trim_act, .payload = &more, .lazy = true, .writes = true};
+
+    return writer_do(e, &r, NULL) == 0 && more;
 }
 
 /* ---- a damaged generation ---- */
@@ -673,23 +681,19 @@ typedef struct wants {
     bool checkpoint;
     bool trim;
     bool stopping;
-    trash *garbage;
 } wants;
 
 static wants next_wants(struct keeper *k)
 {
     pthread_mutex_lock(&k->lock);
     while (!k->stopping && !k->want_generation && !k->want_checkpoint &&
-           !k->want_trim && !k->want_mending && !k->garbage)
+           !k->want_trim && !k->want_mending)
         pthread_cond_wait(&k->wake, &k->lock);
     const wants next = {k->want_generation, k->want_mending,
-                        k->want_checkpoint, k->want_trim,
-                        k->stopping,        k->garbage};
+                        k->want_checkpoint, k->want_trim, k->stopping};
     k->want_generation = k->want_checkpoint = k->want_trim = false;
     k->want_mending = false;
     k->busy = next.generation;
-    k->garbage = NULL;
-    k->garbage_end = &k->garbage;
     pthread_mutex_unlock(&k->lock);
     return next;
 }
@@ -716,7 +720,6 @@ static void *run(void *payload)
     thread_yield_to_others();
     for (;;) {
         const wants next = next_wants(k);
-        discard_now(next.garbage);
         if (next.mending && !next.stopping)
             mend(e);
         if (next.checkpoint)
@@ -727,13 +730,14 @@ static void *run(void *payload)
             const int rc = make_generation(e, &why);
             finish_generation(k, rc, &why);
         }
-        if (next.trim && !next.stopping)
-            trim(e);
+        if (next.trim && !next.stopping && trim(e))
+            wake(k, &k->want_trim);
         if (next.stopping && !next.generation)
             return NULL;
     }
 }
 
+/* Beside generations, which take long: merges, and freeing what is large. */
 static void *run_merges(void *payload)
 {
     muster_engine *e = payload;
@@ -742,14 +746,20 @@ static void *run_merges(void *payload)
     thread_yield_to_others();
     for (;;) {
         pthread_mutex_lock(&k->lock);
-        while (!k->stopping && !k->want_merge)
+        while (!k->stopping && !k->want_merge && !k->garbage)
             pthread_cond_wait(&k->wake_merger, &k->lock);
         const bool stopping = k->stopping;
+        const bool merge = k->want_merge;
+        trash *garbage = k->garbage;
         k->want_merge = false;
+        k->garbage = NULL;
+        k->garbage_end = &k->garbage;
         pthread_mutex_unlock(&k->lock);
+        discard_now(garbage);
         if (stopping)
             return NULL;
-        merge_deltas(e);
+        if (merge)
+            merge_deltas(e);
     }
 }
 
