@@ -19,6 +19,7 @@
  *   eval_w.c       expressions E1..E8 of workload W
  *   sample.c       estimates from samples of workload W
  *   decide.c       one user: a decision, a lookup
+ *   forward.c      one user: the forward index
  *   export.h       data of benches as files, for bench/peers/: export_w.c,
  *                  export_facts.c
  *   durable.h      acknowledged, visible, undisturbed, opened again: the
@@ -82,6 +83,7 @@ extern const bench bench_eval_sample;
 extern const bench bench_eval_threads;
 extern const bench bench_decide;
 extern const bench bench_lookup;
+extern const bench bench_forward;
 extern const bench bench_durable_ack;
 extern const bench bench_durable_visible;
 extern const bench bench_durable_pause;

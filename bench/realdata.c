@@ -216,7 +216,7 @@ static void pass_ours(pairs *p, bool overlap)
 {
     size_t k = 0;
     if (overlap) {
-        programs_overlap(p->programs, VALUES, p->ours);
+        programs_overlap(p->programs, VALUES, NULL, p->ours);
         return;
     }
     for (size_t i = 0; i < VALUES; i++)

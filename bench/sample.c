@@ -74,7 +74,7 @@ static double ask(const program *g, double error, uint64_t seed,
 {
     const sample_request q = {error, seed, 1};
     const uint64_t start = clock_monotonic_ns();
-    program_estimate(g, &q, out);
+    program_estimate(g, &q, NULL, out);
     return us_since(start);
 }
 

@@ -30,7 +30,7 @@ static uint64_t measure(const program *g, unsigned threads, double *us)
 
     for (int i = -WARM; i < RUNS; i++) {
         const uint64_t start = clock_monotonic_ns();
-        n = program_count_by(g, threads);
+        n = program_count_by(g, threads, NULL);
         if (i >= 0)
             times[i] = (double)(clock_monotonic_ns() - start) / 1e3;
     }

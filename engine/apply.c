@@ -147,6 +147,7 @@ static void add_value(fact_target *t, const catalog_attribute *a,
     const uint32_t expiry = profile_expiry(t, a);
     index_add_profile(t->w->building, a->id, t->provider->id, t->row, op,
                       value, expiry);
+    working_note(t->w, t->row, a->id, op == INDEX_ADD ? value : NOTE_ANY);
     note_said(t, expiry);
 }
 
@@ -156,6 +157,7 @@ static void add_number(fact_target *t, const catalog_attribute *a,
     const uint32_t expiry = profile_expiry(t, a);
     index_add_number(t->w->building, a->id, t->provider->id, t->row, number,
                      expiry);
+    working_note(t->w, t->row, a->id, NOTE_ANY);
     note_said(t, expiry);
 }
 
@@ -174,6 +176,7 @@ static void add_event(fact_target *t, const catalog_attribute *a,
     index_add_event(t->w->building, a->id, t->provider->id, a->cap, value,
                     bucket, t->row, f->count,
                     f->has_amount ? f->amount : 0);
+    working_note(t->w, t->row, a->id, value);
     note_said(t, last_day * DAY_HOURS + DAY_HOURS - 1);
 }
 
@@ -181,6 +184,7 @@ static void clear_attribute(fact_target *t, const catalog_attribute *a)
 {
     index_add_profile(t->w->building, a->id, t->provider->id, t->row,
                       INDEX_CLEAR, INDEX_NO_VALUE, 0);
+    working_note(t->w, t->row, a->id, NOTE_ANY);
 }
 
 static void set_text(fact_target *t, const catalog_attribute *a,
@@ -244,9 +248,11 @@ static void remove_value(fact_target *t, const catalog_attribute *a,
                          const fact *f)
 {
     const uint32_t value = judge_value(t->judge, f->term, false);
-    if (value != CATALOG_NONE)
-        index_add_profile(t->w->building, a->id, t->provider->id, t->row,
-                          INDEX_REMOVE, value, 0);
+    if (value == CATALOG_NONE)
+        return;
+    index_add_profile(t->w->building, a->id, t->provider->id, t->row,
+                      INDEX_REMOVE, value, 0);
+    working_note(t->w, t->row, a->id, value);
 }
 
 static void add_fact(fact_target *t, const fact *f)
@@ -377,8 +383,10 @@ static ingest_reason apply_record(working *w, judge *j,
     ASSERT(t.row != DICTIONARY_NONE);
     for (uint32_t i = 0; i < count; i++)
         add_fact(&t, &facts[i]);
-    if (t.said)
+    if (t.said) {
         index_add_seen(w->building, t.provider->id, t.row, t.seen_until);
+        working_note(w, t.row, INDEX_UNIVERSE, NOTE_ANY);
+    }
     w->facts_behind += count + 1;
     return INGEST_OK;
 }

@@ -52,14 +52,15 @@ static void take_window(void *payload, const char *text, muster_time from,
 }
 
 static void take_count(count_answer *a, const muster_engine *e,
-                       const program *g, const muster_sample *sample)
+                       const program *g, const muster_sample *sample,
+                       program_stop *stop)
 {
     const sample_request q = {sample->error, sample->seed, e->threads};
     const uint64_t start = clock_monotonic_ns();
     muster_count *out = &a->public;
     sample_answer n;
 
-    program_estimate(g, &q, &n);
+    program_estimate(g, &q, stop, &n);
     out->elapsed_ns = clock_monotonic_ns() - start;
     out->count = n.count;
     out->low = n.low;
@@ -74,10 +75,12 @@ static void take_count(count_answer *a, const muster_engine *e,
 }
 
 static int count_by(muster_segment *segment, bool clauses,
-                    const muster_sample *sample, muster_count **out,
-                    muster_error *err)
+                    const muster_sample *sample, const muster_task *task,
+                    muster_count **out, muster_error *err)
 {
     muster_engine *e = segment->engine;
+    task_stop ended;
+    program_stop *stop = task_stop_of(&ended, task);
     epoch_pin pin;
     kept_plan *k;
 
@@ -89,7 +92,7 @@ static int count_by(muster_segment *segment, bool clauses,
     count_answer *a = mem_zalloc(sizeof *a);
     const program_state state = epoch_state(e, at);
     arena_init(&a->memory);
-    take_count(a, e, k->g, sample);
+    take_count(a, e, k->g, sample, stop);
     a->public.universe = segment_universe_count(k->plan, &state);
     a->public.share = a->public.universe ? (double)a->public.count /
                                                (double)a->public.universe
@@ -97,31 +100,47 @@ static int count_by(muster_segment *segment, bool clauses,
     a->public.as_of = state.now;
     a->public.epoch = at->seq;
     if (clauses)
-        segment_clauses(k->plan, &state, take_clause, a);
+        segment_clauses(k->plan, &state, stop, take_clause, a);
     segment_windows(k->plan, state.now, take_window, a);
     kept_give(segment, k);
     a->public.clauses = a->clauses;
     a->public.windows = a->windows;
-    const int damaged = epoch_answer(e, &pin, 0, err);
-    if (damaged == 0)
+    const int bad =
+        epoch_answer(e, &pin, task_stop_check(stop, err), err);
+    if (bad == 0)
         *out = &a->public;
     else
         muster_count_free(&a->public);
-    return damaged;
+    return bad;
 }
 
 int muster_segment_count(muster_segment *segment, bool clauses,
                          muster_count **out, muster_error *err)
 {
+    return muster_segment_count_task(segment, clauses, NULL, out, err);
+}
+
+int muster_segment_count_task(muster_segment *segment, bool clauses,
+                              const muster_task *task, muster_count **out,
+                              muster_error *err)
+{
     static const muster_sample all = {0, 0};
 
     error_clear(err);
-    return count_by(segment, clauses, &all, out, err);
+    return count_by(segment, clauses, &all, task, out, err);
 }
 
 int muster_segment_estimate(muster_segment *segment,
                             const muster_sample *sample, muster_count **out,
                             muster_error *err)
+{
+    return muster_segment_estimate_task(segment, sample, NULL, out, err);
+}
+
+int muster_segment_estimate_task(muster_segment *segment,
+                                 const muster_sample *sample,
+                                 const muster_task *task,
+                                 muster_count **out, muster_error *err)
 {
     error_clear(err);
     *out = NULL;
@@ -129,7 +148,7 @@ int muster_segment_estimate(muster_segment *segment,
         return error_set(err, MUSTER_EINVAL, "bad_sample",
                          "the error of an estimate is a share from 0 to %g",
                          MUSTER_SAMPLE_ERROR_MAX);
-    return count_by(segment, false, sample, out, err);
+    return count_by(segment, false, sample, task, out, err);
 }
 
 void muster_count_free(muster_count *count)
@@ -162,15 +181,30 @@ static int tell_user(void *payload, uint32_t row)
 int muster_segment_users(muster_segment *segment, muster_user_fn each,
                          void *payload, muster_error *err)
 {
+    uint64_t place = 0;
+    return muster_segment_users_from(segment, &place, NULL, each, payload,
+                                     err);
+}
+
+int muster_segment_users_from(muster_segment *segment, uint64_t *place,
+                              const muster_task *task, muster_user_fn each,
+                              void *payload, muster_error *err)
+{
     muster_engine *e = segment->engine;
+    uint32_t row = (uint32_t)*place;
+    task_stop ended;
+    program_stop *stop = task_stop_of(&ended, task);
     epoch_pin pin;
     kept_plan *k;
 
     error_clear(err);
     user_walk walk = {epoch_pin_newest(e, &pin), each, payload};
     int rc = kept_take(segment, walk.at, &k, err);
+    if (rc == 0 && *place < MUSTER_USERS_MAX)
+        rc = program_each_from(k->g, &row, stop, tell_user, &walk);
     if (rc == 0)
-        rc = program_each(k->g, tell_user, &walk);
+        rc = task_stop_check(stop, err);
+    *place = rc == 0 ? UINT64_MAX : row;
     kept_give(segment, k);
     return epoch_answer(e, &pin, rc, err);
 }

@@ -11,6 +11,13 @@
  *     opt-out         16 bytes pseudonym, u8 undo
  *     forget          16 bytes pseudonym, u8 0
  *     tick            u64 UTC hour
+ *     key create      text id, name, role, partner, provider, u32 may, i64
+ *                     created, 32 bytes hash of the secret
+ *     key revoke      text id, i64 when
+ *     partner set     text key, text name, i64 created
+ *     partner remove  text key, i64 when
+ *     share           text key of the segment, text key of the partner,
+ *                     u8 undo
  * The clock of a facts change is the time it was judged at (retention), so
  * replay judges alike.
  *
@@ -67,6 +74,63 @@ void change_tick(buffer *out, muster_hour hour)
     buffer_put_u64(out, (uint64_t)hour);
 }
 
+void change_key(buffer *out, const access_key *key)
+{
+    put_text(out, key->id);
+    put_text(out, key->name);
+    put_text(out, key->role);
+    put_text(out, key->partner);
+    put_text(out, key->provider);
+    buffer_put_u32(out, key->may);
+    buffer_put_u64(out, (uint64_t)key->created);
+    buffer_put(out, key->hash, sizeof key->hash);
+}
+
+void change_end(buffer *out, muster_text name, muster_time when)
+{
+    put_text(out, name);
+    buffer_put_u64(out, (uint64_t)when);
+}
+
+void change_partner(buffer *out, muster_text key, muster_text name,
+                    muster_time created)
+{
+    put_text(out, key);
+    put_text(out, name);
+    buffer_put_u64(out, (uint64_t)created);
+}
+
+void change_share(buffer *out, muster_text segment, muster_text partner,
+                  bool undo)
+{
+    put_text(out, segment);
+    put_text(out, partner);
+    buffer_put_u8(out, undo);
+}
+
+const char *change_name(change_kind kind)
+{
+    switch (kind) {
+#define CHANGE_NAME(symbol, number, name) \
+    case CHANGE_##symbol:                 \
+        return name;
+        CHANGE_LIST(CHANGE_NAME)
+#undef CHANGE_NAME
+    }
+    return "";
+}
+
+muster_text change_object(change_kind kind, const uint8_t *bytes, size_t len)
+{
+    reader r;
+
+    if (kind == CHANGE_FACTS || kind == CHANGE_CATALOG ||
+        kind == CHANGE_OPTOUT || kind == CHANGE_FORGET || kind == CHANGE_TICK)
+        return text_of("");
+    reader_init(&r, bytes, len);
+    return get_text(&r);
+}
+
 /* ---- applying ---- */
 
 static int damaged(muster_error *err)
@@ -87,6 +151,18 @@ static int apply_provider(working *w, reader *r, muster_error *err)
                                 true, NULL, err);
 }
 
+/* A segment that is saved again under its key is not shared by that. */
+static void end_shares(working *w, struct mirror *notes, uint32_t segment)
+{
+    for (size_t i = 0; i < access_partner_count(w->access); i++) {
+        const access_partner *p = access_partner_at(w->access, i);
+        if (!access_is_shared(p, segment))
+            continue;
+        mirror_share(notes, p->number, segment);
+        access_partner_share(w->access, p->key, segment, false);
+    }
+}
+
 static int apply_segment(working *w, struct mirror *notes, reader *r,
                          bool removed, muster_error *err)
 {
@@ -101,7 +177,10 @@ static int apply_segment(working *w, struct mirror *notes, reader *r,
     v.removed = removed;
     if (!reader_ok(r) || !audience_is_key(key))
         return damaged(err);
-    mirror_audience(notes, audience_put(w->audiences, key, &v));
+    const audience *a = audience_put(w->audiences, key, &v);
+    mirror_audience(notes, a);
+    if (removed)
+        end_shares(w, notes, a->id);
     return 0;
 }
 
@@ -122,6 +201,7 @@ static int apply_user(working *w, reader *r, uint32_t attribute,
     index_add_profile(w->building, attribute, 0, row,
                       undo ? INDEX_CLEAR : INDEX_ADD, INDEX_NO_VALUE,
                       INDEX_NEVER);
+    working_note(w, row, attribute, NOTE_ANY);
     if (attribute == INDEX_FORGOTTEN)
         working_set_forgotten(w, row);
     return 0;
@@ -136,6 +216,84 @@ static int apply_tick(working *w, reader *r, muster_error *err)
         return damaged(err);
     if ((muster_hour)hour > w->tick)
         w->tick = (muster_hour)hour;
+    return 0;
+}
+
+static int apply_key(working *w, struct mirror *notes, reader *r,
+                     muster_error *err)
+{
+    access_key key = {0};
+
+    key.id = get_text(r);
+    key.name = get_text(r);
+    key.role = get_text(r);
+    key.partner = get_text(r);
+    key.provider = get_text(r);
+    key.may = reader_u32(r);
+    key.created = (muster_time)reader_u64(r);
+    const uint8_t *hash = reader_bytes(r, sizeof key.hash);
+    if (!hash || !reader_ok(r))
+        return damaged(err);
+    memcpy(key.hash, hash, sizeof key.hash);
+    mirror_key(notes, access_key_add(w->access, &key)->number);
+    return 0;
+}
+
+static int apply_revoke(working *w, struct mirror *notes, reader *r,
+                        muster_error *err)
+{
+    const access_key *key = access_key_find(w->access, get_text(r));
+    const muster_time when = (muster_time)reader_u64(r);
+
+    if (!reader_ok(r) || !key)
+        return damaged(err);
+    mirror_key(notes, key->number);
+    access_key_revoke(w->access, key->number, when);
+    return 0;
+}
+
+static int apply_partner(working *w, struct mirror *notes, reader *r,
+                         muster_error *err)
+{
+    const muster_text key = get_text(r);
+    const muster_text name = get_text(r);
+    const muster_time created = (muster_time)reader_u64(r);
+
+    if (!reader_ok(r) || key.len == 0)
+        return damaged(err);
+    mirror_partner(notes,
+                   access_partner_put(w->access, key, name, created)->number);
+    return 0;
+}
+
+static int apply_partner_end(working *w, struct mirror *notes, reader *r,
+                             muster_error *err)
+{
+    const muster_text key = get_text(r);
+    const muster_time when = (muster_time)reader_u64(r);
+    const access_partner *p = access_partner_find(w->access, key);
+
+    if (!reader_ok(r) || !p)
+        return damaged(err);
+    mirror_partner(notes, p->number);
+    for (uint32_t n = 1; n <= access_key_count(w->access); n++)
+        if (text_equal(access_key_at(w->access, n)->partner, key))
+            mirror_key(notes, n);
+    access_partner_remove(w->access, key, when);
+    return 0;
+}
+
+static int apply_share(working *w, struct mirror *notes, reader *r,
+                       muster_error *err)
+{
+    const audience *a = audience_find(w->audiences, get_text(r));
+    const access_partner *p = access_partner_find(w->access, get_text(r));
+    const bool undo = reader_u8(r);
+
+    if (!reader_ok(r) || !a || !p)
+        return damaged(err);
+    mirror_share(notes, p->number, a->id);
+    access_partner_share(w->access, p->key, a->id, !undo);
     return 0;
 }
 
@@ -167,6 +325,16 @@ static int apply(working *w, struct mirror *notes, uint32_t kind,
         return apply_user(w, &r, INDEX_FORGOTTEN, err);
     case CHANGE_TICK:
         return apply_tick(w, &r, err);
+    case CHANGE_KEY_CREATE:
+        return apply_key(w, notes, &r, err);
+    case CHANGE_KEY_REVOKE:
+        return apply_revoke(w, notes, &r, err);
+    case CHANGE_PARTNER_SET:
+        return apply_partner(w, notes, &r, err);
+    case CHANGE_PARTNER_REMOVE:
+        return apply_partner_end(w, notes, &r, err);
+    case CHANGE_SHARE:
+        return apply_share(w, notes, &r, err);
     }
     return error_set(err, MUSTER_EVERSION, "unknown_change",
                      "the log holds a change of kind %u, which this version "

@@ -17,7 +17,12 @@
     X(SEGMENT_REMOVE, 5, "segment remove")                                   \
     X(OPTOUT, 6, "opt-out")                                                  \
     X(FORGET, 7, "forget")                                                   \
-    X(TICK, 8, "tick")
+    X(TICK, 8, "tick")                                                       \
+    X(KEY_CREATE, 9, "key create")                                           \
+    X(KEY_REVOKE, 10, "key revoke")                                          \
+    X(PARTNER_SET, 11, "partner set")                                        \
+    X(PARTNER_REMOVE, 12, "partner remove")                                  \
+    X(SHARE, 13, "share")
 
 typedef enum change_kind {
 #define CHANGE_ENUM(symbol, number, name) CHANGE_##symbol = number,

@@ -54,44 +54,76 @@ int engine_pseudonym(const muster_engine *e, const catalog *names,
 
 program_state epoch_state(const muster_engine *e, const epoch *at)
 {
-    return (program_state){at->index, at->ids, dictionary_rows(at->ids),
-                           engine_now_at(e, at)};
+    return (program_state){.index = at->index,
+                           .ids = at->ids,
+                           .rows = dictionary_rows(at->ids),
+                           .now = engine_now_at(e, at)};
 }
 
 /* ---- binding ---- */
 
+typedef struct seen_segments {
+    const epoch *at;
+    access_view view;
+} seen_segments;
+
 static muster_text find_expr(void *payload, muster_text key)
 {
-    const epoch *at = payload;
-    const audience *a = audience_find(at->audiences, key);
+    const seen_segments *s = payload;
+    const audience *a = audience_find(s->at->audiences, key);
     const audience_version *v = a ? audience_current(a) : NULL;
     return v ? v->expr : text_make(NULL, 0);
 }
 
+static bool sees_key(void *payload, muster_text key)
+{
+    const seen_segments *s = payload;
+    const audience *a = audience_find(s->at->audiences, key);
+    return a && access_view_has(s->view, a->id);
+}
+
 static void offer_keys(void *payload, near_name *near)
 {
-    const epoch *at = payload;
-    for (size_t i = 0; i < audience_count(at->audiences); i++) {
-        const audience *a = audience_at(at->audiences, i);
-        if (audience_current(a))
+    const seen_segments *s = payload;
+    for (size_t i = 0; i < audience_count(s->at->audiences); i++) {
+        const audience *a = audience_at(s->at->audiences, i);
+        if (audience_current(a) && access_view_has(s->view, a->id))
             near_offer(near, text_of(a->key));
     }
 }
 
-int engine_bind(const muster_engine *e, const epoch *at, const scope *viewer,
-                muster_text text, muster_text self, plan **out,
-                segment_diagnostics *notes, muster_error *err)
+static int bind_text(const muster_engine *e, const epoch *at,
+                     const scope *viewer, bool asked, muster_text text,
+                     muster_text self, plan **out, segment_diagnostics *notes,
+                     muster_error *err)
 {
+    seen_segments seen = {at, access_view_of(at->access, viewer)};
     ast_tree *tree;
-    const segment_binding binding = {at->names,  viewer,      e->key,
-                                     find_expr,  offer_keys,  (void *)at,
-                                     at->index,  self};
+    const segment_binding binding = {
+        at->names,  viewer, e->key,    find_expr,
+        offer_keys, &seen,  at->index, self,
+        asked ? sees_key : NULL};
 
     *out = NULL;
     const int rc = segment_parse(&tree, text, err);
     if (rc != 0)
         return rc;
     return segment_bind(out, tree, &binding, notes, err);
+}
+
+int engine_bind(const muster_engine *e, const epoch *at, const scope *viewer,
+                muster_text text, muster_text self, plan **out,
+                segment_diagnostics *notes, muster_error *err)
+{
+    return bind_text(e, at, viewer, false, text, self, out, notes, err);
+}
+
+int engine_bind_asked(const muster_engine *e, const epoch *at,
+                      const scope *viewer, muster_text text, plan **out,
+                      segment_diagnostics *notes, muster_error *err)
+{
+    return bind_text(e, at, viewer, true, text, text_make(NULL, 0), out,
+                     notes, err);
 }
 
 /* ---- what is kept ---- */
@@ -113,10 +145,9 @@ static int keep(muster_segment *s, const epoch *at, muster_hour hour,
     const program_state state = epoch_state(s->engine, at);
     plan *bound;
 
-    const int rc = engine_bind(s->engine, at, s->viewer,
-                               text_make(s->text, s->text_len),
-                               text_make(NULL, 0), &bound,
-                               s->compiled ? NULL : &s->notes, err);
+    const int rc = engine_bind_asked(s->engine, at, s->viewer,
+                                     text_make(s->text, s->text_len), &bound,
+                                     s->compiled ? NULL : &s->notes, err);
     if (rc != 0)
         return rc;
     drop(s->kept);

@@ -20,9 +20,16 @@
  *   body.c        muster_ingest: small inputs of many threads
  *   ask.c         muster_segment: count, users, has, explain
  *   compiled.c    muster_segment: compile, plans and programs kept
- *   saved.c       muster_audience: saved segments, lookup
+ *   saved.c       muster_audience: saved segments
+ *   lookup.c      muster_audience_lookup: which of them a user is in
+ *   matcher.c     the background: the forward index kept up
+ *   match_list.c  the segments that it keeps, and what they read
+ *   journal.c     what changed of whom, from the writer to the matcher
  *   names.c       muster_catalog and muster_attributes, providers
  *   people.c      muster_privacy: opt-out, forget
+ *   keys.c        muster_key: made, revoked, verified
+ *   partners.c    muster_partner, and what is shared with them
+ *   audit.c       who changed what, as a table for people
  *   numbers.c     muster_reach: overlap, breakdown
  *   state_hash.c  one number for a whole state; steps of long work
  *   backup.c      muster_snapshot: copies that are checked
@@ -49,6 +56,7 @@
 
 #include <muster/muster.h>
 #include "audience/audience.h"
+#include "audience/forward.h"
 #include "base/base.h"
 #include "base/point.h"
 #include "catalog/catalog.h"
@@ -56,6 +64,7 @@
 #include "identity/identity.h"
 #include "index/index.h"
 #include "ingest/ingest.h"
+#include "journal.h"
 #include "privacy/privacy.h"
 #include "segment/segment.h"
 #include "storage/storage.h"
@@ -87,10 +96,12 @@ typedef struct epoch {
     muster_hour tick;
     const catalog *names;
     const audience_store *audiences;
+    const access_store *access;
     const dictionary *ids;
     const index_stack *index;
     shared_base *base;
     uint64_t ids_number; /* of the dictionary whose snapshot `ids` is */
+    uint64_t noted;      /* notes of the journal that belong to it */
     uint32_t holders;        /* atomic: kept beyond a call */
     struct epoch *next;      /* retired */
 } epoch;
@@ -99,6 +110,7 @@ typedef struct epoch {
 #define EPOCH_SLOTS 256u
 typedef struct epoch_slot {
     _Alignas(64) const epoch *at; /* atomic */
+    uint64_t turn; /* atomic: how often it was left */
 } epoch_slot;
 typedef struct epoch_gate {
     epoch_slot slots[EPOCH_SLOTS];
@@ -117,6 +129,14 @@ void epoch_unpin(muster_engine *e, epoch_pin *pin);
 /* Unpins behind an answer made of planes or ids, and returns rc, or
  * MUSTER_ECORRUPT where base_check forbids to believe it. */
 int epoch_answer(muster_engine *e, epoch_pin *pin, int rc, muster_error *err);
+/* Who reads now, to learn when all of them have ended. */
+typedef struct epoch_readers {
+    bool some; /* noted, and not known to have ended */
+    uint64_t turns[EPOCH_SLOTS]; /* UINT64_MAX: nobody */
+} epoch_readers;
+/* What was unlinked before this call is read by none but those noted. */
+void epoch_note_readers(muster_engine *e, epoch_readers *r);
+bool epoch_readers_ended(muster_engine *e, epoch_readers *r);
 /* Keeps a pinned epoch beyond the pin. */
 void epoch_hold(const epoch *at);
 void epoch_let_go(const epoch *at);
@@ -139,6 +159,7 @@ void epoch_close(muster_engine *e);
 typedef struct working {
     catalog *names;
     audience_store *audiences;
+    access_store *access;
     dictionary *ids;
     uint64_t ids_number; /* another for each dictionary in the process */
     index_stack *index; /* view of the closed layers */
@@ -155,7 +176,15 @@ typedef struct working {
     uint64_t bytes_behind;  /* of the log since it */
     int64_t generation;     /* number of the newest; 0 none */
     uint64_t generation_seq;
+    journal *changes;       /* NULL: nobody wants to know who changed */
 } working;
+
+static inline void working_note(working *w, uint32_t row, uint32_t attribute,
+                                uint32_t value)
+{
+    if (w->changes)
+        journal_note(w->changes, row, attribute, value);
+}
 
 uint64_t next_ids_number(void);
 /* An empty state; state_free is fine with it. */
@@ -216,6 +245,7 @@ struct muster_engine {
     struct keeper *keeper;
     index_residents *residents;
     struct warmer *warmer;
+    struct matcher *matcher; /* NULL: no forward index is kept */
 
     /* shown; atomic */
     uint64_t shown_memory;
@@ -275,6 +305,7 @@ struct change_request {
     void *payload;
     const char *load_id;
     uint64_t position;
+    const char *actor; /* writer_do's: for the audit */
     apply_report *report;
     bool lazy;      /* nobody waits to see it: may become visible later */
     bool internal;  /* the engine's own: nobody's waiting is shortened */
@@ -355,6 +386,18 @@ void change_segment(buffer *out, muster_text key,
                     const audience_version *version);
 void change_user(buffer *out, const muster_pseudonym *user, bool undo);
 void change_tick(buffer *out, muster_hour hour);
+void change_key(buffer *out, const access_key *key);
+/* Of a key (its id) or a partner. */
+void change_end(buffer *out, muster_text name, muster_time when);
+void change_partner(buffer *out, muster_text key, muster_text name,
+                    muster_time created);
+void change_share(buffer *out, muster_text segment, muster_text partner,
+                  bool undo);
+/* "segment save" */
+const char *change_name(change_kind kind);
+/* What a change is about, as its body says: a segment's key, the id of a key;
+ * empty where there is no such name, and for users. */
+muster_text change_object(change_kind kind, const uint8_t *bytes, size_t len);
 
 /* apply.c: facts of one batch, judged at `now`. */
 int apply_facts(working *w, muster_time now, const uint8_t *bytes,
@@ -396,6 +439,10 @@ void mirror_attach(muster_engine *e); /* catalog rows as they change */
 int mirror_flush(muster_engine *e, muster_error *err); /* in the open
     transaction: what the watcher gathered */
 void mirror_audience(struct mirror *notes, const audience *a);
+/* By number; what became of it is looked up when the notes are written. */
+void mirror_key(struct mirror *notes, uint32_t number);
+void mirror_partner(struct mirror *notes, uint32_t number);
+void mirror_share(struct mirror *notes, uint32_t partner, uint32_t segment);
 void mirror_free(muster_engine *e);
 /* Writer's thread, in a transaction: every row anew. */
 int mirror_rebuild(muster_engine *e, muster_error *err);
@@ -411,6 +458,18 @@ typedef struct mirror_fault {
 int mirror_check(storage *s, const epoch *at,
                  void (*fault)(void *payload, const mirror_fault *f),
                  void *payload, muster_error *err);
+
+/* ---- audit ---- */
+
+/* The rows that are kept: the newest. A year of one change every half
+ * minute. */
+#define AUDIT_ROWS_MAX 1000000
+#define AUDIT_ACTOR_BYTES 64u
+/* Whom the calling thread's changes are put down to; "": nobody. */
+const char *audit_actor(void);
+/* Writer's thread, in the transaction of the change: its row. Facts and ticks
+ * have none. */
+int audit_write(muster_engine *e, const change_request *r, muster_error *err);
 
 /* ---- generations ---- */
 
@@ -452,6 +511,7 @@ int load_write(muster_engine *e, const load_state *l, muster_error *err);
 int load_claim(muster_engine *e, const char *id, muster_error *err);
 void load_unclaim(muster_engine *e, const char *id);
 int feed_check_options(const muster_feed_options *o, muster_error *err);
+int feed_bad_load_id(muster_error *err);
 /* How an input is read, at `now`, as options that were checked say. The
  * provider stays the options'; what a resumed load needs is not set. */
 ingest_options feed_input_options(const muster_engine *e,
@@ -472,10 +532,23 @@ program_state epoch_state(const muster_engine *e, const epoch *at);
 /* MUSTER_ENOTFOUND "unknown_attribute" with the nearest name. */
 int find_attribute(const catalog *names, const char *name,
                    const catalog_attribute **out, muster_error *err);
-/* Binds an expression in an epoch. */
+/* The segment of a key; removed ones only when `removed`. MUSTER_ENOTFOUND
+ * "unknown_segment" with a suggestion. */
+int saved_find(const audience_store *all, const char *key, bool removed,
+               const audience **out, muster_error *err);
+int saved_tell(const audience *a, const audience_version *v,
+               muster_saved_fn each, void *payload);
+/* MUSTER_ENOTFOUND "unknown_partner" with the nearest one. */
+int partner_unknown(const access_store *all, muster_text key,
+                    muster_error *err);
+/* Binds an expression in an epoch. Of a saved one all references hold. */
 int engine_bind(const muster_engine *e, const epoch *at, const scope *viewer,
                 muster_text text, muster_text self, plan **out,
                 segment_diagnostics *notes, muster_error *err);
+/* The same of a text that the viewer wrote: it names what he may know of. */
+int engine_bind_asked(const muster_engine *e, const epoch *at,
+                      const scope *viewer, muster_text text, plan **out,
+                      segment_diagnostics *notes, muster_error *err);
 /* The working state as something to bind in; writer's thread. */
 epoch working_epoch(const muster_engine *e);
 
@@ -517,12 +590,46 @@ void warmer_stop(muster_engine *e);
 /* When no layer is left. */
 void warmer_free(muster_engine *e);
 
+/* ---- the forward index ---- */
+
+/* At most about `budget` bytes of it. Before the writer starts. */
+void matcher_open(muster_engine *e, uint64_t budget);
+/* Keeps the index from now on, by a thread of its own. */
+void matcher_start(muster_engine *e);
+void matcher_stop(muster_engine *e); /* before the writer stops; NULL is fine */
+void matcher_free(muster_engine *e); /* behind it; NULL is fine */
+/* An epoch was published. */
+void matcher_wake(muster_engine *e);
+/* The index, under a pinned epoch; NULL while it is not there (yet). */
+const forward *matcher_index(const muster_engine *e);
+void matcher_stats(const muster_engine *e, muster_engine_stats *out);
+/* Waits until the index holds for the newest epoch and hour of now, or later
+ * ones. */
+void matcher_settle(muster_engine *e);
+/* Tests: sweeps go by so many blocks, 1 to 16, before they follow the newest
+ * epoch. */
+void matcher_chunk_hook(uint32_t blocks);
+/* Tests: told of every epoch that the index will name, before it does; it may
+ * be held. */
+void matcher_on_epoch(muster_engine *e,
+                      void (*each)(void *payload, const epoch *at),
+                      void *payload);
+
 /* ---- checking and copying ---- */
 
 /* Tells how far long work is; MUSTER_ECANCELLED when it shall stop. The task,
  * its step and err may be NULL. */
 int task_step(const muster_task *task, const char *what, uint64_t done,
               uint64_t total, muster_error *err);
+/* The same for evaluation: a task as what stops it. */
+typedef struct task_stop {
+    program_stop stop;
+    const muster_task *task;
+} task_stop;
+/* *s as the stop of a task; NULL when there is no task. */
+program_stop *task_stop_of(task_stop *s, const muster_task *task);
+/* MUSTER_ECANCELLED when it was stopped; `stop` may be NULL. */
+int task_stop_check(const program_stop *stop, muster_error *err);
 /* The same for the walks of storage, a storage_step_fn whose payload is a
  * task_act: it tells of "<act> <what>". */
 typedef struct task_act {

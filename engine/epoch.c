@@ -95,8 +95,41 @@ const epoch *epoch_pin_newest(muster_engine *e, epoch_pin *pin)
 
 void epoch_unpin(muster_engine *e, epoch_pin *pin)
 {
-    __atomic_store_n(&e->gate.slots[pin->slot].at, NULL, __ATOMIC_RELEASE);
+    epoch_slot *s = &e->gate.slots[pin->slot];
+    __atomic_store_n(&s->turn, s->turn + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->at, NULL, __ATOMIC_RELEASE);
     pin->at = NULL;
+}
+
+void epoch_note_readers(muster_engine *e, epoch_readers *r)
+{
+    const epoch_gate *g = &e->gate;
+    static uint32_t barrier;
+
+    /* what was unlinked is so for all before slots are looked at */
+    __atomic_fetch_add(&barrier, 1, __ATOMIC_SEQ_CST);
+    r->some = false;
+    for (uint32_t i = 0; i < EPOCH_SLOTS; i++) {
+        const uint64_t turn =
+            __atomic_load_n(&g->slots[i].turn, __ATOMIC_ACQUIRE);
+        const bool busy =
+            __atomic_load_n(&g->slots[i].at, __ATOMIC_SEQ_CST) != NULL;
+        r->turns[i] = busy ? turn : UINT64_MAX;
+        r->some |= busy;
+    }
+}
+
+bool epoch_readers_ended(muster_engine *e, epoch_readers *r)
+{
+    const epoch_gate *g = &e->gate;
+
+    for (uint32_t i = 0; r->some && i < EPOCH_SLOTS; i++)
+        if (r->turns[i] != UINT64_MAX &&
+            __atomic_load_n(&g->slots[i].turn, __ATOMIC_ACQUIRE) ==
+                r->turns[i])
+            return false;
+    r->some = false;
+    return true;
 }
 
 int epoch_answer(muster_engine *e, epoch_pin *pin, int rc, muster_error *err)
@@ -130,6 +163,7 @@ epoch working_epoch(const muster_engine *e)
                    .tick = w->tick,
                    .names = w->names,
                    .audiences = w->audiences,
+                   .access = w->access,
                    .ids = w->ids,
                    .index = w->index};
 }
@@ -144,9 +178,11 @@ epoch *epoch_prepare(muster_engine *e)
         .tick = w->tick,
         .names = catalog_snapshot(w->names),
         .audiences = audience_store_snapshot(w->audiences),
+        .access = access_store_snapshot(w->access),
         .ids = dictionary_snapshot(w->ids),
         .base = base_retain(w->base),
         .ids_number = w->ids_number,
+        .noted = journal_noted(w->changes),
     };
     return fresh;
 }
@@ -154,12 +190,16 @@ epoch *epoch_prepare(muster_engine *e)
 void epoch_publish_prepared(muster_engine *e, epoch *take_prepared)
 {
     take_prepared->index = index_view_retain(e->state.index);
+    if (e->state.changes)
+        journal_hand_over(e->state.changes, take_prepared->noted);
     epoch *former = __atomic_exchange_n(&e->gate.current, take_prepared,
                                         __ATOMIC_SEQ_CST);
     if (former) {
         former->next = e->gate.retired;
         e->gate.retired = former;
     }
+    if (e->matcher)
+        matcher_wake(e);
     epoch_reap(e);
 }
 
@@ -175,6 +215,7 @@ static void give_back(muster_engine *e, epoch *old)
 
     catalog_release(old->names);
     audience_store_release(old->audiences);
+    access_store_release(old->access);
     if (old->ids_number == e->state.ids_number)
         dictionary_release(old->ids);
     else

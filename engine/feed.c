@@ -266,18 +266,25 @@ static int take_batch(void *payload, fact_batch *take, muster_error *err)
 
 /* ---- opening ---- */
 
+int feed_bad_load_id(muster_error *err)
+{
+    return error_set(err, MUSTER_EINVAL, "bad_load_id",
+                     "a load id has 1 to %u characters",
+                     MUSTER_LOAD_ID_BYTES_MAX);
+}
+
 int feed_check_options(const muster_feed_options *o, muster_error *err)
 {
-    if (!o || o->size != sizeof *o || o->format > MUSTER_INPUT_MSGPACK)
+    if (!o || o->size != sizeof *o || o->format > MUSTER_INPUT_ARRAY)
         return error_set(err, MUSTER_EINVAL, "bad_options",
                          "options must start from MUSTER_FEED_OPTIONS_INIT");
     if (o->provider && !catalog_is_provider_name(text_of(o->provider)))
         return error_set(err, MUSTER_EINVAL, "bad_name",
                          "the provider's name must be lower-case letters, "
                          "digits, '_', '-' and '.'");
-    if (o->load_id && (!*o->load_id || strlen(o->load_id) > 63))
-        return error_set(err, MUSTER_EINVAL, "bad_load_id",
-                         "a load id has 1 to 63 characters");
+    if (o->load_id &&
+        (!*o->load_id || strlen(o->load_id) > MUSTER_LOAD_ID_BYTES_MAX))
+        return feed_bad_load_id(err);
     return 0;
 }
 
@@ -285,11 +292,13 @@ ingest_options feed_input_options(const muster_engine *e,
                                   const muster_feed_options *o,
                                   muster_time now)
 {
-    static const ingest_format formats[] = {INGEST_AUTO, INGEST_NDJSON,
-                                            INGEST_CSV, INGEST_MSGPACK};
+    static const ingest_format formats[] = {
+        INGEST_AUTO, INGEST_NDJSON, INGEST_CSV, INGEST_MSGPACK, INGEST_ARRAY};
     return (ingest_options){
         .format = formats[o->format],
         .provider = o->provider,
+        .only_provider = o->only_provider,
+        .gentle = o->gentle,
         .key = e->key,
         .now = now,
         .threads = e->threads,
@@ -358,6 +367,10 @@ static int begin_load(muster_feed *f, muster_error *err)
     rc = writer_do(f->engine, &r, err);
     if (rc != 0 || !f->load.found)
         return rc;
+    if (f->load.head_len > INGEST_HEAD_BYTES) /* body.c's, of a whole body */
+        return error_set(err, MUSTER_ECONFLICT, "other_input",
+                         "this load id was used for an input that was sent "
+                         "whole; choose another");
     f->resumed = f->load.position;
     f->load.ended = false;
     receipt_add(&f->receipt, &f->load.receipt);
@@ -545,4 +558,9 @@ void muster_feed_free(muster_feed *feed)
     pthread_cond_destroy(&feed->back);
     feed->magic = 0;
     mem_free(feed);
+}
+
+bool muster_is_personal(muster_text value)
+{
+    return identity_is_pii(value);
 }

@@ -2,8 +2,9 @@
  * generation.c - the whole state to a generation and back.
  *
  * Sections: "state" (u64 tick, the state's hour), "catalog"
- * (catalog_bytes.c), "audiences" (audience/store.c), "dictionary"
- * (identity/dictionary.c), "planes" and "plane.dir" (index/layer.h,
+ * (catalog_bytes.c), "audiences" (audience/store.c), "access"
+ * (privacy/access_bytes.c; not in those that were written before there were
+ * keys), "dictionary" (identity/dictionary.c), "planes" and "plane.dir" (index/layer.h,
  * index/directory.c). Planes are written as they are merged: what is in memory
  * of them is one group.
  *
@@ -64,6 +65,11 @@ static int put_names(const epoch *at, generation_writer *w,
         buffer_clear(&bytes);
         audience_store_encode(at->audiences, &bytes);
         rc = put_section(w, "audiences", bytes.data, bytes.len, err);
+    }
+    if (rc == 0) {
+        buffer_clear(&bytes);
+        access_store_encode(at->access, &bytes);
+        rc = put_section(w, "access", bytes.data, bytes.len, err);
     }
     if (rc == 0 && !buffer_ok(&bytes))
         rc = error_set(err, MUSTER_ELIMIT, "catalog_full",
@@ -234,7 +240,11 @@ static int load_names(working *w, const shared_base *base, muster_error *err)
         rc = catalog_decode(w->names, bytes, len, err);
     if (rc == 0)
         rc = need_now(base, "audiences", &bytes, &len, err);
-    return rc ? rc : audience_store_decode(w->audiences, bytes, len, err);
+    if (rc == 0)
+        rc = audience_store_decode(w->audiences, bytes, len, err);
+    if (rc == 0)
+        rc = need_now(base, "access", &bytes, &len, err);
+    return rc ? rc : access_store_decode(w->access, bytes, len, err);
 }
 
 int generation_load(working *w, shared_base *base, muster_error *err)

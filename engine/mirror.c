@@ -1,6 +1,7 @@
 /*
- * mirror.c - catalog and saved segments as SQLite tables that an operator can
- * read with the sqlite3 shell. Copies: recovery does not read them.
+ * mirror.c - catalog, saved segments, keys, partners and shares as SQLite
+ * tables that an operator can read with the sqlite3 shell. Copies: recovery
+ * does not read them.
  *
  * Rows that change while a change is applied are noted as small statements
  * and written in the transaction of that change's log row. The doctor compares
@@ -16,13 +17,16 @@ typedef enum note_kind {
     NOTE_PROVIDER,
     NOTE_SPACE,
     NOTE_MODE,
-    NOTE_AUDIENCE
+    NOTE_AUDIENCE,
+    NOTE_KEY,
+    NOTE_PARTNER,
+    NOTE_SHARE
 } note_kind;
 
 typedef struct note {
     note_kind kind;
-    uint32_t a; /* number of the row; values: attribute */
-    uint32_t b; /* values: number; segments: version */
+    uint32_t a; /* number of the row; values: attribute; shares: partner */
+    uint32_t b; /* values: number; segments: version; shares: segment */
 } note;
 
 struct mirror {
@@ -83,12 +87,31 @@ void mirror_audience(struct mirror *notes, const audience *a)
         take(notes, NOTE_AUDIENCE, a->id, (uint32_t)a->version_count);
 }
 
+void mirror_key(struct mirror *notes, uint32_t number)
+{
+    if (notes)
+        take(notes, NOTE_KEY, number, 0);
+}
+
+void mirror_partner(struct mirror *notes, uint32_t number)
+{
+    if (notes)
+        take(notes, NOTE_PARTNER, number, 0);
+}
+
+void mirror_share(struct mirror *notes, uint32_t partner, uint32_t segment)
+{
+    if (notes)
+        take(notes, NOTE_SHARE, partner, segment);
+}
+
 /* ---- tables and rows ---- */
 
-#define COLUMNS_MAX 10
+#define COLUMNS_MAX 14
 
 typedef struct mirror_table {
     const char *name;
+    int64_t since; /* the form of the database that brought it */
     const char *write;
     const char *read;  /* the same columns of the row of a key */
     const char *clear;
@@ -98,7 +121,7 @@ typedef struct mirror_table {
 } mirror_table;
 
 static const mirror_table attribute_table = {
-    "attribute",
+    "attribute", 1,
     "INSERT OR REPLACE INTO attribute(id, name, kind, grain, cap, amount,"
     " unit, ttl_hours, retention_days, declared)"
     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -106,35 +129,35 @@ static const mirror_table attribute_table = {
     " retention_days, declared FROM attribute WHERE id = ?1",
     "DELETE FROM attribute", "SELECT count(*) FROM attribute", 10, 1};
 static const mirror_table value_table = {
-    "value",
+    "value", 1,
     "INSERT OR REPLACE INTO value(attribute, id, text) VALUES(?1, ?2, ?3)",
     "SELECT attribute, id, text FROM value WHERE attribute = ?1 AND id = ?2",
     "DELETE FROM value", "SELECT count(*) FROM value", 3, 2};
 static const mirror_table provider_table = {
-    "provider",
+    "provider", 1,
     "INSERT OR REPLACE INTO provider(id, name, party, ttl_hours, declared)"
     " VALUES(?1, ?2, ?3, ?4, ?5)",
     "SELECT id, name, party, ttl_hours, declared FROM provider WHERE id = ?1",
     "DELETE FROM provider", "SELECT count(*) FROM provider", 5, 1};
 static const mirror_table space_table = {
-    "id_space",
+    "id_space", 1,
     "INSERT OR REPLACE INTO id_space(id, name, declared) VALUES(?1, ?2, ?3)",
     "SELECT id, name, declared FROM id_space WHERE id = ?1",
     "DELETE FROM id_space", "SELECT count(*) FROM id_space", 3, 1};
 static const mirror_table mode_table = {
-    "meta",
+    "meta", 1,
     "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
     "SELECT key, value FROM meta WHERE key = ?1",
     "DELETE FROM meta WHERE key = 'catalog_mode'", NULL, 2, 1};
 static const mirror_table segment_table = {
-    "segment",
+    "segment", 1,
     "INSERT INTO segment(id, key, version, deleted)"
     " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET"
     " version = excluded.version, deleted = excluded.deleted",
     "SELECT id, key, version, deleted FROM segment WHERE id = ?1",
     "DELETE FROM segment", "SELECT count(*) FROM segment", 4, 1};
 static const mirror_table version_table = {
-    "segment_version",
+    "segment_version", 1,
     "INSERT OR REPLACE INTO segment_version(segment, version, expr, name,"
     " priority, served, created) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     "SELECT segment, version, expr, name, priority, served, created"
@@ -142,10 +165,33 @@ static const mirror_table version_table = {
     "DELETE FROM segment_version", "SELECT count(*) FROM segment_version", 7,
     2};
 
+/* Of the secret not even the hash. */
+static const mirror_table key_table = {
+    "access_key", 3,
+    "INSERT OR REPLACE INTO access_key(number, id, name, role, ingest, lookup,"
+    " read, write, export, admin, partner, provider, created, revoked)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    "SELECT number, id, name, role, ingest, lookup, read, write, export,"
+    " admin, partner, provider, created, revoked FROM access_key"
+    " WHERE number = ?1",
+    "DELETE FROM access_key", "SELECT count(*) FROM access_key", 14, 1};
+static const mirror_table partner_table = {
+    "partner", 3,
+    "INSERT OR REPLACE INTO partner(number, key, name, created)"
+    " VALUES(?1, ?2, ?3, ?4)",
+    "SELECT number, key, name, created FROM partner WHERE number = ?1",
+    "DELETE FROM partner", "SELECT count(*) FROM partner", 4, 1};
+static const mirror_table share_table = {
+    "share", 3,
+    "INSERT OR REPLACE INTO share(partner, segment) VALUES(?1, ?2)",
+    "SELECT partner, segment FROM share WHERE partner = ?1 AND segment = ?2",
+    "DELETE FROM share", "SELECT count(*) FROM share", 2, 2};
+
 /* In an order in which they may be emptied. */
 static const mirror_table *const tables[] = {
     &attribute_table, &value_table,   &provider_table, &space_table,
-    &mode_table,      &version_table, &segment_table};
+    &mode_table,      &version_table, &segment_table,  &key_table,
+    &partner_table,   &share_table};
 #define TABLES (sizeof tables / sizeof tables[0])
 
 typedef struct mirror_row {
@@ -228,6 +274,39 @@ static mirror_row version_row(const audience *a, const audience_version *v)
          storage_int(v->served), storage_int(v->created)}};
 }
 
+static mirror_row key_row(const access_key *k)
+{
+    const uint32_t may = k->may;
+    return (mirror_row){
+        &key_table,
+        false,
+        {storage_int(k->number), storage_text(k->id), storage_text(k->name),
+         storage_text(k->role), storage_int((may & MUSTER_MAY_INGEST) != 0),
+         storage_int((may & MUSTER_MAY_LOOKUP) != 0),
+         storage_int((may & MUSTER_MAY_READ) != 0),
+         storage_int((may & MUSTER_MAY_WRITE) != 0),
+         storage_int((may & MUSTER_MAY_EXPORT) != 0),
+         storage_int((may & MUSTER_MAY_ADMIN) != 0),
+         storage_text(k->partner), storage_text(k->provider),
+         storage_int(k->created),
+         k->revoked ? storage_int(k->revoked) : storage_null()}};
+}
+
+static mirror_row partner_row(const access_partner *p)
+{
+    return (mirror_row){&partner_table,
+                        false,
+                        {storage_int(p->number), storage_text(p->key),
+                         storage_text(p->name), storage_int(p->created)}};
+}
+
+static mirror_row share_row(uint32_t partner, uint32_t segment)
+{
+    return (mirror_row){&share_table,
+                        false,
+                        {storage_int(partner), storage_int(segment)}};
+}
+
 /* ---- writing what was noted ---- */
 
 static int write_row(muster_engine *e, const mirror_row *row,
@@ -256,6 +335,38 @@ static int write_version(muster_engine *e, uint32_t id, uint32_t version,
     return rc ? rc : write_row(e, &row, err);
 }
 
+/* A partner that is gone takes its shares along. */
+static int write_partner(muster_engine *e, uint32_t number, muster_error *err)
+{
+    const access_partner *p =
+        access_partner_by_number(e->state.access, number);
+    const storage_value key = storage_int(number);
+
+    if (p) {
+        const mirror_row row = partner_row(p);
+        return write_row(e, &row, err);
+    }
+    const int rc = storage_run(
+        e->store, "DELETE FROM share WHERE partner = ?1", &key, 1, err);
+    return rc ? rc
+              : storage_run(e->store, "DELETE FROM partner WHERE number = ?1",
+                            &key, 1, err);
+}
+
+static int write_share(muster_engine *e, uint32_t partner, uint32_t segment,
+                       muster_error *err)
+{
+    const access_partner *p =
+        access_partner_by_number(e->state.access, partner);
+    const mirror_row row = share_row(partner, segment);
+
+    if (p && access_is_shared(p, segment))
+        return write_row(e, &row, err);
+    return storage_run(
+        e->store, "DELETE FROM share WHERE partner = ?1 AND segment = ?2",
+        row.columns, 2, err);
+}
+
 static int write_note(muster_engine *e, const note *n, muster_error *err)
 {
     const catalog *names = e->state.names;
@@ -279,6 +390,13 @@ static int write_note(muster_engine *e, const note *n, muster_error *err)
         break;
     case NOTE_AUDIENCE:
         return write_version(e, n->a, n->b, err);
+    case NOTE_KEY:
+        row = key_row(access_key_at(e->state.access, n->a));
+        break;
+    case NOTE_PARTNER:
+        return write_partner(e, n->a, err);
+    case NOTE_SHARE:
+        return write_share(e, n->a, n->b, err);
     }
     return write_row(e, &row, err);
 }
@@ -342,12 +460,46 @@ static int each_name(const catalog *names, mirror_row_fn each, void *payload,
     return each(payload, &mode, err);
 }
 
+static int each_share(const access_partner *p, mirror_row_fn each,
+                      void *payload, muster_error *err)
+{
+    int rc = 0;
+
+    for (uint32_t id = 0; id < 64 * p->words && rc == 0; id++) {
+        const mirror_row row = share_row(p->number, id);
+        if (access_is_shared(p, id))
+            rc = each(payload, &row, err);
+    }
+    return rc;
+}
+
+static int each_access(const access_store *access, mirror_row_fn each,
+                       void *payload, muster_error *err)
+{
+    int rc = 0;
+
+    for (uint32_t n = 1; n <= access_key_count(access) && rc == 0; n++) {
+        const mirror_row row = key_row(access_key_at(access, n));
+        rc = each(payload, &row, err);
+    }
+    for (size_t i = 0; i < access_partner_count(access) && rc == 0; i++) {
+        const access_partner *p = access_partner_at(access, i);
+        const mirror_row row = partner_row(p);
+        rc = each(payload, &row, err);
+        if (rc == 0)
+            rc = each_share(p, each, payload, err);
+    }
+    return rc;
+}
+
 /* Every row that the tables have of a state. */
 static int each_row(const epoch *at, mirror_row_fn each, void *payload,
                     muster_error *err)
 {
     int rc = each_name(at->names, each, payload, err);
 
+    if (rc == 0)
+        rc = each_access(at->access, each, payload, err);
     for (size_t i = 0; i < audience_count(at->audiences) && rc == 0; i++) {
         const audience *a = audience_at(at->audiences, i);
         mirror_row row = segment_row(a);
@@ -448,6 +600,8 @@ int mirror_check(storage *s, const epoch *at,
     for (size_t i = 0; i < TABLES && rc == 0; i++) {
         mirror_fault *f = &c.faults[i];
         uint64_t rows = c.found[i];
+        if (tables[i]->since > storage_version(s))
+            continue; /* nothing for it can have been logged */
         if (tables[i]->count)
             rc = storage_each(s, tables[i]->count, NULL, 0, take_count, &rows,
                               err);

@@ -14,14 +14,14 @@ int find_attribute(const catalog *names, const char *name,
     near_name near;
 
     *out = catalog_attribute_find(names, text_of(name));
-    if (*out)
-        return 0;
+    if (*out || !err)
+        return *out ? 0 : MUSTER_ENOTFOUND;
     near_init(&near, text_of(name));
     for (size_t i = 0; i < catalog_attribute_count(names); i++)
         near_offer(&near, text_of(catalog_attribute_at(names, i)->name));
     error_set(err, MUSTER_ENOTFOUND, "unknown_attribute",
               "there is no attribute \"%.128s\"", name);
-    if (near.best.ptr && err)
+    if (near.best.ptr)
         error_suggest(err, "%.*s", (int)near.best.len, near.best.ptr);
     return MUSTER_ENOTFOUND;
 }
@@ -97,6 +97,15 @@ int muster_attribute_find(muster_engine *engine, const char *name,
     return rc;
 }
 
+bool muster_catalog_is_strict(muster_engine *engine)
+{
+    epoch_pin pin;
+    const bool strict = catalog_strict(epoch_pin_newest(engine, &pin)->names);
+
+    epoch_unpin(engine, &pin);
+    return strict;
+}
+
 /* ---- values ---- */
 
 static int compare_texts(const void *a, const void *b)
@@ -105,16 +114,21 @@ static int compare_texts(const void *a, const void *b)
 }
 
 static int values_by_text(const catalog *names, const catalog_attribute *a,
-                          size_t limit, muster_value_fn each, void *payload)
+                          const muster_value_query *q, muster_value_fn each,
+                          void *payload)
 {
-    const uint32_t n = catalog_value_count(names, a->id);
-    muster_text *list = mem_array((size_t)n + 1, sizeof *list);
+    const uint32_t count = catalog_value_count(names, a->id);
+    muster_text *list = mem_array((size_t)count + 1, sizeof *list);
+    uint32_t n = 0;
     int rc = 0;
 
-    for (uint32_t v = 1; v <= n; v++)
-        list[v - 1] = catalog_value_text(names, a->id, v);
+    for (uint32_t v = 1; v <= count; v++) {
+        const muster_text text = catalog_value_text(names, a->id, v);
+        if (!q->part.ptr || text_contains_nocase(text, q->part))
+            list[n++] = text;
+    }
     qsort(list, n, sizeof *list, compare_texts);
-    for (uint32_t i = 0; i < n && rc == 0 && (!limit || i < limit); i++)
+    for (uint32_t i = 0; i < n && rc == 0 && (!q->limit || i < q->limit); i++)
         rc = each(payload, list[i], 0);
     mem_free(list);
     return rc;
@@ -122,11 +136,15 @@ static int values_by_text(const catalog *names, const catalog_attribute *a,
 
 static int values_by_count(const muster_engine *e, const epoch *at,
                            const muster_scope *viewer,
-                           const catalog_attribute *a, size_t limit,
-                           muster_value_fn each, void *payload,
-                           muster_error *err)
+                           const catalog_attribute *a,
+                           const muster_value_query *q,
+                           const muster_task *task, muster_value_fn each,
+                           void *payload, muster_error *err)
 {
     const program_state state = epoch_state(e, at);
+    task_stop ended;
+    const reach_question question = {a, q->part,
+                                     task_stop_of(&ended, task)};
     plan *all;
     reach_row *rows;
     size_t n;
@@ -137,11 +155,14 @@ static int values_by_count(const muster_engine *e, const epoch *at,
     if (rc != 0)
         return rc;
     program *g = program_new(all, &state);
-    reach_breakdown(g, &state, at->names, viewer->inner, a, &rows, &n, &total);
+    reach_breakdown(g, &state, at->names, viewer->inner, &question, &rows,
+                    &n, &total);
     program_free(g);
     segment_plan_free(all);
     rc = base_check(at->base, err);
-    for (size_t i = 0; i < n && rc == 0 && (!limit || i < limit); i++) {
+    if (rc == 0)
+        rc = task_stop_check(question.stop, err);
+    for (size_t i = 0; i < n && rc == 0 && (!q->limit || i < q->limit); i++) {
         if (rows[i].value == 0)
             break;
         rc = each(payload,
@@ -158,6 +179,16 @@ int muster_values_each(muster_engine *engine, const muster_scope *viewer,
                        const char *attribute, bool counts, size_t limit,
                        muster_value_fn each, void *payload, muster_error *err)
 {
+    const muster_value_query q = {text_make(NULL, 0), counts, limit};
+    return muster_values_find(engine, viewer, attribute, &q, NULL, each,
+                              payload, err);
+}
+
+int muster_values_find(muster_engine *engine, const muster_scope *viewer,
+                       const char *attribute, const muster_value_query *q,
+                       const muster_task *task, muster_value_fn each,
+                       void *payload, muster_error *err)
+{
     const catalog_attribute *a;
 
     epoch_pin pin;
@@ -166,10 +197,10 @@ int muster_values_each(muster_engine *engine, const muster_scope *viewer,
     error_clear(err);
     const epoch *at = epoch_pin_newest(engine, &pin);
     int rc = find_attribute(at->names, attribute, &a, err);
-    if (rc == 0 && (!counts || a->kind == KIND_NUMBER))
-        rc = values_by_text(at->names, a, limit, each, payload);
+    if (rc == 0 && (!q->counts || a->kind == KIND_NUMBER))
+        rc = values_by_text(at->names, a, q, each, payload);
     else if (rc == 0)
-        rc = values_by_count(engine, at, viewer, a, limit, each, payload,
+        rc = values_by_count(engine, at, viewer, a, q, task, each, payload,
                              err);
     return epoch_answer(engine, &pin, rc, err);
 }
@@ -251,6 +282,17 @@ int muster_provider_set(muster_engine *engine, const char *name,
     return rc;
 }
 
+/* A declaration of every attribute there may be takes some MB. */
+#define FILE_BYTES_MAX ((size_t)16 << 20)
+
+static int check_length(size_t len, muster_error *err)
+{
+    if (len <= FILE_BYTES_MAX)
+        return 0;
+    return error_set(err, MUSTER_ELIMIT, "long_catalog",
+                     "the catalog file is longer than 16 MiB");
+}
+
 int muster_catalog_apply(muster_engine *engine, const char *text, size_t len,
                          muster_error *err)
 {
@@ -260,14 +302,69 @@ int muster_catalog_apply(muster_engine *engine, const char *text, size_t len,
     int rc = engine_check_writable(engine, err);
     if (rc != 0)
         return rc;
-    if (len > (size_t)16 << 20)
-        return error_set(err, MUSTER_ELIMIT, "long_catalog",
-                         "the catalog file is longer than 16 MiB");
-    buffer_init(&body, (size_t)17 << 20);
+    rc = check_length(len, err);
+    if (rc != 0)
+        return rc;
+    buffer_init(&body, FILE_BYTES_MAX);
     buffer_put(&body, text, len);
     change_request r = {
         .kind = CHANGE_CATALOG, .body = &body, .act = try_file};
     rc = writer_do(engine, &r, err);
     buffer_release(&body);
+    return rc;
+}
+
+/* ---- what a file would change ---- */
+
+typedef struct effect_watch {
+    const catalog *before;
+    muster_catalog_effect *effect;
+} effect_watch;
+
+static void note_attribute(void *payload, const catalog_attribute *row)
+{
+    const effect_watch *w = payload;
+    const bool old = catalog_attribute_get(w->before, row->id) != NULL;
+    w->effect->attributes_new += !old;
+    w->effect->attributes_changed += old;
+}
+
+static void note_provider(void *payload, const catalog_provider *row)
+{
+    const effect_watch *w = payload;
+    const bool old = row->id < catalog_provider_count(w->before);
+    w->effect->providers_new += !old;
+    w->effect->providers_changed += old;
+}
+
+static void note_space(void *payload, const catalog_space *row)
+{
+    const effect_watch *w = payload;
+    const bool old = row->id < catalog_space_count(w->before);
+    w->effect->spaces_new += !old;
+    w->effect->spaces_changed += old;
+}
+
+int muster_catalog_check(muster_engine *engine, const char *text, size_t len,
+                         muster_catalog_effect *out, muster_error *err)
+{
+    epoch_pin pin;
+
+    error_clear(err);
+    *out = (muster_catalog_effect){0};
+    int rc = check_length(len, err);
+    if (rc != 0)
+        return rc;
+    effect_watch seen = {epoch_pin_newest(engine, &pin)->names, out};
+    const catalog_watcher watcher = {.payload = &seen,
+                                     .attribute = note_attribute,
+                                     .provider = note_provider,
+                                     .space = note_space};
+    catalog *tried = catalog_copy(seen.before);
+    catalog_watch(tried, &watcher);
+    rc = catalog_file_apply(tried, text, len, err);
+    out->mode_changed = catalog_strict(tried) != catalog_strict(seen.before);
+    catalog_free(tried);
+    epoch_unpin(engine, &pin);
     return rc;
 }

@@ -17,6 +17,16 @@ typedef struct overlap_answer {
 int muster_reach_overlap(muster_segment *const *segments, size_t n,
                          muster_overlap **out, muster_error *err)
 {
+    return muster_reach_overlap_task(segments, n, NULL, out, err);
+}
+
+int muster_reach_overlap_task(muster_segment *const *segments, size_t n,
+                              const muster_task *task, muster_overlap **out,
+                              muster_error *err)
+{
+    task_stop ended;
+    program_stop *stop = task_stop_of(&ended, task);
+
     error_clear(err);
     *out = NULL;
     if (n < 2 || n > MUSTER_OVERLAP_MAX)
@@ -40,7 +50,7 @@ int muster_reach_overlap(muster_segment *const *segments, size_t n,
     if (rc == 0) {
         overlap_answer *a = mem_zalloc(sizeof *a);
         a->counts = mem_array(n * n, sizeof *a->counts);
-        programs_overlap(programs, n, a->counts);
+        programs_overlap(programs, n, stop, a->counts);
         a->public = (muster_overlap){
             n,         a->counts, segment_universe_count(kept[0]->plan, &state),
             state.now, at->seq,   clock_monotonic_ns() - start};
@@ -50,6 +60,8 @@ int muster_reach_overlap(muster_segment *const *segments, size_t n,
         kept_give(segments[i], kept[i]);
     mem_free(programs);
     mem_free(kept);
+    if (rc == 0)
+        rc = task_stop_check(stop, err);
     rc = epoch_answer(e, &pin, rc, err);
     if (rc != 0) {
         muster_overlap_free(*out);
@@ -91,8 +103,9 @@ static muster_text row_text(breakdown_answer *a, const epoch *at,
 static breakdown_answer *break_down(const muster_segment *segment,
                                     const kept_plan *k,
                                     const catalog_attribute *attribute,
-                                    size_t limit)
+                                    size_t limit, program_stop *stop)
 {
+    const reach_question q = {attribute, text_make(NULL, 0), stop};
     breakdown_answer *a = mem_zalloc(sizeof *a);
     const program_state state = epoch_state(segment->engine, k->at);
     const uint64_t start = clock_monotonic_ns();
@@ -100,8 +113,8 @@ static breakdown_answer *break_down(const muster_segment *segment,
     size_t n;
 
     arena_init(&a->memory);
-    reach_breakdown(k->g, &state, k->at->names, segment->viewer, attribute,
-                    &rows, &n, &a->public.total);
+    reach_breakdown(k->g, &state, k->at->names, segment->viewer, &q, &rows,
+                    &n, &a->public.total);
     const size_t shown = limit && limit < n ? limit : n;
     a->rows = mem_array(shown + 1, sizeof *a->rows);
     for (size_t i = 0; i < shown; i++)
@@ -122,6 +135,17 @@ int muster_reach_breakdown(muster_segment *segment, const char *attribute,
                            size_t limit, muster_breakdown **out,
                            muster_error *err)
 {
+    return muster_reach_breakdown_task(segment, attribute, limit, NULL, out,
+                                       err);
+}
+
+int muster_reach_breakdown_task(muster_segment *segment,
+                                const char *attribute, size_t limit,
+                                const muster_task *task,
+                                muster_breakdown **out, muster_error *err)
+{
+    task_stop ended;
+    program_stop *stop = task_stop_of(&ended, task);
     muster_engine *e = segment->engine;
     const catalog_attribute *by;
     epoch_pin pin;
@@ -138,8 +162,10 @@ int muster_reach_breakdown(muster_segment *segment, const char *attribute,
                        "%s is a number; compare it in the expression, with "
                        "between", by->name);
     if (rc == 0)
-        *out = &break_down(segment, k, by, limit)->public;
+        *out = &break_down(segment, k, by, limit, stop)->public;
     kept_give(segment, k);
+    if (rc == 0)
+        rc = task_stop_check(stop, err);
     rc = epoch_answer(e, &pin, rc, err);
     if (rc != 0) {
         muster_breakdown_free(*out);

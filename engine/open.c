@@ -25,8 +25,10 @@ int engine_check_writable(const muster_engine *e, muster_error *err)
 
 muster_time engine_now_at(const muster_engine *e, const epoch *at)
 {
-    if (e->fixed_now)
-        return e->fixed_now;
+    const muster_time fixed =
+        __atomic_load_n(&e->fixed_now, __ATOMIC_RELAXED);
+    if (fixed)
+        return fixed;
     const muster_time now = clock_now();
     const muster_time tick = (muster_time)at->tick * 3600;
     return now > tick ? now : tick;
@@ -171,11 +173,15 @@ int engine_open(muster_engine **out, const muster_engine_options *options,
         mirror_attach(e);
         keeper_start(e);
     }
+    if (options->forward_bytes > 0 && !keyless)
+        matcher_open(e, options->forward_bytes);
     epoch_publish(e);
     if (e->mode != MUSTER_OPEN_READ) {
         keeper_show(e);
         writer_start(e);
     }
+    if (e->matcher)
+        matcher_start(e);
     *out = e;
     return 0;
 }
@@ -204,10 +210,12 @@ void muster_engine_close(muster_engine *engine)
         return;
     engine_check(engine);
     warmer_stop(engine);
+    matcher_stop(engine);
     keeper_stop(engine);
     writer_stop(engine);
     epoch_close(engine);
     keeper_free(engine);
+    matcher_free(engine);
     ASSERT(engine->segments == NULL && engine->loads == NULL);
     engine->magic = 0;
     mirror_free(engine);
@@ -349,6 +357,7 @@ void muster_engine_stats_get(muster_engine *engine, muster_engine_stats *out)
     out->resident_forms = residents.forms;
     out->resident_hits = residents.hits;
     out->resident_misses = residents.misses;
+    matcher_stats(engine, out);
     out->memory_bytes = engine_shown(&engine->shown_memory);
     out->memory_budget = engine->memory_budget;
     out->generation = engine_shown(&engine->shown_generation);

@@ -9,8 +9,8 @@
 
 /* ---- reading ---- */
 
-static int tell_version(const audience *a, const audience_version *v,
-                        muster_saved_fn each, void *payload)
+int saved_tell(const audience *a, const audience_version *v,
+               muster_saved_fn each, void *payload)
 {
     const muster_saved row = {a->key,      a->id,     v->version,
                               v->expr.ptr, v->name.ptr, v->priority,
@@ -29,15 +29,14 @@ int muster_audiences_each(muster_engine *engine, muster_saved_fn each,
         const audience *a = audience_at(all, i);
         const audience_version *v = audience_current(a);
         if (v)
-            rc = tell_version(a, v, each, payload);
+            rc = saved_tell(a, v, each, payload);
     }
     epoch_unpin(engine, &pin);
     return rc;
 }
 
-/* The segment of a key; removed ones only when `removed`. */
-static int find_saved(const audience_store *all, const char *key,
-                      bool removed, const audience **out, muster_error *err)
+int saved_find(const audience_store *all, const char *key, bool removed,
+               const audience **out, muster_error *err)
 {
     near_name near;
 
@@ -63,10 +62,10 @@ int muster_audience_find(muster_engine *engine, const char *key,
     epoch_pin pin;
 
     error_clear(err);
-    int rc = find_saved(epoch_pin_newest(engine, &pin)->audiences, key, false,
+    int rc = saved_find(epoch_pin_newest(engine, &pin)->audiences, key, false,
                         &a, err);
     if (rc == 0)
-        rc = tell_version(a, audience_current(a), each, payload);
+        rc = saved_tell(a, audience_current(a), each, payload);
     epoch_unpin(engine, &pin);
     return rc;
 }
@@ -79,11 +78,11 @@ int muster_audience_versions(muster_engine *engine, const char *key,
     epoch_pin pin;
 
     error_clear(err);
-    int rc = find_saved(epoch_pin_newest(engine, &pin)->audiences, key, true,
+    int rc = saved_find(epoch_pin_newest(engine, &pin)->audiences, key, true,
                         &a, err);
     if (rc == 0)
         for (size_t i = a->version_count; i-- > 0 && rc == 0;)
-            rc = tell_version(a, &a->versions[i], each, payload);
+            rc = saved_tell(a, &a->versions[i], each, payload);
     epoch_unpin(engine, &pin);
     return rc;
 }
@@ -96,7 +95,46 @@ typedef struct saving {
     const char *key;
     audience_version version;
     uint32_t back_to; /* 0: save `version` */
+    muster_when when;
+    muster_changed made;
 } saving;
+
+static int check_when(saving *s, const audience *a, muster_error *err)
+{
+    const audience_version *now = a ? audience_current(a) : NULL;
+    const bool holds = s->when.version == 0 ||
+                       (s->when.version == MUSTER_VERSION_NONE
+                            ? !now
+                            : now && now->version == s->when.version);
+
+    s->made = (muster_changed){a ? a->id : 0,
+                               a ? (uint32_t)a->version_count : 0, false};
+    if (holds)
+        return 0;
+    if (!now)
+        return error_set(err, MUSTER_ECONFLICT, "version_changed",
+                         "there is no segment \"%.64s\" by now", s->key);
+    return error_set(err, MUSTER_ECONFLICT, "version_changed",
+                     "segment \"%.64s\" is there, at version %u", s->key,
+                     now->version);
+}
+
+/* What is going to change; 1 when it is only tried. */
+static int is_tried(saving *s)
+{
+    s->made.version++;
+    s->made.changed = true;
+    return s->when.dry_run ? 1 : 0;
+}
+
+/* Behind applying: the id that it got. */
+static int note_id(muster_engine *e, change_request *r, muster_error *err)
+{
+    saving *s = r->payload;
+    (void)err;
+    s->made.id = audience_find(e->state.audiences, text_of(s->key))->id;
+    return 0;
+}
 
 static bool same_version(const audience_version *a, const audience_version *b)
 {
@@ -123,6 +161,20 @@ static int try_expr(muster_engine *e, muster_text key, muster_text expr,
     return rc;
 }
 
+/* A name stands in one line, in files among others. */
+static int check_name(muster_text name, muster_error *err)
+{
+    if (name.len > MUSTER_VALUE_BYTES_MAX)
+        return error_set(err, MUSTER_EINVAL, "bad_name",
+                         "the name is longer than %u bytes",
+                         MUSTER_VALUE_BYTES_MAX);
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
+            return error_set(err, MUSTER_EINVAL, "bad_name",
+                             "a name is one line, without control characters");
+    return 0;
+}
+
 static int check_save(const muster_save *save, muster_error *err)
 {
     if (!save || save->size != sizeof *save || !save->key || !save->expr)
@@ -137,25 +189,23 @@ static int check_save(const muster_save *save, muster_error *err)
         return error_set(err, MUSTER_EEXPR, "expr_bytes",
                          "the expression is longer than %u bytes",
                          MUSTER_SEGMENT_BYTES_MAX);
-    if (save->name && strlen(save->name) > MUSTER_VALUE_BYTES_MAX)
-        return error_set(err, MUSTER_EINVAL, "bad_name",
-                         "the name is longer than %u bytes",
-                         MUSTER_VALUE_BYTES_MAX);
-    return 0;
+    return check_name(text_of(save->name ? save->name : ""), err);
 }
 
 /* Fills the body; 1 when the segment is like that already. */
 static int put_version(muster_engine *e, change_request *r,
                        const audience_version *v, muster_error *err)
 {
-    const saving *s = r->payload;
+    saving *s = r->payload;
     const muster_text key = text_of(s->key);
     const audience_store *all = e->state.audiences;
+    const audience *a = audience_find(all, key);
 
-    const int rc = try_expr(e, key, v->expr, err);
+    int rc = check_when(s, a, err);
+    if (rc == 0)
+        rc = try_expr(e, key, v->expr, err);
     if (rc != 0)
         return rc;
-    const audience *a = audience_find(all, key);
     if (!a && audience_count(all) >= MUSTER_SEGMENTS_MAX)
         return error_set(err, MUSTER_ELIMIT, "segments_full",
                          "there is no room for another segment");
@@ -163,7 +213,7 @@ static int put_version(muster_engine *e, change_request *r,
         return 1;
     change_segment(r->body, key, v);
     ASSERT(buffer_ok(r->body));
-    return 0;
+    return is_tried(s);
 }
 
 static int act_save(muster_engine *e, change_request *r, muster_error *err)
@@ -178,7 +228,7 @@ static int act_revert(muster_engine *e, change_request *r, muster_error *err)
     const uint32_t version = s->back_to;
     const audience *a;
 
-    const int rc = find_saved(e->state.audiences, s->key, true, &a, err);
+    const int rc = saved_find(e->state.audiences, s->key, true, &a, err);
     if (rc != 0)
         return rc;
     if (version < 1 || version > a->version_count ||
@@ -191,11 +241,13 @@ static int act_revert(muster_engine *e, change_request *r, muster_error *err)
     return put_version(e, r, &v, err);
 }
 
-/* Names a current segment that refers to `key`; NULL when none does. */
-static const audience *referrer(const audience_store *all, muster_text key)
+/* The next current segment from *at on that refers to `key`; NULL when no
+ * more does. */
+static const audience *next_referrer(const audience_store *all,
+                                     muster_text key, size_t *at)
 {
-    for (size_t i = 0; i < audience_count(all); i++) {
-        const audience *a = audience_at(all, i);
+    while (*at < audience_count(all)) {
+        const audience *a = audience_at(all, (*at)++);
         const audience_version *v = audience_current(a);
         ast_tree *tree;
         if (!v || text_is(key, a->key) ||
@@ -209,21 +261,42 @@ static const audience *referrer(const audience_store *all, muster_text key)
     return NULL;
 }
 
+int muster_audience_usage(muster_engine *engine, const char *key,
+                          muster_saved_fn each, void *payload,
+                          muster_error *err)
+{
+    const audience *a;
+    size_t at = 0;
+    epoch_pin pin;
+
+    error_clear(err);
+    const audience_store *all = epoch_pin_newest(engine, &pin)->audiences;
+    int rc = saved_find(all, key, false, &a, err);
+    while (rc == 0 && (a = next_referrer(all, text_of(key), &at)) != NULL)
+        rc = saved_tell(a, audience_current(a), each, payload);
+    epoch_unpin(engine, &pin);
+    return rc;
+}
+
 static int act_remove(muster_engine *e, change_request *r, muster_error *err)
 {
-    const saving *s = r->payload;
+    saving *s = r->payload;
     const audience *a;
+    size_t at = 0;
 
-    const int rc = find_saved(e->state.audiences, s->key, false, &a, err);
+    int rc = saved_find(e->state.audiences, s->key, false, &a, err);
+    if (rc == 0)
+        rc = check_when(s, a, err);
     if (rc != 0)
         return rc;
-    const audience *user = referrer(e->state.audiences, text_of(s->key));
+    const audience *user =
+        next_referrer(e->state.audiences, text_of(s->key), &at);
     if (user)
         return error_set(err, MUSTER_ECONFLICT, "in_use",
                          "segment \"%s\" refers to \"%.64s\"; change it "
                          "first", user->key, s->key);
     change_segment(r->body, text_of(s->key), &s->version);
-    return 0;
+    return is_tried(s);
 }
 
 static int ask_writer(muster_engine *e, change_kind kind, saving *s,
@@ -235,19 +308,47 @@ static int ask_writer(muster_engine *e, change_kind kind, saving *s,
 
     buffer_init(&body, (size_t)1 << 20);
     s->version.created = muster_engine_now(e);
-    change_request r = {
-        .kind = kind, .body = &body, .act = act, .payload = s};
+    change_request r = {.kind = kind,
+                        .body = &body,
+                        .act = act,
+                        .logged = note_id,
+                        .payload = s};
     const int rc = writer_do(e, &r, err);
     buffer_release(&body);
     return rc;
 }
 
+/* The answer to who asked; the writer's 1 is that nothing was to be done. */
+static int tell_made(const saving *s, int rc, muster_changed *out)
+{
+    if (out)
+        *out = rc >= 0 ? s->made : (muster_changed){0, 0, false};
+    return rc > 0 ? 0 : rc;
+}
+
+static muster_when when_of(const muster_when *when)
+{
+    return when ? *when : (muster_when){0, false};
+}
+
 int muster_audience_save(muster_engine *engine, const muster_save *save,
                          bool *changed, muster_error *err)
 {
-    error_clear(err);
+    muster_changed made;
+
+    const int rc = muster_audience_save_when(engine, save, NULL, &made, err);
     if (changed)
-        *changed = false;
+        *changed = made.changed;
+    return rc;
+}
+
+int muster_audience_save_when(muster_engine *engine, const muster_save *save,
+                              const muster_when *when, muster_changed *out,
+                              muster_error *err)
+{
+    error_clear(err);
+    if (out)
+        *out = (muster_changed){0, 0, false};
     int rc = check_save(save, err);
     if (rc == 0)
         rc = engine_check_writable(engine, err);
@@ -255,116 +356,51 @@ int muster_audience_save(muster_engine *engine, const muster_save *save,
         return rc;
     saving s = {
         .key = save->key,
+        .when = when_of(when),
         .version = {.expr = text_trim(text_make(save->expr, save->expr_len)),
                     .name = text_of(save->name ? save->name : ""),
                     .priority = save->priority,
                     .served = save->served}};
     rc = ask_writer(engine, CHANGE_SEGMENT_SAVE, &s, act_save, err);
-    if (changed)
-        *changed = rc == 0;
-    return rc > 0 ? 0 : rc;
+    return tell_made(&s, rc, out);
 }
 
 int muster_audience_revert(muster_engine *engine, const char *key,
                            uint32_t version, muster_error *err)
 {
-    saving s = {.key = key, .back_to = version};
+    return muster_audience_revert_when(engine, key, version, NULL, NULL, err);
+}
+
+int muster_audience_revert_when(muster_engine *engine, const char *key,
+                                uint32_t version, const muster_when *when,
+                                muster_changed *out, muster_error *err)
+{
+    saving s = {.key = key, .back_to = version, .when = when_of(when)};
 
     error_clear(err);
     int rc = engine_check_writable(engine, err);
     if (rc == 0)
         rc = ask_writer(engine, CHANGE_SEGMENT_SAVE, &s, act_revert, err);
-    return rc > 0 ? 0 : rc;
+    return tell_made(&s, rc, out);
 }
 
 int muster_audience_remove(muster_engine *engine, const char *key,
                            muster_error *err)
 {
+    return muster_audience_remove_when(engine, key, NULL, NULL, err);
+}
+
+int muster_audience_remove_when(muster_engine *engine, const char *key,
+                                const muster_when *when, muster_changed *out,
+                                muster_error *err)
+{
     saving s = {.key = key,
+                .when = when_of(when),
                 .version = {.expr = text_of(""), .name = text_of("")}};
 
     error_clear(err);
-    const int rc = engine_check_writable(engine, err);
-    return rc ? rc
-              : ask_writer(engine, CHANGE_SEGMENT_REMOVE, &s, act_remove,
-                           err);
-}
-
-/* ---- lookup ---- */
-
-static int by_priority(const void *a, const void *b)
-{
-    const audience *x = *(const audience *const *)a;
-    const audience *y = *(const audience *const *)b;
-    const int32_t p = audience_current(x)->priority;
-    const int32_t q = audience_current(y)->priority;
-    if (p != q)
-        return p > q ? -1 : 1;
-    return strcmp(x->key, y->key);
-}
-
-static bool is_member(const muster_engine *e, const epoch *at,
-                      const scope *viewer, const audience_version *v,
-                      const program_state *state, uint32_t row)
-{
-    plan *bound;
-
-    if (engine_bind(e, at, viewer, v->expr, text_make(NULL, 0), &bound, NULL,
-                    NULL) != 0)
-        return false; /* refers to something that is gone */
-    program *g = program_new(bound, state);
-    const bool member = program_has(g, row);
-    program_free(g);
-    segment_plan_free(bound);
-    return member;
-}
-
-/* Segments of a row by priority. */
-static int lookup_row(const muster_engine *e, const epoch *at,
-                      const scope *viewer, uint32_t row,
-                      muster_saved_fn each, void *payload)
-{
-    const program_state state = epoch_state(e, at);
-    const size_t count = audience_count(at->audiences);
-    const audience **found = mem_array(count + 1, sizeof *found);
-    size_t n = 0;
-    int rc = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const audience *a = audience_at(at->audiences, i);
-        const audience_version *v = audience_current(a);
-        if (v && v->served && is_member(e, at, viewer, v, &state, row))
-            found[n++] = a;
-    }
-    qsort(found, n, sizeof *found, by_priority);
-    rc = base_check(at->base, NULL);
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = tell_version(found[i], audience_current(found[i]), each,
-                          payload);
-    mem_free(found);
-    return rc;
-}
-
-int muster_audience_lookup(muster_engine *engine, const muster_scope *viewer,
-                           const muster_id *user, bool *known,
-                           muster_saved_fn each, void *payload,
-                           muster_error *err)
-{
-    muster_pseudonym p;
-    epoch_pin pin;
-
-    ASSERT(viewer != NULL);
-    error_clear(err);
-    if (known)
-        *known = false;
-    const epoch *at = epoch_pin_newest(engine, &pin);
-    int rc = engine_pseudonym(engine, at->names, user, &p, err);
-    if (rc == 0) {
-        const uint32_t row = dictionary_find(at->ids, &p);
-        if (known)
-            *known = row != DICTIONARY_NONE;
-        if (row != DICTIONARY_NONE)
-            rc = lookup_row(engine, at, viewer->inner, row, each, payload);
-    }
-    return epoch_answer(engine, &pin, rc, err);
+    int rc = engine_check_writable(engine, err);
+    if (rc == 0)
+        rc = ask_writer(engine, CHANGE_SEGMENT_REMOVE, &s, act_remove, err);
+    return tell_made(&s, rc, out);
 }

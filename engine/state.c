@@ -67,6 +67,7 @@ void state_init(working *w)
         .ids_number = next_ids_number(),
         .names = catalog_new(),
         .audiences = audience_store_new(),
+        .access = access_store_new(),
         .ids = dictionary_new(),
         .index = index_view_empty(),
         .building = index_builder_new(),
@@ -81,6 +82,7 @@ void state_free(working *w)
         index_view_release(w->index);
     dictionary_free(w->ids);
     audience_store_free(w->audiences);
+    access_store_free(w->access);
     catalog_free(w->names);
     base_release(w->base);
     mem_free(w->forgotten);
@@ -89,7 +91,8 @@ void state_free(working *w)
 
 size_t state_names(const working *w)
 {
-    return catalog_memory(w->names) + audience_store_memory(w->audiences);
+    return catalog_memory(w->names) + audience_store_memory(w->audiences) +
+           access_store_memory(w->access);
 }
 
 /* Names stay in memory; what counts is what a generation frees or keeps. */

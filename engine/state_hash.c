@@ -27,6 +27,10 @@
  *   'S' u8, text key, u32 id, u32 version, text expr, text name,
  *       u32 priority, u8 served, u8 removed, u64 created
  *           each version of a segment
+ *   'K' u8, text id, name, role, partner, provider, u32 may, u64 created,
+ *       u64 revoked, 32 bytes hash of the secret
+ *   'Q' u8, text key, text name, u64 created    a partner
+ *   'H' u8, text key of the partner, u32 id     a segment shared with it
  *
  * Facts are counted when they are live at the state's own clock (its tick; all
  * are while it has none): profile facts whose last hour is not over, events
@@ -73,6 +77,26 @@ int task_step(const muster_task *task, const char *what, uint64_t done,
 {
     if (!task || !task->step ||
         task->step(task->payload, what, done, total) == 0)
+        return 0;
+    return error_set(err, MUSTER_ECANCELLED, "cancelled",
+                     "stopped on request");
+}
+
+static bool is_wanted(void *payload)
+{
+    const task_stop *s = payload;
+    return task_step(s->task, "counting", 0, 0, NULL) != 0;
+}
+
+program_stop *task_stop_of(task_stop *s, const muster_task *task)
+{
+    *s = (task_stop){{is_wanted, s, 0}, task};
+    return task && task->step ? &s->stop : NULL;
+}
+
+int task_stop_check(const program_stop *stop, muster_error *err)
+{
+    if (!stop || !stop->stopped)
         return 0;
     return error_set(err, MUSTER_ECANCELLED, "cancelled",
                      "stopped on request");
@@ -322,6 +346,50 @@ static void hash_audiences(hashing *h)
     }
 }
 
+/* ---- access ---- */
+
+static void hash_key(hashing *h, const access_key *key)
+{
+    begin(h, 'K');
+    put_text(h, key->id);
+    put_text(h, key->name);
+    put_text(h, key->role);
+    put_text(h, key->partner);
+    put_text(h, key->provider);
+    buffer_put_u32(&h->item, key->may);
+    buffer_put_u64(&h->item, (uint64_t)key->created);
+    buffer_put_u64(&h->item, (uint64_t)key->revoked);
+    buffer_put(&h->item, key->hash, sizeof key->hash);
+    add(h);
+}
+
+static void hash_partner(hashing *h, const access_partner *p)
+{
+    begin(h, 'Q');
+    put_text(h, p->key);
+    put_text(h, p->name);
+    buffer_put_u64(&h->item, (uint64_t)p->created);
+    add(h);
+    for (uint32_t id = 0; id < 64 * p->words; id++) {
+        if (!access_is_shared(p, id))
+            continue;
+        begin(h, 'H');
+        put_text(h, p->key);
+        buffer_put_u32(&h->item, id);
+        add(h);
+    }
+}
+
+static void hash_access(hashing *h)
+{
+    const access_store *access = h->at->access;
+
+    for (uint32_t n = 1; n <= access_key_count(access); n++)
+        hash_key(h, access_key_at(access, n));
+    for (size_t i = 0; i < access_partner_count(access); i++)
+        hash_partner(h, access_partner_at(access, i));
+}
+
 /* ---- the whole ---- */
 
 int epoch_hash(const epoch *at, const muster_task *task,
@@ -335,6 +403,7 @@ int epoch_hash(const epoch *at, const muster_task *task,
     buffer_init(&h.item, CATALOG_BYTES_MAX);
     hash_catalog(&h);
     hash_audiences(&h);
+    hash_access(&h);
     int rc = hash_ids(&h);
     if (rc == 0)
         rc = hash_entries(&h);

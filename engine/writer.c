@@ -121,8 +121,11 @@ int writer_do(muster_engine *e, change_request *r, muster_error *err)
     waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
     change_request *last = r;
 
-    while (last->next)
+    last->actor = audit_actor();
+    while (last->next) {
         last = last->next;
+        last->actor = r->actor;
+    }
     last->done = wake_waiting;
     last->waiter = &w;
     writer_post(e, r);
@@ -214,7 +217,7 @@ static int append_change(muster_engine *e, change_request *r,
     __atomic_add_fetch(&e->shown_log_batches, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&e->shown_log_bytes, batch.len, __ATOMIC_RELAXED);
     r->seq = batch.seq;
-    return 0;
+    return audit_write(e, r, err);
 }
 
 /* A refusal concerns one request; a failure the whole group. */
@@ -465,6 +468,8 @@ static int revive(muster_engine *e, muster_error *err)
     keeper_forget(e);
     mirror_free(e);
     working old = e->state;
+    fresh.changes = old.changes;
+    journal_lose(fresh.changes);
     e->state = fresh;
     mirror_attach(e);
     publish(e, clock_monotonic_ns());

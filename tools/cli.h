@@ -4,6 +4,8 @@
  *   muster.c        the verb table, main
  *   options.c       flags, global and of a verb, from tables
  *   session.c       opening the data directory, compiling expressions
+ *   client.c        the engine that verbs ask, here or a server's (client.h)
+ *   remote*.c       a server's (remote.h), over http_client.c
  *   output.c        rows and JSON on stdout in every format
  *   human.c         numbers and times for people, signs of the terminal
  *   message.c       errors, warnings, carets, exit codes
@@ -51,6 +53,9 @@ enum cli_exit {
     EXIT_SERVER = 7,
     EXIT_INTERRUPTED = 130
 };
+
+/* Beside those of muster_status: a server did not answer (http_client.h). */
+#define CLI_ESERVER (-100)
 
 /* ---- verbs and flags as tables ---- */
 
@@ -119,6 +124,8 @@ typedef enum progress_mode {
     PROGRESS_JSON
 } progress_mode;
 
+typedef struct client_segment client_segment; /* client.h */
+
 #define CLI_FLAGS_GIVEN_MAX 64
 
 typedef struct cli_given {
@@ -130,6 +137,11 @@ typedef struct cli_given {
 typedef struct cli_settings {
     const char *data_dir;
     const char *key_file; /* NULL: the data directory's own */
+    const char *server;   /* URL; NULL: the data directory */
+    const char *token;    /* for the server; NULL: that of ... */
+    const char *token_file; /* ... this file; NULL: of MUSTER_TOKEN */
+    const char *ca_file;    /* NULL: the system's authorities */
+    uint32_t timeout_s;     /* of a server that does not answer */
     muster_time now;      /* 0: the wall clock */
     uint64_t memory_bytes; /* budgets; 0: the environment's or the engine's */
     uint64_t log_bytes;
@@ -159,6 +171,7 @@ struct cli {
     muster_open_mode mode;
     cli_settings opened; /* what it was opened with; texts compared by place */
     muster_scope *scope;
+    struct remote *remote; /* or this; NULL until client_open */
     buffer out; /* on its way to stdout */
     json_writer json;
     bool out_failed;
@@ -191,24 +204,26 @@ bool options_parse_bytes(const char *text, uint64_t *out);
 /* ---- session.c ---- */
 
 /* Opens the data directory once, or again when the mode must be a stronger
- * one. 0, or an exit code after telling. */
+ * one; for verbs that cannot ask a server (others: client_open). 0, or an exit
+ * code after telling. */
 int session_open(cli *c, muster_open_mode mode);
 void session_close(cli *c);
 bool session_exists(const cli *c); /* is there a data directory? */
 /* An error about the data directory itself, none being there among them.
  * Returns its exit code. */
 int session_tell_error(const cli *c, const muster_error *err);
-/* 0, or an exit code after telling that a server was named. */
+/* 0, or an exit code after telling that the verb needs the data directory
+ * itself, where a server was named. */
 int session_check_local(const cli *c);
 /* The key's file. Freed by mem_free. */
 char *session_key_path(const cli *c);
 /* Compiles, tells errors with their caret and, in formats for people,
  * warnings. `hint`: offer segment("...") when the text is a segment's key. */
-int session_compile(cli *c, muster_segment **out, const char *text,
+int session_compile(cli *c, client_segment **out, const char *text,
                     size_t len);
 /* A segment's key, or an expression where the text has not the form of a
  * key. EXIT_NOT_FOUND when there is no such segment. */
-int session_compile_segment(cli *c, muster_segment **out, const char *text);
+int session_compile_segment(cli *c, client_segment **out, const char *text);
 bool segment_key_is_valid(const char *key);
 /* Runs one command; argv as options_parse. Used by main and the shell. */
 int session_run(cli *c, int argc, char **argv);
@@ -249,7 +264,7 @@ void out_member_time(cli *c, const char *key, muster_time v);
 /* "as_of" and "epoch" of the engine. */
 void out_member_state(cli *c);
 /* "warnings" of a segment; in JSON only. */
-void out_put_warnings(cli *c, const muster_segment *segment);
+void out_put_warnings(cli *c, const client_segment *segment);
 /* JSON without rows around it: a value of its own. */
 json_writer *out_json(cli *c);
 void out_json_end(cli *c);

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include <string.h>
 #include "base/error.h"
@@ -45,21 +45,23 @@ static int put_attribute(void *payload, const muster_attribute *a)
 
 static int cmd_ls(cli *c, int argc, char **argv)
 {
+    muster_error err;
     (void)argc;
     (void)argv;
-    const int code = session_open(c, MUSTER_OPEN_READ);
+    error_clear(&err);
+    const int code = client_open(c, MUSTER_OPEN_READ);
     if (code != 0)
         return code;
     out_open(c);
     rows *r = rows_open(c, "data", attribute_columns, 10);
-    const int status = muster_attributes_each(c->engine, put_attribute, r);
+    const int status = client_attributes_each(c, put_attribute, r, &err);
     rows_close(r);
     out_member_state(c);
     out_close(c);
     if (status >= 0)
         return 0;
-    return tell_error(c, exit_of(status), "cannot list the attributes: %s",
-                      muster_error_name(status));
+    out_discard(c);
+    return tell_status(c, &err, NULL, 0);
 }
 
 /* ---- show ---- */
@@ -105,8 +107,8 @@ static int put_values(cli *c, const char *name, uint64_t limit)
     muster_error err;
     error_clear(&err);
     rows *r = rows_open(c, "values", columns, 2);
-    const int status = muster_values_each(c->engine, c->scope, name, true,
-                                          (size_t)limit, put_value, r, &err);
+    const int status = client_values_each(c, name, true, (size_t)limit,
+                                          put_value, r, &err);
     rows_close(r);
     return status < 0 ? tell_status(c, &err, NULL, 0) : 0;
 }
@@ -119,11 +121,11 @@ static int cmd_show(cli *c, int argc, char **argv)
     error_clear(&err);
     if (!cli_flag_uint(c, "limit", &limit))
         return EXIT_USAGE;
-    int code = session_open(c, MUSTER_OPEN_READ);
+    int code = client_open(c, MUSTER_OPEN_READ);
     if (code != 0)
         return code;
     out_open(c);
-    if (muster_attribute_find(c->engine, argv[0], put_head, c, &err) < 0)
+    if (client_attribute_find(c, argv[0], put_head, c, &err) < 0)
         code = tell_status(c, &err, NULL, 0);
     else
         code = put_values(c, argv[0], limit);
@@ -145,8 +147,8 @@ static int cmd_apply(cli *c, int argc, char **argv)
     error_clear(&err);
     int code = input_read(c, argv[0], CATALOG_BYTES_MAX, &text, &len);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_CREATE);
-    if (code == 0 && muster_catalog_apply(c->engine, text, len, &err) < 0) {
+        code = client_open(c, MUSTER_OPEN_CREATE);
+    if (code == 0 && client_catalog_apply(c, text, len, &err) < 0) {
         tell_error(c, EXIT_USAGE, "%s:",
                    strcmp(argv[0], "-") == 0 ? "standard input" : argv[0]);
         code = tell_status(c, &err, text, len);

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -55,7 +55,7 @@ static void put_answer(cli *c, const muster_breakdown *b, const char *by)
 static int breakdown(cli *c, const char *by, const char *text, size_t len)
 {
     uint64_t limit = ROWS_DEFAULT;
-    muster_segment *segment = NULL;
+    client_segment *segment = NULL;
     muster_breakdown *b = NULL;
     muster_error err;
     error_clear(&err);
@@ -63,12 +63,12 @@ static int breakdown(cli *c, const char *by, const char *text, size_t len)
         return EXIT_USAGE;
     int code = session_compile(c, &segment, text, len);
     if (code == 0 &&
-        muster_reach_breakdown(segment, by, (size_t)limit, &b, &err) < 0)
+        client_reach_breakdown(segment, by, (size_t)limit, &b, &err) < 0)
         code = tell_status(c, &err, NULL, 0);
     if (code == 0)
         put_answer(c, b, by);
-    muster_breakdown_free(b);
-    muster_segment_free(segment);
+    client_breakdown_free(c, b);
+    client_segment_free(segment);
     return code;
 }
 
@@ -82,7 +82,7 @@ static int cmd_breakdown(cli *c, int argc, char **argv)
         return tell_usage(c, "--by names the attribute: --by geo.country");
     int code = input_expr(c, argv[0], &text, &len);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_READ);
+        code = client_open(c, MUSTER_OPEN_READ);
     if (code == 0)
         code = breakdown(c, by, text, len);
     mem_free(text);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include "base/error.h"
 #include "base/mem.h"
+#include "client.h"
 #include "segment_file.h"
 
 typedef struct finding {
@@ -28,12 +29,17 @@ typedef struct findings {
     size_t count;
     size_t capacity;
     size_t errors;
+    muster_error failure; /* nothing was found: a server did not answer */
 } findings;
 
 static void keep_finding(void *payload, const segment_file *f, bool error,
                          const muster_error *detail)
 {
     findings *all = payload;
+    if (detail->code == CLI_ESERVER || detail->code == MUSTER_EREFUSED) {
+        all->failure = *detail;
+        return;
+    }
     mem_grow(&all->items, &all->capacity, all->count + 1, sizeof *all->items);
     all->items[all->count++] = (finding){f, error, *detail};
     all->errors += error;
@@ -77,7 +83,7 @@ static int take_sources(cli *c, segment_set *set, int argc, char **argv)
 {
     struct stat st;
     if (argc == 0) {
-        const int code = session_open(c, MUSTER_OPEN_READ);
+        const int code = client_open(c, MUSTER_OPEN_READ);
         return code != 0 ? code : segment_set_saved(c, set);
     }
     const char *word = argv[0];
@@ -188,15 +194,17 @@ static void check_ring(const segment_set *set, findings *all)
 
 static int check(cli *c, const segment_set *set)
 {
-    findings all = {NULL, 0, 0, 0};
-    for (size_t i = 0; i < set->count; i++)
+    findings all = {.items = NULL};
+    for (size_t i = 0; i < set->count && all.failure.code == 0; i++)
         segment_set_check(c, set, &set->items[i], keep_finding, &all);
     check_ring(set, &all);
-    if (set->count > 0)
+    if (all.failure.code == 0 && set->count > 0)
         put_answer(c, set, &all);
-    else
+    else if (all.failure.code == 0)
         tell(c, "no segments are saved");
     mem_free(all.items);
+    if (all.failure.code != 0)
+        return tell_status(c, &all.failure, NULL, 0);
     if (all.errors > 0)
         return EXIT_EXPR;
     return all.count > 0 ? EXIT_FALSE : EXIT_OK;
@@ -206,8 +214,8 @@ static int cmd_check(cli *c, int argc, char **argv)
 {
     segment_set set = {NULL, 0, 0};
     int code = 0;
-    if (session_exists(c))
-        code = session_open(c, MUSTER_OPEN_READ);
+    if (client_exists(c))
+        code = client_open(c, MUSTER_OPEN_READ);
     else if (argc > 0)
         tell(c, "there is no data directory %s: only syntax is checked",
              c->set.data_dir);

@@ -11,7 +11,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include <string.h>
 #include "base/mem.h"
@@ -86,7 +86,7 @@ static void put_estimate(cli *c, const muster_count *n)
 }
 
 static void put_json(cli *c, const muster_count *n, bool estimate,
-                     const muster_segment *segment)
+                     const client_segment *segment)
 {
     out_open(c);
     out_member_uint(c, "count", n->count);
@@ -298,7 +298,7 @@ static int count_text(cli *c, const char *text, size_t len,
 {
     const bool clauses = cli_flag_is(c, "clauses");
     const bool estimate = cli_flag_text(c, "error") != NULL;
-    muster_segment *segment = NULL;
+    client_segment *segment = NULL;
     muster_count *n = NULL;
     muster_error err;
     memset(&err, 0, sizeof err);
@@ -306,8 +306,8 @@ static int count_text(cli *c, const char *text, size_t len,
     if (code != 0)
         return code;
     const int rc = estimate
-                       ? muster_segment_estimate(segment, sample, &n, &err)
-                       : muster_segment_count(segment, clauses, &n, &err);
+                       ? client_segment_estimate(segment, sample, &n, &err)
+                       : client_segment_count(segment, clauses, &n, &err);
     if (rc < 0)
         code = tell_status(c, &err, text, len);
     else if (c->set.format == FORMAT_JSON)
@@ -318,8 +318,8 @@ static int count_text(cli *c, const char *text, size_t len,
         put_clauses(c, n, true);
     else
         put_row(c, n, estimate);
-    muster_count_free(n);
-    muster_segment_free(segment);
+    client_count_free(c, n);
+    client_segment_free(segment);
     return code;
 }
 
@@ -333,7 +333,7 @@ static int cmd_count(cli *c, int argc, char **argv)
     if (code == 0)
         code = input_expr(c, argv[0], &text, &len);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_READ);
+        code = client_open(c, MUSTER_OPEN_READ);
     if (code == 0)
         code = count_text(c, text, len, &sample);
     mem_free(text);

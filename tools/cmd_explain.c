@@ -11,7 +11,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include "base/error.h"
 
@@ -100,13 +100,13 @@ static void put_tree(cli *c, const muster_explanation *e)
 
 /* ---- the verb ---- */
 
-static int explain(cli *c, muster_segment *segment, const muster_id *id)
+static int explain(cli *c, client_segment *segment, const muster_id *id)
 {
     muster_explanation *e = NULL;
     muster_error err;
     int code = 0;
     error_clear(&err);
-    if (muster_segment_explain(segment, id, &e, &err) < 0)
+    if (client_segment_explain(segment, id, &e, &err) < 0)
         return tell_status(c, &err, NULL, 0);
     if (!e->known && !e->masked)
         code = tell_error(c, EXIT_NOT_FOUND, "the user is not known");
@@ -114,25 +114,25 @@ static int explain(cli *c, muster_segment *segment, const muster_id *id)
         put_tree(c, e);
     else
         put_rows(c, e);
-    muster_explanation_free(e);
+    client_explanation_free(c, e);
     return code;
 }
 
 static int cmd_explain(cli *c, int argc, char **argv)
 {
-    muster_segment *segment = NULL;
+    client_segment *segment = NULL;
     muster_id id;
     (void)argc;
     int code = id_check(c, argv[1], 1);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_READ);
+        code = client_open(c, MUSTER_OPEN_READ);
     if (code == 0)
         code = session_compile_segment(c, &segment, argv[0]);
     if (code != 0)
         return code;
     id_split(argv[1], &id);
     code = explain(c, segment, &id);
-    muster_segment_free(segment);
+    client_segment_free(segment);
     return code;
 }
 

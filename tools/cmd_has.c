@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include "base/error.h"
 
@@ -34,7 +34,7 @@ static void put_answer(cli *c, bool member)
 
 static int cmd_has(cli *c, int argc, char **argv)
 {
-    muster_segment *segment = NULL;
+    client_segment *segment = NULL;
     muster_id id;
     bool member = false;
     muster_error err;
@@ -42,19 +42,19 @@ static int cmd_has(cli *c, int argc, char **argv)
     (void)argc;
     int code = id_check(c, argv[1], 1);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_READ);
+        code = client_open(c, MUSTER_OPEN_READ);
     if (code == 0)
         code = session_compile_segment(c, &segment, argv[0]);
     if (code != 0)
         return code;
     id_split(argv[1], &id);
-    if (muster_segment_has(segment, &id, &member, &err) < 0) {
+    if (client_segment_has(segment, &id, &member, &err) < 0) {
         code = tell_status(c, &err, NULL, 0);
     } else {
         put_answer(c, member);
         code = member ? EXIT_OK : EXIT_FALSE;
     }
-    muster_segment_free(segment);
+    client_segment_free(segment);
     return code;
 }
 

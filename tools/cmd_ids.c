@@ -7,17 +7,14 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include <string.h>
 #include "base/mem.h"
 
-#define ENOUGH 1 /* ends the walk */
-
 typedef struct walk {
     cli *c;
     rows *out;
-    uint64_t left;
 } walk;
 
 static int put_user(void *payload, const muster_pseudonym *user)
@@ -25,29 +22,28 @@ static int put_user(void *payload, const muster_pseudonym *user)
     static const char digits[] = "0123456789abcdef";
     walk *w = payload;
     char hex[2 * sizeof user->bytes];
-    if (w->left == 0 || w->c->out_failed)
-        return ENOUGH;
     for (size_t i = 0; i < sizeof user->bytes; i++) {
         hex[2 * i] = digits[user->bytes[i] >> 4];
         hex[2 * i + 1] = digits[user->bytes[i] & 15];
     }
     rows_text(w->out, text_make(hex, sizeof hex));
-    w->left--;
-    return 0;
+    return w->c->out_failed; /* ends the walk */
 }
 
-static int put_users(cli *c, muster_segment *segment, const char *text,
+static int put_users(cli *c, client_segment *segment, const char *text,
                      size_t len)
 {
     static const column columns[] = {{"pseudonym", COLUMN_TEXT}};
-    walk w = {.c = c, .left = UINT64_MAX};
+    walk w = {.c = c};
+    uint64_t limit = UINT64_MAX;
     muster_error err;
     memset(&err, 0, sizeof err);
-    if (!cli_flag_uint(c, "limit", &w.left))
+    if (!cli_flag_uint(c, "limit", &limit))
         return EXIT_USAGE;
     out_open(c);
     w.out = rows_open(c, "users", columns, 1);
-    const int status = muster_segment_users(segment, put_user, &w, &err);
+    const int status = 
+        client_segment_users(segment, limit, put_user, &w, &err);
     rows_close(w.out);
     out_member_state(c);
     out_close(c);
@@ -56,18 +52,18 @@ static int put_users(cli *c, muster_segment *segment, const char *text,
 
 static int cmd_ids(cli *c, int argc, char **argv)
 {
-    muster_segment *segment = NULL;
+    client_segment *segment = NULL;
     char *text = NULL;
     size_t len = 0;
     (void)argc;
     int code = input_expr(c, argv[0], &text, &len);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_READ);
+        code = client_open(c, MUSTER_OPEN_READ);
     if (code == 0)
         code = session_compile(c, &segment, text, len);
     if (code == 0)
         code = put_users(c, segment, text, len);
-    muster_segment_free(segment);
+    client_segment_free(segment);
     mem_free(text);
     return code;
 }

@@ -4,7 +4,8 @@
  * Each file is a feed of its own, so that line numbers, CSV headers and
  * compressions stay apart; the receipts are added up. A file is read in
  * pieces of READ_BYTES; of plain text only whole lines are pushed, so that a
- * load that is interrupted between two pieces cuts no record in two.
+ * load that is interrupted between two pieces cuts no record in two. Pieces go
+ * into a feed of the engine, or up to a server.
  *
  * An interrupt (Ctrl-C) ends the feed after the piece at hand: what was pushed
  * is applied and durable, the receipt says how much it was, the exit code is
@@ -31,7 +32,9 @@
 #include <unistd.h>
 #include "base/error.h"
 #include "base/mem.h"
+#include "client.h"
 #include "receipt.h"
+#include "remote.h"
 
 #define READ_BYTES ((size_t)1 << 20)
 
@@ -47,17 +50,15 @@ typedef struct load {
     int code;     /* of the first error */
     bool refused; /* it was about the load id, and would be again */
     bool begun;   /* records of the file were read */
+    char *made_id; /* of a load through a server that was given none */
 } load;
 
 /* ---- what the feed tells ---- */
 
-static void on_reject(void *payload, const muster_reject *reject)
+static void write_reject(const load *l, const muster_reject *reject)
 {
-    load *l = payload;
     buffer b;
     json_writer w;
-    if (l->rejects == NULL)
-        return;
     buffer_init(&b, (size_t)1 << 20);
     json_begin(&w, &b, false);
     json_open_object(&w);
@@ -77,6 +78,13 @@ static void on_reject(void *payload, const muster_reject *reject)
     buffer_put_u8(&b, '\n');
     fwrite(b.data, 1, b.len, l->rejects);
     buffer_release(&b);
+}
+
+static void on_reject(void *payload, const muster_reject *reject)
+{
+    const load *l = payload;
+    if (l->rejects != NULL)
+        write_reject(l, reject);
 }
 
 static void on_progress(void *payload, const muster_progress *now)
@@ -116,34 +124,73 @@ static int tell_feed(load *l, const muster_error *err)
     return tell_status(l->c, err, NULL, 0);
 }
 
-/* Reads and pushes to the end or until interrupted. 0, or an exit code. */
-static int pump(load *l, muster_feed *feed, int fd, uint8_t *piece)
+/* A file on its way, piece after piece. */
+typedef struct source {
+    load *l;
+    int fd;
+    uint8_t *piece;
+    size_t held;  /* bytes in it */
+    size_t whole; /* of them, to be taken: 0 at the end */
+    size_t sent;  /* of those, by send_bytes */
+    uint64_t read;
+    bool begun;
+    bool ended;
+    int code;
+} source;
+
+static void source_open(source *s, load *l, int fd)
 {
-    size_t held = 0;
-    bool first = true;
-    muster_error err;
-    error_clear(&err);
-    while (!interrupt_is_seen()) {
-        const ssize_t n =
-            interrupt_read(fd, piece + held, READ_BYTES - held);
+    *s = (source){.l = l, .fd = fd, .piece = mem_alloc(READ_BYTES)};
+}
+
+static void source_close(source *s)
+{
+    mem_free(s->piece);
+}
+
+/* The next piece, `whole` bytes; none at the end of the file, and when
+ * interrupted. 0, or an exit code after telling. */
+static int source_next(source *s)
+{
+    load *l = s->l;
+    s->held -= s->whole;
+    memmove(s->piece, s->piece + s->whole, s->held);
+    s->whole = s->sent = 0;
+    while (!s->ended && s->whole == 0 && !interrupt_is_seen()) {
+        const ssize_t n = interrupt_read(s->fd, s->piece + s->held,
+                                         READ_BYTES - s->held);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return tell_error(l->c, EXIT_USAGE, "cannot read %s: %s", l->file,
                               strerror(errno));
-        const size_t len = held + (size_t)n;
-        if (first)
-            l->text = is_text(l, piece, len);
-        first = false;
-        const size_t whole = n == 0 ? len : ready(l, piece, len);
-        if (whole > 0 && muster_feed_push(feed, piece, whole, &err) < 0)
-            return tell_feed(l, &err);
-        if (n == 0)
-            return 0;
-        held = len - whole;
-        memmove(piece, piece + whole, held);
+        s->held += (size_t)n;
+        s->read += (uint64_t)n;
+        if (!s->begun)
+            l->text = is_text(l, s->piece, s->held);
+        s->begun = true;
+        s->ended = n == 0;
+        s->whole = s->ended ? s->held : ready(l, s->piece, s->held);
     }
     return 0;
+}
+
+/* Reads and pushes to the end or until interrupted. 0, or an exit code. */
+static int pump(load *l, muster_feed *feed, int fd)
+{
+    source s;
+    muster_error err;
+    error_clear(&err);
+    source_open(&s, l, fd);
+    int code = source_next(&s);
+    while (code == 0 && s.whole > 0) {
+        if (muster_feed_push(feed, s.piece, s.whole, &err) < 0)
+            code = tell_feed(l, &err);
+        else
+            code = source_next(&s);
+    }
+    source_close(&s);
+    return code;
 }
 
 static void finish(load *l, muster_feed *feed)
@@ -161,6 +208,95 @@ static void finish(load *l, muster_feed *feed)
     const uint64_t before = l->total.records;
     load_receipt_add(&l->total, muster_feed_receipt_json(feed), l->file);
     l->begun = l->total.records > before;
+}
+
+/* ---- the same through a server ---- */
+
+static ssize_t send_bytes(void *payload, void *to, size_t len)
+{
+    source *s = payload;
+    if (s->sent == s->whole)
+        s->code = source_next(s);
+    if (s->code != 0)
+        return -1;
+    const size_t left = s->whole - s->sent;
+    const size_t n = left < len ? left : len;
+    memcpy(to, s->piece + s->sent, n);
+    s->sent += n;
+    progress_update(s->l->bar, &(muster_progress){.bytes = s->read});
+    return (ssize_t)n;
+}
+
+/* A server tells the first refused records only; so it does without
+ * --rejects, too. */
+static void write_told(load *l, const json_value *told)
+{
+    for (json_iter it = list_walk(json_get(told, "errors"));
+         json_next(&it);)
+        write_reject(l, &(muster_reject){
+                            .line = member_uint(it.value, "line"),
+                            .offset = member_uint(it.value, "offset"),
+                            .pointer = member_str(it.value, "pointer"),
+                            .code = member_str(it.value, "code"),
+                            .message = member_str(it.value, "message"),
+                        });
+    if (member_bool(told, "errors_truncated"))
+        tell(l->c, "%s has the first refused records only: a server tells no"
+                   " more", l->rejects_path);
+}
+
+static void take_receipt(load *l, const char *json)
+{
+    json_doc *doc = NULL;
+    muster_error err;
+    load_receipt_add(&l->total, json, l->file);
+    ASSERT(json_parse(&doc, json, strlen(json), JSON_STRICT, &err) == 0);
+    const json_value *root = json_root(doc);
+    progress_update(l->bar, &(muster_progress){
+                                .bytes = member_uint(root, "bytes"),
+                                .records = member_uint(root, "records"),
+                                .rejected = member_uint(root, "rejected"),
+                            });
+    if (l->rejects != NULL)
+        write_told(l, root);
+    json_free(doc);
+}
+
+static void send_file(load *l, int fd)
+{
+    source s;
+    char *json = NULL;
+    muster_error err;
+    error_clear(&err);
+    source_open(&s, l, fd);
+    const remote_load what = {&l->options, send_bytes, &s};
+    const int status = remote_load_send(l->c->remote, &what, &json, &err);
+    if (json != NULL)
+        take_receipt(l, json);
+    progress_free(l->bar);
+    l->bar = NULL;
+    l->code = s.code;
+    if (status < 0 && l->code == 0)
+        l->code = tell_feed(l, &err);
+    l->begun = s.read > 0;
+    mem_free(json);
+    source_close(&s);
+}
+
+/* ---- a file, wherever it goes ---- */
+
+static void feed_file(load *l, int fd)
+{
+    muster_feed *feed = NULL;
+    muster_error err;
+    error_clear(&err);
+    if (muster_feed_open(&feed, l->c->engine, &l->options, &err) < 0) {
+        l->code = tell_feed(l, &err);
+    } else {
+        l->code = pump(l, feed, fd);
+        finish(l, feed);
+    }
+    muster_feed_free(feed);
 }
 
 static int open_file(const load *l, uint64_t *size)
@@ -182,10 +318,7 @@ static int open_file(const load *l, uint64_t *size)
 
 static void load_file(load *l)
 {
-    muster_feed *feed = NULL;
-    muster_error err;
     uint64_t size;
-    error_clear(&err);
     l->begun = false;
     const int fd = open_file(l, &size);
     if (fd < 0) {
@@ -193,17 +326,12 @@ static void load_file(load *l)
         return;
     }
     l->bar = progress_new(l->c, size, "load");
-    if (muster_feed_open(&feed, l->c->engine, &l->options, &err) < 0) {
-        l->code = tell_feed(l, &err);
-    } else {
-        uint8_t *piece = mem_alloc(READ_BYTES);
-        l->code = pump(l, feed, fd, piece);
-        finish(l, feed);
-        mem_free(piece);
-    }
+    if (l->c->remote != NULL)
+        send_file(l, fd);
+    else
+        feed_file(l, fd);
     progress_free(l->bar);
     l->bar = NULL;
-    muster_feed_free(feed);
     if (fd != STDIN_FILENO)
         close(fd);
 }
@@ -302,8 +430,8 @@ static int open_dry(cli *c, char **dir)
     const char *former = c->set.data_dir;
     buffer b;
     *dir = NULL;
-    if (session_exists(c))
-        return session_open(c, MUSTER_OPEN_READ);
+    if (client_exists(c))
+        return client_open(c, MUSTER_OPEN_READ);
     buffer_init(&b, 4096);
     buffer_printf(&b, "%s/muster-dry-XXXXXX",
                   base != NULL && *base != '\0' ? base : "/tmp");
@@ -364,13 +492,23 @@ static void tell_how_to_go_on(const load *l, int at, int count, char **files)
     if (l->options.dry_run || l->refused || !l->begun)
         return;
     buffer_init(&b, (size_t)1 << 20);
-    put_word(&b, given != NULL ? given : l->total.load_id);
+    put_word(&b, given != NULL ? given
+                 : l->made_id != NULL ? l->made_id
+                                      : l->total.load_id);
     for (int i = given != NULL ? 0 : at; i < count; i++)
         put_word(&b, files[i]);
     tell(l->c, "to go on, with the same flags and the input from its beginning"
                " (nothing counts twice):");
     tell(l->c, "  muster load --load-id%s", buffer_cstr(&b));
     buffer_release(&b);
+}
+
+/* The engine makes one for itself; a server's answer may never come. */
+static const char *make_id(load *l)
+{
+    mem_free(l->made_id);
+    l->made_id = l->c->remote != NULL ? remote_load_id() : NULL;
+    return l->made_id;
 }
 
 /* The n-th file of a load with an id of its own gets that id and its number,
@@ -388,7 +526,7 @@ static void load_files(load *l, int count, char **files)
             buffer_printf(&id, "%s.%d", given, i + 1);
         else if (given != NULL)
             buffer_put_str(&id, given);
-        l->options.load_id = given != NULL ? buffer_cstr(&id) : NULL;
+        l->options.load_id = given != NULL ? buffer_cstr(&id) : make_id(l);
         l->file = files[i];
         load_file(l);
     }
@@ -406,7 +544,7 @@ static void load_files(load *l, int count, char **files)
 static void settle(cli *c)
 {
     muster_error err;
-    if (muster_engine_settle(c->engine, &err) != 0)
+    if (c->engine != NULL && muster_engine_settle(c->engine, &err) != 0)
         tell(c, "no generation was written (%s); nothing is lost: the log"
                 " holds everything, and the next start reads it",
              err.message);
@@ -421,7 +559,7 @@ static int cmd_load(cli *c, int argc, char **argv)
         code = check_file(c, argv[i]);
     if (code == 0)
         code = l.options.dry_run ? open_dry(c, &dry)
-                                 : session_open(c, MUSTER_OPEN_CREATE);
+                                 : client_open(c, MUSTER_OPEN_CREATE);
     if (code == 0)
         code = open_rejects(&l);
     if (code == 0) {
@@ -438,6 +576,7 @@ static int cmd_load(cli *c, int argc, char **argv)
         if (interrupt_is_seen())
             code = EXIT_INTERRUPTED;
         load_receipt_release(&l.total);
+        mem_free(l.made_id);
     }
     remove_dry(c, dry);
     return code;

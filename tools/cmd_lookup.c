@@ -14,21 +14,22 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include <string.h>
 #include "base/error.h"
+#include "base/mem.h"
 
 #define TOLD_MAX 10
-#define KEYS_BYTES_MAX ((size_t)64 << 20)
 
 typedef struct lookup {
     cli *c;
     rows *out;
-    buffer keys; /* of one user, each ended by NUL */
-    size_t key_count;
+    uint64_t position; /* of the id shown last */
     uint64_t refused;
-    int code;
+    muster_id *waiting; /* until there are enough for one question */
+    size_t waiting_count;
+    arena texts; /* theirs */
 } lookup;
 
 /* ---- one id ---- */
@@ -43,90 +44,100 @@ static int put_saved(void *payload, const muster_saved *row)
     return 0;
 }
 
-static int keep_key(void *payload, const muster_saved *row)
-{
-    lookup *l = payload;
-    buffer_put_str(&l->keys, row->key);
-    buffer_put_u8(&l->keys, 0);
-    l->key_count++;
-    return 0;
-}
-
-static void put_keys_json(lookup *l)
-{
-    cli *c = l->c;
-    out_open(c);
-    json_writer *w = out_member(c, "segments");
-    json_open_array(w);
-    const char *key = (const char *)l->keys.data;
-    for (size_t i = 0; i < l->key_count; i++, key += strlen(key) + 1)
-        json_put_str(w, key);
-    json_close(w);
-    out_member_state(c);
-    out_close(c);
-}
-
-static int lookup_one(void *payload, uint64_t position, const muster_id *id)
+static int put_rows(lookup *l, const muster_id *id, muster_error *err)
 {
     static const column columns[] = {{"segment", COLUMN_TEXT},
                                      {"id", COLUMN_INT},
                                      {"priority", COLUMN_INT},
                                      {"name", COLUMN_TEXT}};
+    cli *c = l->c;
+    bool known = false;
+    l->out = rows_open(c, "segments", columns, 4);
+    const int status =
+        client_audience_lookup(c, id, &known, put_saved, l, err);
+    rows_close(l->out);
+    if (status == 0 && !known && c->set.format == FORMAT_TABLE)
+        tell(c, "the user is not known");
+    return status;
+}
+
+static int put_json(void *payload, const client_found *found)
+{
+    cli *c = payload;
+    if (found->message != NULL)
+        return tell_error(c, EXIT_USAGE, "%s", found->message);
+    out_open(c);
+    json_writer *w = out_member(c, "segments");
+    json_open_array(w);
+    const char *key = found->keys;
+    for (size_t i = 0; i < found->key_count; i++, key += strlen(key) + 1)
+        json_put_str(w, key);
+    json_close(w);
+    out_member_state(c);
+    out_close(c);
+    return 0;
+}
+
+static int lookup_one(void *payload, uint64_t position, const muster_id *id)
+{
     lookup *l = payload;
     cli *c = l->c;
-    const bool json = c->set.format == FORMAT_JSON;
-    bool known = false;
     muster_error err;
     error_clear(&err);
     (void)position;
-    if (!json)
-        l->out = rows_open(c, "segments", columns, 4);
-    const int status = muster_audience_lookup(
-        c->engine, c->scope, id, &known, json ? keep_key : put_saved, l, &err);
-    if (!json)
-        rows_close(l->out);
-    if (status < 0) {
-        out_discard(c);
-        return tell_status(c, &err, NULL, 0);
-    }
-    if (json)
-        put_keys_json(l);
-    if (!known && c->set.format == FORMAT_TABLE)
-        tell(c, "the user is not known");
-    return 0;
+    const int status =
+        c->set.format == FORMAT_JSON
+            ? client_audience_lookup_many(c, id, 1, put_json, c, &err)
+            : put_rows(l, id, &err);
+    if (status >= 0)
+        return status;
+    out_discard(c);
+    return tell_status(c, &err, NULL, 0);
 }
 
 /* ---- several ids ---- */
 
-static const char *refuse(lookup *l, uint64_t position, const char *message)
+/* The next id of the input, and what was found. */
+static int put_found(void *payload, const client_found *found)
 {
-    if (l->refused++ < TOLD_MAX)
-        tell(l->c, "id %llu: %s", (unsigned long long)position, message);
-    return "refused";
+    lookup *l = payload;
+    l->position++;
+    if (found->message != NULL && l->refused++ < TOLD_MAX)
+        tell(l->c, "id %llu: %s", (unsigned long long)l->position,
+             found->message);
+    rows_uint(l->out, l->position);
+    rows_str(l->out, found->status);
+    rows_list(l->out, found->keys, found->key_count);
+    return l->c->out_failed ? EXIT_USAGE : 0;
+}
+
+/* Asks about the ids that wait. */
+static int lookup_waiting(lookup *l)
+{
+    muster_error err;
+    error_clear(&err);
+    const int status = client_audience_lookup_many(
+        l->c, l->waiting, l->waiting_count, put_found, l, &err);
+    l->waiting_count = 0;
+    arena_reset(&l->texts);
+    return status < 0 ? tell_status(l->c, &err, NULL, 0) : status;
 }
 
 static int lookup_next(void *payload, uint64_t position, const muster_id *id)
 {
+    static const client_found no_id = {
+        .status = "refused", .message = "not of the form SPACE:ID"};
     lookup *l = payload;
-    const char *status;
-    bool known = false;
-    muster_error err;
-    error_clear(&err);
-    buffer_clear(&l->keys);
-    l->key_count = 0;
+    int code = 0;
+    (void)position;
+    if (id == NULL || l->waiting_count == CLIENT_LOOKUP_MAX)
+        code = lookup_waiting(l);
     if (id == NULL)
-        status = refuse(l, position, "not of the form SPACE:ID");
-    else if (muster_audience_lookup(l->c->engine, l->c->scope, id, &known,
-                                    keep_key, l, &err) == 0)
-        status = known ? "hit" : "miss";
-    else if (err.code == MUSTER_EINVAL || err.code == MUSTER_EREFUSED)
-        status = refuse(l, position, err.message);
-    else
-        return tell_status(l->c, &err, NULL, 0);
-    rows_uint(l->out, position);
-    rows_str(l->out, status);
-    rows_list(l->out, (const char *)l->keys.data, l->key_count);
-    return l->c->out_failed ? EXIT_USAGE : 0;
+        return code != 0 ? code : put_found(l, &no_id);
+    l->waiting[l->waiting_count++] = (muster_id){
+        arena_strndup(&l->texts, id->space, strlen(id->space)),
+        arena_strndup(&l->texts, id->id, id->id_len), id->id_len};
+    return code;
 }
 
 static int lookup_many(lookup *l, int argc, char **argv)
@@ -137,7 +148,9 @@ static int lookup_many(lookup *l, int argc, char **argv)
     cli *c = l->c;
     out_open(c);
     l->out = rows_open(c, "results", columns, 3);
-    const int code = ids_each(argc, argv, lookup_next, l);
+    int code = ids_each(argc, argv, lookup_next, l);
+    if (code == 0)
+        code = lookup_waiting(l);
     rows_close(l->out);
     out_member_state(c);
     out_close(c);
@@ -153,12 +166,14 @@ static int cmd_lookup(cli *c, int argc, char **argv)
     const bool one = argc == 1 && strcmp(argv[0], "-") != 0;
     int code = ids_check(c, argc, argv);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_READ);
-    buffer_init(&l.keys, KEYS_BYTES_MAX);
+        code = client_open(c, MUSTER_OPEN_READ);
+    arena_init(&l.texts);
+    l.waiting = mem_array(CLIENT_LOOKUP_MAX, sizeof *l.waiting);
     if (code == 0)
         code = one ? ids_each(argc, argv, lookup_one, &l)
                    : lookup_many(&l, argc, argv);
-    buffer_release(&l.keys);
+    arena_release(&l.texts);
+    mem_free(l.waiting);
     return code;
 }
 

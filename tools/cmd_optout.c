@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include "base/error.h"
 
@@ -31,7 +31,6 @@ static int refuse(request *q, uint64_t position, const char *message)
 static int apply_one(void *payload, uint64_t position, const muster_id *id)
 {
     request *q = payload;
-    muster_engine *engine = q->c->engine;
     bool known = false;
     muster_error err;
     error_clear(&err);
@@ -39,8 +38,8 @@ static int apply_one(void *payload, uint64_t position, const muster_id *id)
     if (id == NULL)
         return refuse(q, position, "not of the form SPACE:ID");
     const int status =
-        q->forget ? muster_privacy_forget(engine, id, &known, &err)
-                  : muster_privacy_optout(engine, id, q->undo, &known, &err);
+        q->forget ? client_privacy_forget(q->c, id, &known, &err)
+                  : client_privacy_optout(q->c, id, q->undo, &known, &err);
     if (status == MUSTER_EINVAL || status == MUSTER_EREFUSED)
         return refuse(q, position, err.message);
     if (status < 0)
@@ -76,7 +75,7 @@ static int run(request *q, int argc, char **argv)
 {
     int code = ids_check(q->c, argc, argv);
     if (code == 0)
-        code = session_open(q->c, MUSTER_OPEN_WRITE);
+        code = client_open(q->c, MUSTER_OPEN_WRITE);
     if (code != 0)
         return code;
     code = ids_each(argc, argv, apply_one, q);

@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -77,22 +77,23 @@ static void put_answer(cli *c, const muster_overlap *o, char **names)
 
 static int cmd_overlap(cli *c, int argc, char **argv)
 {
-    muster_segment *segments[MUSTER_OVERLAP_MAX] = {NULL};
+    client_segment *segments[MUSTER_OVERLAP_MAX] = {NULL};
     muster_overlap *o = NULL;
     muster_error err;
     error_clear(&err);
     if (argc > MUSTER_OVERLAP_MAX)
         return tell_usage(c, "at most %d segments", MUSTER_OVERLAP_MAX);
-    int code = session_open(c, MUSTER_OPEN_READ);
+    int code = client_open(c, MUSTER_OPEN_READ);
     for (int i = 0; i < argc && code == 0; i++)
         code = session_compile_segment(c, &segments[i], argv[i]);
-    if (code == 0 && muster_reach_overlap(segments, (size_t)argc, &o, &err) < 0)
+    if (code == 0 &&
+        client_reach_overlap(c, segments, (size_t)argc, &o, &err) < 0)
         code = tell_status(c, &err, NULL, 0);
     if (code == 0)
         put_answer(c, o, argv);
-    muster_overlap_free(o);
+    client_overlap_free(c, o);
     for (int i = 0; i < argc; i++)
-        muster_segment_free(segments[i]);
+        client_segment_free(segments[i]);
     return code;
 }
 

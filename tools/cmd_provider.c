@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "client.h"
 
 #include "base/error.h"
 
@@ -23,21 +23,23 @@ static int cmd_ls(cli *c, int argc, char **argv)
                                      {"party", COLUMN_TEXT},
                                      {"ttl", COLUMN_TEXT},
                                      {"declared", COLUMN_BOOL}};
+    muster_error err;
     (void)argc;
     (void)argv;
-    const int code = session_open(c, MUSTER_OPEN_READ);
+    error_clear(&err);
+    const int code = client_open(c, MUSTER_OPEN_READ);
     if (code != 0)
         return code;
     out_open(c);
     rows *r = rows_open(c, "data", columns, 4);
-    const int status = muster_providers_each(c->engine, put_provider, r);
+    const int status = client_providers_each(c, put_provider, r, &err);
     rows_close(r);
     out_member_state(c);
     out_close(c);
     if (status >= 0)
         return 0;
-    return tell_error(c, exit_of(status), "cannot list the providers: %s",
-                      muster_error_name(status));
+    out_discard(c);
+    return tell_status(c, &err, NULL, 0);
 }
 
 typedef struct wanted {
@@ -74,13 +76,14 @@ static int cmd_set(cli *c, int argc, char **argv)
                           "--ttl takes a time as 60d, 12h or 0 (never),"
                           " or '' for none; not '%s'",
                           ttl);
-    const int code = session_open(c, MUSTER_OPEN_CREATE);
+    const int code = client_open(c, MUSTER_OPEN_CREATE);
     if (code != 0)
         return code;
-    muster_providers_each(c->engine, take_current, &w);
+    if (client_providers_each(c, take_current, &w, &err) < 0)
+        return tell_status(c, &err, NULL, 0);
     if (ttl == NULL)
         ttl = w.ttl;
-    if (muster_provider_set(c->engine, argv[0], party != NULL ? party : w.party,
+    if (client_provider_set(c, argv[0], party != NULL ? party : w.party,
                             *ttl != '\0' ? ttl : NULL, &err) < 0)
         return tell_status(c, &err, NULL, 0);
     tell(c, "set; muster provider ls shows all");

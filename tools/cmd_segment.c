@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "base/mem.h"
+#include "client.h"
 
 /* ---- set ---- */
 
@@ -74,7 +75,7 @@ int segment_save(cli *c, const segment_file *f, bool *changed)
     save.name = f->name;
     save.priority = f->priority;
     save.served = f->served;
-    if (muster_audience_save(c->engine, &save, changed, &err) < 0)
+    if (client_audience_save(c, &save, changed, &err) < 0)
         return tell_status(c, &err, f->expr, save.expr_len);
     return 0;
 }
@@ -116,7 +117,7 @@ static int put_saved(cli *c, const char *key, bool changed)
     saved_row row = {c, changed};
     muster_error err;
     error_clear(&err);
-    if (muster_audience_find(c->engine, key, put_saved_row, &row, &err) < 0)
+    if (client_audience_find(c, key, put_saved_row, &row, &err) < 0)
         return tell_status(c, &err, NULL, 0);
     return 0;
 }
@@ -124,9 +125,9 @@ static int put_saved(cli *c, const char *key, bool changed)
 /* Compiles for the warnings: the engine compiles again when saving. */
 static int check_text(cli *c, const segment_file *f)
 {
-    muster_segment *segment = NULL;
+    client_segment *segment = NULL;
     const int code = session_compile(c, &segment, f->expr, strlen(f->expr));
-    muster_segment_free(segment);
+    client_segment_free(segment);
     return code;
 }
 
@@ -146,7 +147,7 @@ static int cmd_set(cli *c, int argc, char **argv)
     if (code == 0)
         code = take_flags(c, &f);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_WRITE);
+        code = client_open(c, MUSTER_OPEN_WRITE);
     if (code == 0 && find_current(c, argv[0], &current))
         keep_headers(&f, &current);
     if (code == 0)
@@ -172,20 +173,19 @@ typedef struct listing {
 
 static void put_size(listing *l, const char *expr)
 {
-    muster_segment *segment = NULL;
+    client_segment *segment = NULL;
     muster_count *n = NULL;
     muster_error err;
     error_clear(&err);
-    if (muster_segment_compile(&segment, l->c->engine, l->c->scope, expr,
-                               strlen(expr), &err) < 0 ||
-        muster_segment_count(segment, false, &n, &err) < 0) {
+    if (client_segment_compile(l->c, &segment, expr, strlen(expr), &err) < 0 ||
+        client_segment_count(segment, false, &n, &err) < 0) {
         l->code = tell_status(l->c, &err, expr, strlen(expr));
         rows_null(l->out);
     } else {
         rows_uint(l->out, n->count);
     }
-    muster_count_free(n);
-    muster_segment_free(segment);
+    client_count_free(l->c, n);
+    client_segment_free(segment);
 }
 
 static void put_listed(listing *l, const segment_file *f,
@@ -230,17 +230,17 @@ static int cmd_ls(cli *c, int argc, char **argv)
     column plain[7];
     listing l = {.c = c, .counts = cli_flag_is(c, "counts")};
     kept_saved kept = {{NULL, 0, 0}, NULL, 0};
+    muster_error err;
+    error_clear(&err);
     (void)argc;
     (void)argv;
-    int code = session_open(c, MUSTER_OPEN_READ);
+    int code = client_open(c, MUSTER_OPEN_READ);
     if (code != 0)
         return code;
     plain[0] = columns[0];
     memcpy(plain + 1, columns + 2, 6 * sizeof *columns);
-    const int status = muster_audiences_each(c->engine, keep_row, &kept);
-    if (status < 0)
-        l.code = tell_error(c, exit_of(status), "cannot list the segments: %s",
-                            muster_error_name(status));
+    if (client_audiences_each(c, keep_row, &kept, &err) < 0)
+        l.code = tell_status(c, &err, NULL, 0);
     out_open(c);
     l.out = l.counts ? rows_open(c, "data", columns, 8)
                      : rows_open(c, "data", plain, 7);
@@ -311,16 +311,16 @@ static int cmd_show(cli *c, int argc, char **argv)
     error_clear(&err);
     int code = segment_key_check(c, argv[0]);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_READ);
+        code = client_open(c, MUSTER_OPEN_READ);
     if (code != 0)
         return code;
     if (c->set.format == FORMAT_TABLE || c->set.format == FORMAT_TSV) {
-        status = muster_audience_find(c->engine, argv[0], put_file, c, &err);
+        status = client_audience_find(c, argv[0], put_file, c, &err);
     } else if (c->set.format == FORMAT_JSON) {
-        status = muster_audience_find(c->engine, argv[0], put_object, c, &err);
+        status = client_audience_find(c, argv[0], put_object, c, &err);
     } else {
         rows *r = rows_open(c, "data", version_columns, 9);
-        status = muster_audience_find(c->engine, argv[0], put_version, r, &err);
+        status = client_audience_find(c, argv[0], put_version, r, &err);
         rows_close(r);
     }
     if (status >= 0)
@@ -336,13 +336,13 @@ static int cmd_log(cli *c, int argc, char **argv)
     error_clear(&err);
     int code = segment_key_check(c, argv[0]);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_READ);
+        code = client_open(c, MUSTER_OPEN_READ);
     if (code != 0)
         return code;
     out_open(c);
     rows *r = rows_open(c, "data", version_columns, 9);
     const int status =
-        muster_audience_versions(c->engine, argv[0], put_version, r, &err);
+        client_audience_versions(c, argv[0], put_version, r, &err);
     rows_close(r);
     out_close(c);
     if (status >= 0)
@@ -360,10 +360,10 @@ static int cmd_rm(cli *c, int argc, char **argv)
     for (int i = 0; i < argc && code == 0; i++)
         code = segment_key_check(c, argv[i]);
     if (code == 0)
-        code = session_open(c, MUSTER_OPEN_WRITE);
+        code = client_open(c, MUSTER_OPEN_WRITE);
     for (int i = 0; i < argc && code == 0; i++) {
         error_clear(&err);
-        if (muster_audience_remove(c->engine, argv[i], &err) < 0)
+        if (client_audience_remove(c, argv[i], &err) < 0)
             code = tell_status(c, &err, NULL, 0);
         else
             tell(c, "removed %s; its versions stay: muster segment log %s",
@@ -387,10 +387,10 @@ static int cmd_revert(cli *c, int argc, char **argv)
                           "a version is a number from 1; see"
                           " muster segment log %s",
                           argv[0]);
-    code = session_open(c, MUSTER_OPEN_WRITE);
+    code = client_open(c, MUSTER_OPEN_WRITE);
     if (code != 0)
         return code;
-    if (muster_audience_revert(c->engine, argv[0], (uint32_t)version, &err) < 0)
+    if (client_audience_revert(c, argv[0], (uint32_t)version, &err) < 0)
         return tell_status(c, &err, NULL, 0);
     return put_saved(c, argv[0], true);
 }
@@ -422,7 +422,7 @@ static int take_one(void *payload, const muster_saved *row)
 int segment_find(cli *c, const char *key, segment_set *out, muster_error *err)
 {
     error_clear(err);
-    return muster_audience_find(c->engine, key, take_one, out, err);
+    return client_audience_find(c, key, take_one, out, err);
 }
 
 /* ---- the table ---- */
@@ -553,6 +553,28 @@ static const cli_verb segment_verbs[] = {
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_FILE},
+    {.name = "share",
+     .run = cmd_segment_share,
+     .synopsis = "KEY PARTNER",
+     .summary = "Let a partner see a segment",
+     .about = "In lookups and in expressions. Removing the segment ends it;"
+              " saving it again under\nits key does not bring it back.\n",
+     .examples = "# acme may ask for it from now on\n"
+                 "muster segment share pricing-page acme\n",
+     .exits = "0 2 4 5",
+     .words_min = 2,
+     .words_max = 2,
+     .operand = OPERAND_SEGMENT},
+    {.name = "unshare",
+     .run = cmd_segment_unshare,
+     .synopsis = "KEY PARTNER",
+     .summary = "Let a partner see it no longer",
+     .examples = "# from the next question on\n"
+                 "muster segment unshare pricing-page acme\n",
+     .exits = "0 2 4 5",
+     .words_min = 2,
+     .words_max = 2,
+     .operand = OPERAND_SEGMENT},
     {.name = NULL}};
 
 const cli_verb verb_segment = {

@@ -10,6 +10,8 @@
 
 int cmd_segment_apply(cli *c, int argc, char **argv);
 int cmd_segment_diff(cli *c, int argc, char **argv);
+int cmd_segment_share(cli *c, int argc, char **argv); /* cmd_partner.c */
+int cmd_segment_unshare(cli *c, int argc, char **argv);
 
 /* 0, or EXIT_USAGE after telling. */
 int segment_key_check(cli *c, const char *key);

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "client.h"
 
 #define LINE_BYTES_MAX ((size_t)MUSTER_SEGMENT_BYTES_MAX + 4096)
 #define READ_DEPTH_MAX 8
@@ -54,6 +55,7 @@ static void end_line(shell *s)
     cli *c = s->c;
     const bool other = c->set.data_dir != s->base.data_dir ||
                        c->set.key_file != s->base.key_file ||
+                       c->set.server != s->base.server ||
                        c->set.now != s->base.now;
     out_flush(c);
     if (other || (c->engine != NULL && c->mode != MUSTER_OPEN_READ))
@@ -253,7 +255,7 @@ static int dot_reload(shell *s, const char *rest)
     (void)rest;
     session_close(s->c);
     begin_line(s);
-    return session_open(s->c, MUSTER_OPEN_READ);
+    return client_open(s->c, MUSTER_OPEN_READ);
 }
 
 static int read_lines(shell *s, FILE *file, const char *path);
@@ -425,8 +427,8 @@ static void talk(shell *s)
     sigemptyset(&act.sa_mask);
     sigaction(SIGINT, &act, &former);
     while (!s->quit) {
-        if (s->c->engine == NULL && session_exists(s->c))
-            session_open(s->c, MUSTER_OPEN_READ);
+        if (!client_is_open(s->c) && client_exists(s->c))
+            client_open(s->c, MUSTER_OPEN_READ);
         if (sigsetjmp(at_prompt, 1) != 0)
             fputc('\n', stdout);
         is_at_prompt = 1;
@@ -442,15 +444,44 @@ static void talk(shell *s)
     buffer_release(&line);
 }
 
+/* Of a server, those that an expression could have; what keeps it from
+ * answering is told. */
+static bool count_users(cli *c, uint64_t *out)
+{
+    static const char question[] = "none";
+    muster_engine_stats stats;
+    client_segment *segment = NULL;
+    muster_count *n = NULL;
+    muster_error err;
+    error_clear(&err);
+    if (c->engine != NULL) {
+        muster_engine_stats_get(c->engine, &stats);
+        *out = stats.users;
+        return true;
+    }
+    const bool ok = client_segment_compile(c, &segment, question,
+                                           strlen(question), &err) == 0 &&
+                    client_segment_count(segment, false, &n, &err) == 0;
+    if (ok)
+        *out = n->universe;
+    else
+        tell_status(c, &err, NULL, 0);
+    client_count_free(c, n);
+    client_segment_free(segment);
+    return ok;
+}
+
 static void greet(const shell *s)
 {
-    muster_engine_stats stats;
-    if (s->c->engine == NULL || s->c->set.quiet)
+    uint64_t users = 0;
+    if (!client_is_open(s->c) || s->c->set.quiet)
         return;
-    muster_engine_stats_get(s->c->engine, &stats);
+    if (!count_users(s->c, &users))
+        return;
     out_printf(s->c, "muster %s %s %s users in %s %s .help for help\n",
                muster_version(), human_signs(s->c)->dot,
-               human_count(stats.users).text, s->base.data_dir,
+               human_count(users).text,
+               s->c->engine != NULL ? s->base.data_dir : s->base.server,
                human_signs(s->c)->dot);
     out_flush(s->c);
 }
@@ -487,8 +518,8 @@ static int cmd_shell(cli *c, int argc, char **argv)
     (void)argc;
     (void)argv;
     s.script = isatty(STDIN_FILENO) != 1 || !c->out_tty;
-    if (session_exists(c))
-        code = session_open(c, MUSTER_OPEN_READ);
+    if (client_exists(c))
+        code = client_open(c, MUSTER_OPEN_READ);
     if (code != 0)
         return code;
     if (s.script)

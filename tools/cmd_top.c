@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "client.h"
 #include "segment_file.h"
 
 #define LIMIT_DEFAULT 20
@@ -22,7 +23,7 @@
 
 typedef struct top {
     cli *c;
-    muster_segment **segments; /* what is asked */
+    client_segment **segments; /* what is asked */
     size_t count;
     size_t capacity;
     uint64_t rounds;
@@ -36,7 +37,7 @@ typedef struct top {
 
 /* ---- what is asked ---- */
 
-static muster_segment **new_segment(top *t)
+static client_segment **new_segment(top *t)
 {
     mem_grow(&t->segments, &t->capacity, t->count + 1, sizeof *t->segments);
     t->segments[t->count] = NULL;
@@ -99,11 +100,11 @@ static int ask_round(top *t, const muster_task *work, uint64_t round,
         if (work->step(work->payload, "rounds", round * t->count + i,
                        t->rounds * t->count) != 0)
             return MUSTER_ECANCELLED;
-        const int status = muster_segment_count(t->segments[i], false, &n, err);
+        const int status = client_segment_count(t->segments[i], false, &n, err);
         if (status < 0)
             return status;
         t->last_ns += n->elapsed_ns;
-        muster_count_free(n);
+        client_count_free(t->c, n);
     }
     return 0;
 }
@@ -271,7 +272,7 @@ static int cmd_top(cli *c, int argc, char **argv)
     if (code == 0)
         answer(&t);
     for (size_t i = 0; i < t.count; i++)
-        muster_segment_free(t.segments[i]);
+        client_segment_free(t.segments[i]);
     mem_free(t.segments);
     return code;
 }

@@ -41,6 +41,7 @@ static const struct {
     {MUSTER_EBUSY, EXIT_CONFLICT},
     {MUSTER_EPARSE, EXIT_USAGE},
     {MUSTER_ECANCELLED, EXIT_PARTIAL},
+    {CLI_ESERVER, EXIT_SERVER},
 };
 
 static const struct {

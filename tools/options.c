@@ -10,6 +10,9 @@
  * and not 0), FORCE_COLOR likewise, TERM=dumb, and last whether the stream is
  * a terminal.
  *
+ * Of --data and --server the later one counts, and any of them more than the
+ * environment; there, MUSTER_SERVER more than MUSTER_DATA.
+ *
  * Format: --format or a shorthand; else table on a terminal and tsv in a
  * pipe.
  *
@@ -25,12 +28,20 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+/* Longer than any question takes; and a day, for waiting on a slow one. */
+#define TIMEOUT_DEFAULT_S 30
+#define TIMEOUT_MAX_S 86400
+
 /* ---- the global flags ---- */
 
 typedef int (*flag_fn)(cli *c, const char *value);
 
 static int set_data(cli *c, const char *value);
 static int set_server(cli *c, const char *value);
+static int set_token_file(cli *c, const char *value);
+static int set_token(cli *c, const char *value);
+static int set_ca_file(cli *c, const char *value);
+static int set_timeout(cli *c, const char *value);
 static int set_now(cli *c, const char *value);
 static int set_format(cli *c, const char *value);
 static int set_json(cli *c, const char *value);
@@ -51,7 +62,14 @@ static int set_version(cli *c, const char *value);
 const cli_flag cli_global_flags[] = {
     {"data", 0, "DIR", NULL, "data directory (MUSTER_DATA; ./muster-data)"},
     {"server", 0, "URL", NULL,
-     "a server instead (MUSTER_SERVER; not offered yet)"},
+     "a server instead, as http://HOST:PORT (MUSTER_SERVER)"},
+    {"token-file", 0, "FILE", NULL,
+     "key for the server, on its first line (MUSTER_TOKEN)"},
+    {"token", 0, "KEY", NULL, "the same, where nobody can see it"},
+    {"ca-file", 0, "FILE", NULL,
+     "authorities for the server's certificate (the system's)"},
+    {"timeout", 0, "SECONDS", NULL,
+     "of a server from which nothing comes (30)"},
     {"now", 0, "TIME", NULL, "as of: RFC 3339, a date, or seconds since 1970"},
     {"format", 'o', "FORMAT", "table tsv csv json ndjson md msgpack",
      "table, tsv, csv, json, ndjson or md"},
@@ -78,10 +96,11 @@ const cli_flag cli_global_flags[] = {
 
 /* In the order of cli_global_flags. */
 static const flag_fn global_set[] = {
-    set_data,    set_server,   set_now,       set_format,   set_json,
-    set_csv,     set_ndjson,   set_no_header, set_key_file, set_memory,
-    set_log,     set_resident, set_progress,  set_color,    set_quiet,
-    set_verbose, set_help,     set_version};
+    set_data,      set_server,   set_token_file, set_token,  set_ca_file,
+    set_timeout,   set_now,      set_format,     set_json,   set_csv,
+    set_ndjson,    set_no_header, set_key_file,  set_memory, set_log,
+    set_resident,  set_progress, set_color,      set_quiet,  set_verbose,
+    set_help,      set_version};
 
 _Static_assert(sizeof global_set / sizeof *global_set + 1 ==
                    sizeof cli_global_flags / sizeof *cli_global_flags,
@@ -160,16 +179,54 @@ static int set_data(cli *c, const char *value)
     if (*value == '\0')
         return tell_usage(c, "--data needs the name of a directory");
     c->set.data_dir = value;
+    c->set.server = NULL;
     return 0;
 }
 
 static int set_server(cli *c, const char *value)
 {
-    (void)value;
-    return tell_error(c, EXIT_USAGE,
-                      "asking a server is not offered yet; leave out --server"
-                      " and MUSTER_SERVER, and name a data directory with"
-                      " --data");
+    if (*value == '\0')
+        return tell_usage(c, "--server needs an address: http://HOST:PORT");
+    c->set.server = value;
+    return 0;
+}
+
+static int set_token_file(cli *c, const char *value)
+{
+    if (*value == '\0')
+        return tell_usage(c, "--token-file needs the name of a file");
+    c->set.token_file = value;
+    return 0;
+}
+
+static int set_token(cli *c, const char *value)
+{
+    muster_error seen;
+    error_set(&seen, MUSTER_EREFUSED, "visible_token",
+              "others on this machine can see --token; use MUSTER_TOKEN or"
+              " --token-file");
+    tell_warning(c, &seen, NULL, 0);
+    c->set.token = value;
+    return 0;
+}
+
+static int set_ca_file(cli *c, const char *value)
+{
+    if (*value == '\0')
+        return tell_usage(c, "--ca-file needs the name of a file");
+    c->set.ca_file = value;
+    return 0;
+}
+
+static int set_timeout(cli *c, const char *value)
+{
+    int64_t seconds;
+    if (!text_parse_int(text_of(value), &seconds) || seconds < 1 ||
+        seconds > TIMEOUT_MAX_S)
+        return tell_usage(c, "--timeout takes 1 to %d seconds, not '%s'",
+                          TIMEOUT_MAX_S, tell_safe(value));
+    c->set.timeout_s = (uint32_t)seconds;
+    return 0;
 }
 
 static int set_now(cli *c, const char *value)
@@ -299,7 +356,10 @@ void options_defaults(cli *c)
     c->err_tty = isatty(STDERR_FILENO) == 1;
     c->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     const char *data = getenv("MUSTER_DATA");
+    const char *server = getenv("MUSTER_SERVER");
     c->set.data_dir = data != NULL && *data != '\0' ? data : "./muster-data";
+    c->set.server = server != NULL && *server != '\0' ? server : NULL;
+    c->set.timeout_s = TIMEOUT_DEFAULT_S;
     c->set.format = c->out_tty ? FORMAT_TABLE : FORMAT_TSV;
     c->set.header = true;
     set_color(c, "auto");

@@ -22,7 +22,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE /* wcwidth */
-#include "cli.h"
+#include "client.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -261,11 +261,11 @@ void out_member_time(cli *c, const char *key, muster_time v)
 
 void out_member_state(cli *c)
 {
-    out_member_time(c, "as_of", muster_engine_now(c->engine));
-    out_member_uint(c, "epoch", muster_engine_epoch(c->engine));
+    out_member_time(c, "as_of", client_now(c));
+    out_member_uint(c, "epoch", client_epoch(c));
 }
 
-void out_put_warnings(cli *c, const muster_segment *segment)
+void out_put_warnings(cli *c, const client_segment *segment)
 {
     static const column columns[] = {
         {"code", COLUMN_TEXT},      {"line", COLUMN_INT},
@@ -273,8 +273,8 @@ void out_put_warnings(cli *c, const muster_segment *segment)
         {"length", COLUMN_INT},     {"message", COLUMN_TEXT},
         {"suggestion", COLUMN_TEXT}};
     rows *r = rows_open(c, "warnings", columns, 7);
-    for (size_t i = 0; i < muster_segment_warning_count(segment); i++) {
-        const muster_error *w = muster_segment_warning(segment, i);
+    for (size_t i = 0; i < client_segment_warning_count(segment); i++) {
+        const muster_error *w = client_segment_warning(segment, i);
         rows_str(r, w->word);
         rows_uint(r, w->line);
         rows_uint(r, w->column);

@@ -130,8 +130,10 @@ static void put_load(buffer *b, const progress *p)
         put_bar(b, share_of(p));
     else
         buffer_printf(b, "  %s", human_bytes((double)p->now.bytes).text);
-    buffer_printf(b, "  %s records/s  %s/s",
-                  human_rate((double)p->now.records / seconds).text,
+    if (p->now.records > 0) /* a server tells them at the end */
+        buffer_printf(b, "  %s records/s",
+                      human_rate((double)p->now.records / seconds).text);
+    buffer_printf(b, "  %s/s",
                   human_bytes((double)p->now.bytes / seconds).text);
     put_left(b, p, seconds);
     if (p->now.rejected > 0)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "base/mem.h"
+#include "client.h"
 
 typedef enum action {
     ACTION_NEW,
@@ -68,7 +69,7 @@ static void check_pruned(apply *a, const segment_file *f)
 
 static void check_files(apply *a)
 {
-    for (size_t i = 0; i < a->files.count; i++) {
+    for (size_t i = 0; i < a->files.count && a->code != EXIT_SERVER; i++) {
         const segment_file *f = &a->files.items[i];
         segment_set_check(a->c, &a->files, f, tell_finding, a);
         if (a->prune)
@@ -144,7 +145,7 @@ static void remove_saved(apply *a, const size_t *order)
         const segment_file *f = &a->saved.items[order[i - 1]];
         error_clear(&err);
         if (is_gone(a, f) &&
-            muster_audience_remove(a->c->engine, f->key, &err) < 0)
+            client_audience_remove(a->c, f->key, &err) < 0)
             a->code = tell_status(a->c, &err, NULL, 0);
     }
 }
@@ -200,7 +201,7 @@ int cmd_segment_apply(cli *c, int argc, char **argv)
     a.code = segment_set_read(c, &a.files, argv[0]);
     if (a.code == 0)
         a.code =
-            session_open(c, a.dry_run ? MUSTER_OPEN_READ : MUSTER_OPEN_WRITE);
+            client_open(c, a.dry_run ? MUSTER_OPEN_READ : MUSTER_OPEN_WRITE);
     if (a.code == 0)
         a.code = segment_set_saved(c, &a.saved);
     if (a.code == 0)

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include "base/error.h"
 #include "base/mem.h"
+#include "client.h"
 
 #define LINES_MAX 2000
 #define FILE_BYTES_MAX ((size_t)1 << 20)
@@ -216,7 +217,7 @@ static int diff_versions(diff *d, int argc, char **argv)
     if (argc == 3 && v.wanted[0] == v.wanted[1])
         return 0;
     const bool swap = argc == 3 && v.wanted[0] > v.wanted[1];
-    if (muster_audience_versions(c->engine, argv[0], keep_version, &v, &err) <
+    if (client_audience_versions(c, argv[0], keep_version, &v, &err) <
         0) {
         code = tell_status(c, &err, NULL, 0);
     } else if (v.files.count == 2) {
@@ -330,7 +331,7 @@ static int diff_any(diff *d, int argc, char **argv)
 int cmd_segment_diff(cli *c, int argc, char **argv)
 {
     diff d = {.c = c};
-    int code = session_open(c, MUSTER_OPEN_READ);
+    int code = client_open(c, MUSTER_OPEN_READ);
     if (code != 0)
         return code;
     out_open(c);

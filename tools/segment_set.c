@@ -17,6 +17,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "base/mem.h"
+#include "client.h"
 
 #define CHAIN_MAX 1000
 
@@ -104,13 +105,12 @@ static int keep_saved(void *payload, const muster_saved *row)
 int segment_set_saved(cli *c, segment_set *out)
 {
     *out = (segment_set){NULL, 0, 0};
-    const int status = muster_audiences_each(c->engine, keep_saved, out);
+    muster_error err;
+    error_clear(&err);
+    const int status = client_audiences_each(c, keep_saved, out, &err);
     if (out->count > 0)
         qsort(out->items, out->count, sizeof *out->items, by_key);
-    if (status >= 0)
-        return 0;
-    return tell_error(c, exit_of(status), "cannot list the segments: %s",
-                      muster_error_name(status));
+    return status < 0 ? tell_status(c, &err, NULL, 0) : 0;
 }
 
 /* ---- checking ---- */
@@ -122,19 +122,19 @@ static int find_nothing(void *payload, const muster_saved *row)
     return 0;
 }
 
-static bool is_saved(const cli *c, muster_text key)
+static bool is_saved(cli *c, muster_text key)
 {
     muster_error err;
     char *copy = mem_strndup(key.ptr, key.len);
     const int status =
-        muster_audience_find(c->engine, copy, find_nothing, NULL, &err);
+        client_audience_find(c, copy, find_nothing, NULL, &err);
     mem_free(copy);
     return status == 0;
 }
 
 /* The text with references to what will be saved replaced; *masked marks the
  * bytes that were. */
-static char *mask_references(const cli *c, const segment_set *set,
+static char *mask_references(cli *c, const segment_set *set,
                              const segment_file *f, char **masked)
 {
     char *text = mem_strndup(f->text, f->text_len);
@@ -165,22 +165,21 @@ static bool touches(const char *masked, const segment_file *f,
 static void check_whole(cli *c, const segment_set *set, const segment_file *f,
                         segment_finding_fn each, void *payload)
 {
-    muster_segment *segment = NULL;
+    client_segment *segment = NULL;
     muster_error err;
     char *masked = NULL;
     error_clear(&err);
     char *text = mask_references(c, set, f, &masked);
-    if (muster_segment_compile(&segment, c->engine, c->scope, text, f->text_len,
-                               &err) < 0)
+    if (client_segment_compile(c, &segment, text, f->text_len, &err) < 0)
         each(payload, f, true, &err);
     const size_t n =
-        segment != NULL ? muster_segment_warning_count(segment) : 0;
+        segment != NULL ? client_segment_warning_count(segment) : 0;
     for (size_t i = 0; i < n; i++) {
-        const muster_error *w = muster_segment_warning(segment, i);
+        const muster_error *w = client_segment_warning(segment, i);
         if (!touches(masked, f, w))
             each(payload, f, false, w);
     }
-    muster_segment_free(segment);
+    client_segment_free(segment);
     mem_free(masked);
     mem_free(text);
 }
@@ -190,7 +189,7 @@ void segment_set_check(cli *c, const segment_set *set, const segment_file *f,
 {
     muster_error err;
     error_clear(&err);
-    if (c->engine != NULL) {
+    if (client_is_open(c)) {
         check_whole(c, set, f, each, payload);
         return;
     }

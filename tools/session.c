@@ -17,6 +17,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "client.h"
+#include "remote.h"
 
 /* Asked by verbs that can do something without one; a directory without the
  * database is none yet. */
@@ -68,12 +70,13 @@ static bool is_as_opened(const cli *c)
 
 int session_check_local(const cli *c)
 {
-    const char *server = getenv("MUSTER_SERVER");
-    if (server == NULL || *server == '\0')
+    if (c->set.server == NULL)
         return 0;
     return tell_error(c, EXIT_USAGE,
-                      "asking a server is not offered yet; unset"
-                      " MUSTER_SERVER");
+                      "%s works on a data directory, not through a server:"
+                      " leave out --server and MUSTER_SERVER, and name it with"
+                      " --data",
+                      c->verb->name);
 }
 
 /* What the flag said, else the environment; `none` is what its 0 means. */
@@ -153,6 +156,7 @@ int session_open(cli *c, muster_open_mode mode)
              err.message, err.suggestion);
     if (c->set.verbose)
         tell_opened(c, clock_monotonic_ns() - start);
+    muster_audit_as("cli");
     if (muster_scope_new(&c->scope, "cli", MUSTER_PURPOSE_ANALYSIS, NULL,
                          &err) < 0)
         return tell_status(c, &err, NULL, 0);
@@ -163,6 +167,8 @@ void session_close(cli *c)
 {
     muster_scope_free(c->scope);
     muster_engine_close(c->engine);
+    remote_close(c->remote);
+    c->remote = NULL;
     c->scope = NULL;
     c->engine = NULL;
 }
@@ -196,15 +202,15 @@ static void hint_segment(cli *c, const char *text)
     muster_error err;
     error_clear(&err);
     if (segment_key_is_valid(text) &&
-        muster_audience_find(c->engine, text, find_nothing, NULL, &err) == 0)
+        client_audience_find(c, text, find_nothing, NULL, &err) == 0)
         tell(c, "for the saved segment write: segment(\"%s\")", text);
 }
 
-int session_compile(cli *c, muster_segment **out, const char *text, size_t len)
+int session_compile(cli *c, client_segment **out, const char *text, size_t len)
 {
     muster_error err;
     error_clear(&err);
-    if (muster_segment_compile(out, c->engine, c->scope, text, len, &err) < 0) {
+    if (client_segment_compile(c, out, text, len, &err) < 0) {
         const int code = tell_status(c, &err, text, len);
         *out = NULL;
         hint_segment(c, text);
@@ -212,19 +218,18 @@ int session_compile(cli *c, muster_segment **out, const char *text, size_t len)
     }
     if (!format_is_human(c))
         return 0;
-    for (size_t i = 0; i < muster_segment_warning_count(*out); i++)
-        tell_warning(c, muster_segment_warning(*out, i), text, len);
+    for (size_t i = 0; i < client_segment_warning_count(*out); i++)
+        tell_warning(c, client_segment_warning(*out, i), text, len);
     return 0;
 }
 
 /* The name of a flag or event has the form of a key. */
 static void hint_expression(cli *c, const char *text)
 {
-    muster_segment *segment = NULL;
-    if (muster_segment_compile(&segment, c->engine, c->scope, text,
-                               strlen(text), NULL) == 0)
+    client_segment *segment = NULL;
+    if (client_segment_compile(c, &segment, text, strlen(text), NULL) == 0)
         tell(c, "for the attribute write: '(%s)'", text);
-    muster_segment_free(segment);
+    client_segment_free(segment);
 }
 
 static int keep_expr(void *payload, const muster_saved *row)
@@ -233,7 +238,7 @@ static int keep_expr(void *payload, const muster_saved *row)
     return 0;
 }
 
-int session_compile_segment(cli *c, muster_segment **out, const char *text)
+int session_compile_segment(cli *c, client_segment **out, const char *text)
 {
     muster_error err;
     char *expr = NULL;
@@ -243,7 +248,7 @@ int session_compile_segment(cli *c, muster_segment **out, const char *text)
                              " segment comes first");
     if (!segment_key_is_valid(text))
         return session_compile(c, out, text, strlen(text));
-    if (muster_audience_find(c->engine, text, keep_expr, &expr, &err) < 0) {
+    if (client_audience_find(c, text, keep_expr, &expr, &err) < 0) {
         if (strcmp(text, "all") == 0 || strcmp(text, "none") == 0)
             return session_compile(c, out, text, strlen(text));
         hint_expression(c, text);

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "client.h"
 
 #define OFFERED_MAX 5000
 
@@ -166,27 +167,28 @@ static void offer_in_string(const char *line, size_t quote)
     muster_error err;
     const muster_text subject = subject_before(line, quote);
     if (text_equal_nocase(subject, text_of("segment"))) {
-        muster_audiences_each(c->engine, offer_segment, NULL);
+        client_audiences_each(c, offer_segment, NULL, &err);
     } else if (text_equal_nocase(subject, text_of("from"))) {
-        muster_providers_each(c->engine, offer_provider, NULL);
+        client_providers_each(c, offer_provider, NULL, &err);
     } else if (subject.len > 0) {
         char *name = mem_strndup(subject.ptr, subject.len);
-        muster_values_each(c->engine, c->scope, name, false, 0, offer_value,
-                           NULL, &err);
+        client_values_each(c, name, false, 0, offer_value, NULL, &err);
         mem_free(name);
     }
 }
 
 static void offer_words(bool first)
 {
+    cli *c = the_shell->c;
+    muster_error err;
     for (int i = 0; keywords[i] != NULL; i++)
         offer(text_of(keywords[i]));
     for (const cli_verb *const *v = cli_verbs; first && *v != NULL; v++)
         offer(text_of((*v)->name));
     for (const shell_command *d = shell_commands; first && d->name; d++)
         offer(text_of(d->name));
-    if (the_shell->c->engine != NULL)
-        muster_attributes_each(the_shell->c->engine, offer_attribute, NULL);
+    if (client_is_open(c))
+        client_attributes_each(c, offer_attribute, NULL, &err);
 }
 
 /* ---- the line editor ---- */
@@ -210,7 +212,7 @@ static char **complete(const char *text, int start, int end)
     rl_attempted_completion_over = 1; /* never file names */
     if (strncmp(line, ".read ", 6) == 0)
         return rl_completion_matches(text, rl_filename_completion_function);
-    if (quote < from && the_shell->c->engine == NULL)
+    if (quote < from && !client_is_open(the_shell->c))
         return NULL;
     if (quote < from) {
         clear_offered(text_make(line + quote + 1, to - quote - 1),

@@ -650,3 +650,36 @@ void json_put_scaled(json_writer *w, int64_t scaled)
     char text[32];
     json_put_raw(w, text_make(text, text_format_number(text, scaled)));
 }
+
+void json_put_value(json_writer *w, const json_value *v)
+{
+    switch (json_typeof(v)) {
+    case JSON_NULL:
+        json_put_null(w);
+        return;
+    case JSON_BOOL:
+        json_put_bool(w, json_bool(v));
+        return;
+    case JSON_INT:
+        json_put_int(w, json_int(v));
+        return;
+    case JSON_NUMBER:
+        json_put_raw(w, json_string(v));
+        return;
+    case JSON_STRING:
+        json_put_text(w, json_string(v));
+        return;
+    case JSON_ARRAY:
+        json_open_array(w);
+        break;
+    case JSON_OBJECT:
+        json_open_object(w);
+        break;
+    }
+    for (json_iter it = json_iter_of(v); json_next(&it);) {
+        if (it.object)
+            json_key_text(w, it.key);
+        json_put_value(w, it.value);
+    }
+    json_close(w);
+}

@@ -114,5 +114,7 @@ void json_put_double(json_writer *w, double v);
 void json_put_scaled(json_writer *w, int64_t scaled);
 /* Already valid JSON. */
 void json_put_raw(json_writer *w, muster_text json);
+/* What was read, with all that is in it. */
+void json_put_value(json_writer *w, const json_value *v);
 
 #endif

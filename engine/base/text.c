@@ -70,6 +70,14 @@ bool text_equal_nocase(muster_text a, muster_text b)
     return true;
 }
 
+bool text_contains_nocase(muster_text t, muster_text part)
+{
+    for (size_t i = 0; i + part.len <= t.len; i++)
+        if (text_equal_nocase(text_make(t.ptr + i, part.len), part))
+            return true;
+    return false;
+}
+
 static inline bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');

@@ -34,6 +34,7 @@ bool text_starts_with(muster_text t, muster_text prefix);
 bool text_contains(muster_text t, muster_text part);
 /* ASCII only. */
 bool text_equal_nocase(muster_text a, muster_text b);
+bool text_contains_nocase(muster_text t, muster_text part);
 muster_text text_trim(muster_text t); /* ASCII white space */
 
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */

@@ -6,6 +6,7 @@
  *   normalise.c   rules per id space, suspicion of personal data
  *   pseudonym.c   BLAKE2b-128 of (key, space, normalised raw id)
  *   pseudonym_queue.c, lanes*.c  the same of several ids at once
+ *   secret.c      random bytes, secrets of which only a hash is kept
  *   dictionary*.c pseudonym -> row and row -> primary pseudonym: find and
  *                 add, snapshots, encoded form, check
  *
@@ -95,6 +96,20 @@ void identity_split_init(identity_split *s, const identity_key *key,
                          muster_text salt);
 uint32_t identity_split_bucket(const identity_split *s,
                                const muster_pseudonym *primary);
+
+/* ---- secrets that are kept as a hash ---- */
+
+void identity_random(void *out, size_t len); /* of the system's best */
+#define IDENTITY_SECRET_HASH_BYTES 32u
+#define IDENTITY_SECRET_MAX 64u
+/* A hash that nobody can make, or try a guess against, without the key. At
+ * most IDENTITY_SECRET_MAX bytes. Any thread; no allocation. */
+void identity_secret_hash(const identity_key *key, muster_text secret,
+                          uint8_t out[IDENTITY_SECRET_HASH_BYTES]);
+/* Takes the same time whatever differs. */
+bool identity_same(const void *a, const void *b, size_t len);
+/* Zeroes, whatever the compiler thinks of it. */
+void identity_wipe(void *bytes, size_t len);
 
 /* ---- dictionary ---- */
 

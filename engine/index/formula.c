@@ -23,6 +23,11 @@ formula *formula_new(void)
     return f;
 }
 
+void formula_without_forms(formula *f)
+{
+    f->formless = true;
+}
+
 void formula_free(formula *f)
 {
     if (!f)

@@ -6,7 +6,7 @@
  * twice is evaluated once a block. A part and its complement differ in the
  * lowest bit.
  *
- * One formula, four readings that agree:
+ * One formula, readings that agree:
  *
  *   a block   parts are bound to what the planes hold there (formula_block.c):
  *             what the container directory decides is folded away (nobody,
@@ -18,6 +18,7 @@
  *             the planes hold there (formula_sample.c)
  *   rows      up to 512 of them: a bit a row for each part (formula_rows.c)
  *   one row   stops as soon as the answer is known
+ * and many formulas in one, for rows anywhere (formula_far.c).
  *
  * Cost: about 10 ns a part and block to bind; then the memory that is read.
  * A frame takes about 100 bytes a part, 300 for each that is put together, and
@@ -47,6 +48,8 @@ static inline formula_part formula_not(formula_part p)
 
 formula *formula_new(void);
 void formula_free(formula *f); /* NULL is fine */
+/* Planes are read where they lie: no resident form is asked or wished for. */
+void formula_without_forms(formula *f);
 
 /* ---- parts; lists are copied, order and repetition do not matter ---- */
 
@@ -102,6 +105,16 @@ static inline uint32_t formula_count(formula_frame *x, uint32_t block)
 /* Stays until the frame is asked again. */
 block_ref formula_block(formula_frame *x, uint32_t block);
 bool formula_has(const formula *f, uint32_t row);
+
+/* Many parts at once, for rows anywhere: bit i of out[k] tells of roots[k] and
+ * rows[i], ascending, at most FORMULA_ROWS_MAX of them; bits behind the rows
+ * are undefined. Each part of the formula is asked once: about 15 ns a plane
+ * and block that rows lie in, 10 ns a part. */
+#define FORMULA_ROWS_MAX 512u
+#define FORMULA_MASK_WORDS (FORMULA_ROWS_MAX / 64)
+void formula_masks(const formula *f, const formula_part *roots, size_t count,
+                   const uint32_t *rows, uint32_t n,
+                   uint64_t (*out)[FORMULA_MASK_WORDS]);
 
 /* Samples: a block's slivers are its runs of 512 rows, 0 to 127. Can slivers
  * be counted without looking at whole blocks (no leaf is left), and is it more

@@ -11,7 +11,7 @@
 
 /* A list of rows so short that asking for them one by one is cheaper than
  * reading the words of a block. */
-#define ROWS_MAX 512u
+#define ROWS_MAX FORMULA_ROWS_MAX
 #define MASK_WORDS (ROWS_MAX / 64)
 
 typedef enum part_type {
@@ -64,6 +64,7 @@ struct formula {
     size_t same_mask;
     formula_part root;
     uint32_t rows; /* there are */
+    bool formless; /* no resident form is asked for */
 };
 
 /* What a part holds in the frame's block: a set, or (data) a step whose strip
@@ -126,6 +127,17 @@ block_ref part_set(formula_frame *x, formula_part p);
  * needs are written, bits behind n undefined. */
 void part_mask(formula_frame *x, formula_part p, const row_in *rows,
                uint32_t n, uint64_t *mask);
+/* Bit i of mask: is rows[i] in the set? Rows ascending. */
+void mask_set(block_ref set, const row_in *rows, uint32_t n, uint64_t *mask);
+/* Who asks for the masks of parts that are put together of others. */
+typedef struct mask_asker {
+    const formula *f;
+    uint32_t n; /* rows */
+    /* The mask of a part, whose lowest bit is passed over. */
+    void (*part)(const struct mask_asker *a, formula_part p, uint64_t *mask);
+    uint32_t (*row)(const struct mask_asker *a, uint32_t i);
+} mask_asker;
+void mask_combined(const mask_asker *a, const part *p, uint64_t *mask);
 /* A register that is the block's until the next block. */
 block_buf *frame_buf(formula_frame *x);
 

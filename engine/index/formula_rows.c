@@ -49,8 +49,7 @@ static void mask_runs(block_ref set, const row_in *rows, uint32_t n,
     }
 }
 
-static void mask_set(block_ref set, const row_in *rows, uint32_t n,
-                     uint64_t *mask)
+void mask_set(block_ref set, const row_in *rows, uint32_t n, uint64_t *mask)
 {
     switch (set.type) {
     case BLOCK_EMPTY:
@@ -72,12 +71,18 @@ static void mask_set(block_ref set, const row_in *rows, uint32_t n,
 
 /* ---- parts ---- */
 
-static void child_mask(formula_frame *x, formula_part p, const row_in *rows,
-                       uint32_t n, uint64_t *mask)
+/* Rows of the frame's block, being asked. */
+typedef struct block_asker {
+    mask_asker asker;
+    formula_frame *x;
+    const row_in *rows;
+} block_asker;
+
+static void child_mask(const mask_asker *a, formula_part p, uint64_t *mask)
 {
-    part_mask(x, p, rows, n, mask);
+    a->part(a, p, mask);
     if (is_flipped(p))
-        EACH_WORD(i, n) mask[i] = ~mask[i];
+        EACH_WORD(i, a->n) mask[i] = ~mask[i];
 }
 
 /* Is any of n bits other than `bit`? */
@@ -92,16 +97,16 @@ static bool undecided(const uint64_t *mask, uint32_t n, bool bit)
     return false;
 }
 
-static void mask_chain(formula_frame *x, const part *p, const row_in *rows,
-                       uint32_t n, uint64_t *mask)
+static void mask_chain(const mask_asker *a, const part *p, uint64_t *mask)
 {
     const bool is_or = p->type == PART_OR;
-    const formula_part *children = &x->f->children[p->first];
+    const formula_part *children = &a->f->children[p->first];
+    const uint32_t n = a->n;
     uint64_t next[MASK_WORDS];
 
-    child_mask(x, children[0], rows, n, mask);
+    child_mask(a, children[0], mask);
     for (uint32_t c = 1; c < p->count && undecided(mask, n, is_or); c++) {
-        child_mask(x, children[c], rows, n, next);
+        child_mask(a, children[c], next);
         if (is_or)
             EACH_WORD(i, n) mask[i] |= next[i];
         else
@@ -120,31 +125,31 @@ static void mask_bit(const part *p, uint32_t bit, const uint64_t *in,
     }
 }
 
-static void mask_range(formula_frame *x, const part *p, const row_in *rows,
-                       uint32_t n, uint64_t *mask)
+static void mask_range(const mask_asker *a, const part *p, uint64_t *mask)
 {
+    const uint32_t n = a->n;
     uint64_t below[MASK_WORDS];
     uint64_t in[MASK_WORDS];
 
     EACH_WORD(i, n) mask[i] = below[i] = ~(uint64_t)0;
     for (uint32_t c = 0; c < p->count; c++) {
-        child_mask(x, x->f->children[p->first + c], rows, n, in);
+        child_mask(a, a->f->children[p->first + c], in);
         mask_bit(p, c, in, n, mask, below);
     }
     EACH_WORD(i, n) mask[i] &= below[i];
 }
 
-static void mask_tally(formula_frame *x, const part *p, const row_in *rows,
-                       uint32_t n, uint64_t *mask)
+static void mask_tally(const mask_asker *a, const part *p, uint64_t *mask)
 {
     const uint32_t bits = 32 - (uint32_t)__builtin_clz(p->count);
+    const uint32_t n = a->n;
     uint64_t sum[TALLY_BITS][MASK_WORDS];
     uint64_t below[MASK_WORDS];
     uint64_t carry[MASK_WORDS];
 
     memset(sum, 0, bits * sizeof sum[0]);
     for (uint32_t c = 0; c < p->count; c++) {
-        child_mask(x, x->f->children[p->first + c], rows, n, carry);
+        child_mask(a, a->f->children[p->first + c], carry);
         for (uint32_t b = 0; b < bits; b++)
             EACH_WORD(i, n) {
                 const uint64_t s = sum[b][i];
@@ -158,22 +163,57 @@ static void mask_tally(formula_frame *x, const part *p, const row_in *rows,
     EACH_WORD(i, n) mask[i] &= below[i];
 }
 
-static void mask_filter(formula_frame *x, const part *p, const row_in *rows,
-                        uint32_t n, uint64_t *mask)
+static void mask_filter(const mask_asker *a, const part *p, uint64_t *mask)
 {
-    child_mask(x, x->f->children[p->first], rows, n, mask);
-    for (uint32_t i = 0; i < n; i++) {
+    child_mask(a, a->f->children[p->first], mask);
+    for (uint32_t i = 0; i < a->n; i++) {
         const uint64_t bit = (uint64_t)1 << (i & 63);
-        if ((mask[i / 64] & bit) &&
-            !p->keep(p->payload, x->block * BLOCK_ROWS + rows[i]))
+        if ((mask[i / 64] & bit) && !p->keep(p->payload, a->row(a, i)))
             mask[i / 64] &= ~bit;
     }
+}
+
+void mask_combined(const mask_asker *a, const part *p, uint64_t *mask)
+{
+    switch (p->type) {
+    case PART_AND:
+    case PART_OR:
+        mask_chain(a, p, mask);
+        return;
+    case PART_TALLY:
+        mask_tally(a, p, mask);
+        return;
+    case PART_RANGE:
+        mask_range(a, p, mask);
+        return;
+    case PART_FILTER:
+        mask_filter(a, p, mask);
+        return;
+    case PART_NOBODY:
+    case PART_PLANE:
+    case PART_LEAF:
+        break;
+    }
+    ASSERT(false);
+}
+
+static void block_part(const mask_asker *a, formula_part p, uint64_t *mask)
+{
+    const block_asker *b = (const block_asker *)a;
+    part_mask(b->x, p, b->rows, a->n, mask);
+}
+
+static uint32_t block_row(const mask_asker *a, uint32_t i)
+{
+    const block_asker *b = (const block_asker *)a;
+    return b->x->block * BLOCK_ROWS + b->rows[i];
 }
 
 void part_mask(formula_frame *x, formula_part part_number, const row_in *rows,
                uint32_t n, uint64_t *mask)
 {
     const part *p = part_of(x->f, part_number);
+    const block_asker b = {{x->f, n, block_part, block_row}, x, rows};
 
     switch (p->type) {
     case PART_NOBODY:
@@ -183,18 +223,8 @@ void part_mask(formula_frame *x, formula_part part_number, const row_in *rows,
     case PART_LEAF:
         mask_set(part_set(x, part_number), rows, n, mask);
         return;
-    case PART_AND:
-    case PART_OR:
-        mask_chain(x, p, rows, n, mask);
-        return;
-    case PART_TALLY:
-        mask_tally(x, p, rows, n, mask);
-        return;
-    case PART_RANGE:
-        mask_range(x, p, rows, n, mask);
-        return;
-    case PART_FILTER:
-        mask_filter(x, p, rows, n, mask);
+    default:
+        mask_combined(&b.asker, p, mask);
         return;
     }
 }

@@ -474,3 +474,87 @@ bool leaf_event_has(const index_leaf *leaf, uint32_t row)
     return seen && leaf->type != LEAF_SEEN && (int64_t)sum >= leaf->low &&
            (int64_t)sum <= leaf->high;
 }
+
+/* ---- rows anywhere ---- */
+
+/* Rows of a mask get `amount` more. */
+static void add_where(uint64_t *sums, const uint64_t *mask, uint64_t amount)
+{
+    for (uint32_t i = 0; i < FORMULA_MASK_WORDS; i++)
+        for (uint64_t w = mask[i]; w; w &= w - 1)
+            sums[i * 64 + (uint32_t)__builtin_ctzll(w)] += amount;
+}
+
+/* A part's rows; false when there are none. */
+static bool part_mask_of(const index_leaf *leaf, const event_part *part,
+                         const view_masks *m, uint64_t *here)
+{
+    const uint64_t *seen = m->of(m->payload, &leaf->views[part->seen]);
+    uint64_t any = 0;
+
+    if (!seen)
+        return false;
+    memcpy(here, seen, FORMULA_MASK_WORDS * sizeof *here);
+    for (uint32_t k = 0; k < part->clears.count; k++) {
+        const uint64_t *gone =
+            m->of(m->payload, &leaf->views[part->clears.first + k]);
+        for (uint32_t i = 0; gone && i < FORMULA_MASK_WORDS; i++)
+            here[i] &= ~gone[i];
+    }
+    for (uint32_t i = 0; i < FORMULA_MASK_WORDS; i++)
+        any |= here[i];
+    return any != 0;
+}
+
+static void add_slices(const index_leaf *leaf, view_span slices,
+                       const view_masks *m, const uint64_t *here,
+                       uint64_t *sums)
+{
+    uint64_t more[FORMULA_MASK_WORDS];
+
+    for (uint32_t k = 0; k < slices.count; k++) {
+        const uint32_t view = slices.first + k;
+        const uint64_t *bit = m->of(m->payload, &leaf->views[view]);
+        for (uint32_t i = 0; bit && i < FORMULA_MASK_WORDS; i++)
+            more[i] = bit[i] & here[i];
+        if (bit)
+            add_where(sums, more, (uint64_t)1 << leaf->slice_of[view]);
+    }
+}
+
+void leaf_event_mask(const index_leaf *leaf, const view_masks *m,
+                     uint64_t *out)
+{
+    uint64_t sums[FORMULA_ROWS_MAX] = {0};
+    uint64_t here[FORMULA_MASK_WORDS];
+    uint64_t day[FORMULA_MASK_WORDS] = {0};
+    uint32_t last_day = UINT32_MAX;
+
+    memset(out, 0, FORMULA_MASK_WORDS * sizeof *out);
+    for (uint32_t p = 0; p < leaf->part_count; p++) {
+        const event_part *part = &leaf->parts[p];
+        if (!part_mask_of(leaf, part, m, here))
+            continue;
+        if (part->day != last_day)
+            memset(day, 0, sizeof day);
+        last_day = part->day;
+        for (uint32_t i = 0; i < FORMULA_MASK_WORDS; i++) {
+            out[i] |= here[i];
+            if (leaf->type == LEAF_DAYS) {
+                here[i] &= ~day[i];
+                day[i] |= here[i];
+            }
+        }
+        if (leaf->type == LEAF_COUNT || leaf->type == LEAF_DAYS)
+            add_where(sums, here, 1);
+        if (leaf->type == LEAF_COUNT)
+            add_slices(leaf, part->counts, m, here, sums);
+        if (leaf->type == LEAF_TOTAL)
+            add_slices(leaf, part->amounts, m, here, sums);
+    }
+    if (leaf->type == LEAF_SEEN)
+        return;
+    for (uint32_t i = 0; i < FORMULA_ROWS_MAX; i++)
+        if ((int64_t)sums[i] < leaf->low || (int64_t)sums[i] > leaf->high)
+            out[i / 64] &= ~((uint64_t)1 << (i & 63));
+}

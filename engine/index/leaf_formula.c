@@ -62,6 +62,8 @@ static const resident_form *find_form(formula *f, const view_source *at,
     plane_key key = at->entry->key;
     resident_form *wish;
 
+    if (f->formless)
+        return NULL;
     if (kind != FORM_PLANE)
         key.role = key.slice = 0, key.bucket = 0;
     if (kind == FORM_CODES)

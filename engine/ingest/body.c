@@ -17,6 +17,28 @@
 
 #define UNPACK_STEP ((size_t)16 << 10)
 
+/* An array is looked through to its end, so that one that breaks off is
+ * refused whole. `text` is what is behind a mark of `mark` bytes; *used, what
+ * stands before the first element. */
+static int check_array(muster_text text, size_t mark, size_t *used,
+                       muster_error *err)
+{
+    bool closed = false;
+    bool bad = false;
+    const array_start how = array_begin(text, used);
+    if (how == ARRAY_START_MORE)
+        return 0;
+    if (how == ARRAY_START_BAD)
+        return array_refuse(0, err);
+    const muster_text elements =
+        text_make(text.ptr + *used, text.len - *used);
+    const uint64_t end =
+        mark + *used + array_cut(elements, &closed, &bad);
+    if (bad)
+        return array_refuse(end, err);
+    return closed ? 0 : array_truncated(end, err);
+}
+
 /* The chunk over the caller's bytes, past a mark and a header. */
 static int view_chunk(const ingest_options *options, muster_text text, chunk *c,
                       csv_header **header, muster_error *err)
@@ -36,6 +58,13 @@ static int view_chunk(const ingest_options *options, muster_text text, chunk *c,
         if (rc != 0)
             return rc;
         used += row;
+    }
+    if (c->format == INGEST_ARRAY) {
+        size_t open = 0;
+        const int rc = check_array(left, used, &open, err);
+        if (rc != 0)
+            return rc;
+        used += open;
     }
     c->header = *header;
     c->data = (char *)(uintptr_t)text.ptr + used; /* parsers only read */

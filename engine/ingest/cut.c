@@ -43,10 +43,12 @@ struct cutter {
     bool mark_seen;        /* past the place of a byte order mark */
     bool started;          /* format known, header read */
     bool passed;           /* at resume_at or behind */
+    bool closed;           /* an array: its closing bracket was seen */
     uint64_t resume_at;
     bool skipping;
     uint64_t skip_offset; /* where the record began that is dropped */
     msgpack_skip skip;
+    array_span span; /* of the element that is dropped */
 };
 
 cutter *cutter_new(const ingest_options *options, chunk_port port,
@@ -143,6 +145,7 @@ static void begin_skip(cutter *c)
     c->skipping = true;
     c->skip_offset = c->current->offset;
     msgpack_skip_begin(&c->skip);
+    c->span = (array_span){0};
     c->target = c->chunk_bytes;
 }
 
@@ -159,6 +162,12 @@ static int end_skip(cutter *c, muster_error *err)
 /* Drops what is held of the record; *ended when its end was among it. */
 static int skip_held(cutter *c, bool *ended, muster_error *err)
 {
+    if (c->format == INGEST_ARRAY) {
+        size_t len = 0;
+        *ended = array_span_on(&c->span, held(c), &len) != ARRAY_MORE;
+        drop_front(c, len);
+        return 0;
+    }
     if (c->format != INGEST_MSGPACK) {
         const muster_text text = held(c);
         const char *end = memchr(text.ptr, '\n', text.len);
@@ -175,17 +184,14 @@ static int skip_held(cutter *c, bool *ended, muster_error *err)
 
 /* ---- the start ---- */
 
-static int unknown_format(muster_text start, muster_error *err)
+static int unknown_format(muster_error *err)
 {
-    const bool list = start.len > 0 && start.ptr[0] == '[';
     return error_set(
         err, MUSTER_EPARSE, "unknown_format",
-        "%s; name the format with --input-format (ndjson, csv, msgpack), and "
-        "give other shapes a mapping (--map FILE)",
-        list ? "the input starts with a JSON array, but NDJSON has one "
-               "object a line"
-             : "the input is not recognised as NDJSON, as CSV with a header "
-               "of paths like ids.cookie, or as msgpack");
+        "the input is not recognised as NDJSON, as a JSON array, as CSV with "
+        "a header of paths like ids.cookie, or as msgpack; name the format "
+        "with --input-format (ndjson, csv, msgpack), and give other shapes a "
+        "mapping (--map FILE)");
 }
 
 int format_detect(ingest_format *out, muster_text start, bool final,
@@ -198,8 +204,8 @@ int format_detect(ingest_format *out, muster_text start, bool final,
             *out = INGEST_NDJSON;
         return 0;
     }
-    if (text.ptr[0] == '{') {
-        *out = INGEST_NDJSON;
+    if (text.ptr[0] == '{' || text.ptr[0] == '[') {
+        *out = text.ptr[0] == '{' ? INGEST_NDJSON : INGEST_ARRAY;
         return 0;
     }
     if (msgpack_is_map(start.ptr[0])) {
@@ -211,7 +217,7 @@ int format_detect(ingest_format *out, muster_text start, bool final,
         return 0;
     const size_t len = end != NULL ? (size_t)(end - text.ptr) : text.len;
     if (!csv_is_header(text_make(text.ptr, len)))
-        return unknown_format(text, err);
+        return unknown_format(err);
     *out = INGEST_CSV;
     return 0;
 }
@@ -256,6 +262,21 @@ static int start_csv(cutter *c, bool final, bool *started, muster_error *err)
     return 0;
 }
 
+/* The bracket that opens an array; an input without any byte is one without
+ * elements. */
+static int start_array(cutter *c, bool final, muster_error *err)
+{
+    size_t used = 0;
+    const array_start how = array_begin(held(c), &used);
+    if (how == ARRAY_START_BAD || used >= RECORD_SPAN)
+        return array_refuse(0, err);
+    c->started = how == ARRAY_STARTED || final;
+    c->closed = how == ARRAY_START_MORE && final;
+    if (c->started)
+        drop_front(c, used);
+    return 0;
+}
+
 static int start(cutter *c, bool final, muster_error *err)
 {
     if (!c->mark_seen && !pass_mark(c, final))
@@ -267,6 +288,8 @@ static int start(cutter *c, bool final, muster_error *err)
     }
     if (c->format == INGEST_CSV)
         return start_csv(c, final, &c->started, err);
+    if (c->format == INGEST_ARRAY)
+        return start_array(c, final, err);
     c->started = true;
     return 0;
 }
@@ -281,6 +304,18 @@ static int ends_early(muster_error *err)
                      "choose another --load-id");
 }
 
+/* An array's last byte but blanks says whether it was closed. */
+static void note_passed(cutter *c, muster_text passed)
+{
+    while (passed.len > 0) {
+        const muster_text last = {passed.ptr + --passed.len, 1};
+        if (!array_is_blank(last)) {
+            c->closed = *last.ptr == ']';
+            return;
+        }
+    }
+}
+
 static int pass_over(cutter *c, muster_error *err)
 {
     if (c->current->offset > c->resume_at)
@@ -289,8 +324,11 @@ static int pass_over(cutter *c, muster_error *err)
                          "load id was used for another input, so choose "
                          "another --load-id");
     const uint64_t left = c->resume_at - c->current->offset;
-    const size_t len = c->current->len;
-    drop_front(c, left < len ? (size_t)left : len);
+    const size_t held_len = c->current->len;
+    const size_t len = left < held_len ? (size_t)left : held_len;
+    if (c->format == INGEST_ARRAY)
+        note_passed(c, text_make(c->current->data, len));
+    drop_front(c, len);
     c->passed = c->current->offset == c->resume_at;
     c->cut_end = c->current->offset;
     c->lines_before = 0; /* resume_line has counted them */
@@ -307,6 +345,8 @@ static size_t complete_len(cutter *c, bool final, bool *bad)
     *bad = false;
     if (c->format == INGEST_MSGPACK)
         return msgpack_cut(c->current, bad);
+    if (c->format == INGEST_ARRAY)
+        return array_cut(text, &c->closed, bad);
     if (final)
         return text.len;
     if (c->format == INGEST_CSV)
@@ -319,7 +359,25 @@ static int end_within_skip(cutter *c, muster_error *err)
 {
     if (c->format == INGEST_MSGPACK)
         return msgpack_truncated(c->skip_offset, err);
+    if (c->format == INGEST_ARRAY)
+        return array_truncated(c->skip_offset, err);
     return end_skip(c, err);
+}
+
+/* What is held behind the last record is none. */
+static int refuse_rest(const cutter *c, muster_error *err)
+{
+    const uint64_t offset = c->current->offset;
+    return c->format == INGEST_MSGPACK ? msgpack_refuse(offset, err)
+                                       : array_refuse(offset, err);
+}
+
+/* The input ends within a record, or an array before it is closed. */
+static int break_at_end(const cutter *c, muster_error *err)
+{
+    const uint64_t offset = c->current->offset;
+    return c->format == INGEST_MSGPACK ? msgpack_truncated(offset, err)
+                                       : array_truncated(offset, err);
 }
 
 /* One step; *again when another may follow with what is held. */
@@ -350,11 +408,9 @@ static int step(cutter *c, bool final, bool *again, muster_error *err)
     if (rc != 0)
         return rc;
     if (bad)
-        return msgpack_refuse(c->current->offset, err);
-    if (final && c->current->len > 0) {
-        ASSERT(c->format == INGEST_MSGPACK);
-        return msgpack_truncated(c->current->offset, err);
-    }
+        return refuse_rest(c, err);
+    if (final && c->current->len > 0)
+        return break_at_end(c, err);
     if (c->current->len >= RECORD_SPAN) {
         begin_skip(c);
         *again = true;
@@ -393,6 +449,8 @@ int cutter_finish(cutter *c, muster_error *err)
     if (!head_is_known(c->head))
         return ends_early(err);
     const int rc = cut(c, true, err);
+    if (rc == 0 && c->format == INGEST_ARRAY && !c->closed)
+        return break_at_end(c, err);
     return rc == 0 && !c->passed ? ends_early(err) : rc;
 }
 

@@ -73,6 +73,41 @@ void ndjson_parser_free(ndjson_parser *p);
 void ndjson_read(ndjson_parser *p, record_front *f, const chunk *c,
                  chunk_cursor *cursor, bool whole);
 
+/* Reads one record; `unit` is what it is called in messages. */
+void ndjson_read_one(ndjson_parser *p, record_front *f, muster_text line,
+                     const char *unit, record_place place);
+
+/* ---- array.c ---- */
+
+/* Walks over one element of an array; constant memory. Zeroed at first. */
+typedef struct array_span {
+    uint64_t depth;
+    bool text; /* within one */
+    bool escaped;
+} array_span;
+typedef enum array_end {
+    ARRAY_MORE,  /* it goes on behind *used */
+    ARRAY_COMMA, /* *used is behind the comma that follows it */
+    ARRAY_CLOSE  /* *used is at the bracket that closes the array */
+} array_end;
+array_end array_span_on(array_span *s, muster_text bytes, size_t *used);
+bool array_is_blank(muster_text text);
+typedef enum array_start {
+    ARRAY_STARTED, /* *used is behind the opening bracket */
+    ARRAY_START_MORE,
+    ARRAY_START_BAD
+} array_start;
+array_start array_begin(muster_text text, size_t *used);
+/* Bytes up to the last element that has ended, with its comma; all of them
+ * once the array is *closed (kept from call to call); *bad when something
+ * else follows it. */
+size_t array_cut(muster_text text, bool *closed, bool *bad);
+/* Set and return MUSTER_EPARSE: "bad_array", "truncated_array". */
+int array_refuse(uint64_t offset, muster_error *err);
+int array_truncated(uint64_t offset, muster_error *err);
+void array_read(ndjson_parser *p, record_front *f, const chunk *c,
+                chunk_cursor *cursor, bool whole);
+
 /* ---- csv.c ---- */
 
 /* Reads the header row at the start of `text`: *used bytes and *lines lines.

@@ -8,6 +8,7 @@
  *   record.c       the shared front of all formats: one record's checks
  *   record_tree.c  a record that comes as nested maps
  *   ndjson.c       one JSON object a line
+ *   array.c        the elements of a JSON array
  *   scan.c         the fast way for plain lines of JSON
  *   tape.c         nested values as the fast ways lay them down
  *   csv.c          RFC 4180 with a header of paths
@@ -54,6 +55,8 @@
     X(DUPLICATE_KEY, "duplicate_key", "a key stands twice")                  \
     X(WRONG_TYPE, "wrong_type", "a member has the wrong type")               \
     X(BAD_NAME, "bad_name", "an attribute or provider name is malformed")    \
+    X(FOREIGN_PROVIDER, "foreign_provider",                                  \
+      "the record names another provider than whom the input is of")         \
     X(BAD_VALUE, "bad_value", "a value is empty or too long")                \
     X(BAD_NUMBER, "bad_number", "a number does not fit")                     \
     X(BAD_COUNT, "bad_count", "an event count is not a positive integer")    \
@@ -125,7 +128,7 @@ typedef struct fact_record {
 
 /* Place of a record in the input: for receipts, not part of the log. */
 typedef struct record_place {
-    uint64_t line;   /* 1-based; msgpack: 1-based record number */
+    uint64_t line;   /* 1-based; msgpack, arrays: 1-based record number */
     uint64_t offset; /* bytes from the start of the (decompressed) input */
 } record_place;
 
@@ -215,12 +218,15 @@ typedef enum ingest_format {
     INGEST_AUTO = 0, /* by file name or first bytes */
     INGEST_NDJSON,
     INGEST_CSV,
-    INGEST_MSGPACK
+    INGEST_MSGPACK,
+    INGEST_ARRAY /* one JSON array of records */
 } ingest_format;
 
 typedef struct ingest_options {
     ingest_format format;
     const char *provider;     /* of records without one; NULL = "default" */
+    bool only_provider;       /* records that name another are refused */
+    bool gentle;              /* parser threads give way to others */
     const identity_key *key;
     muster_time now;          /* for records without ts, and for `future` */
     unsigned threads;         /* 0 = all processors */
@@ -244,10 +250,11 @@ typedef int (*ingest_sink)(void *payload, fact_batch *take_batch,
  * Errors of open: MUSTER_EINVAL ("no_key", "bad_name" of the provider). Errors
  * of push and finish: MUSTER_EPARSE ("bad_gzip", "bad_zstd",
  * "truncated_gzip", "truncated_zstd", "expansion", "unknown_format",
- * "bad_header", "bad_msgpack", "truncated_msgpack"), or what the sink
- * returned. Before an error of the input is returned, all records that were
- * complete have been through the sink. After an error only ingest_free is
- * allowed. options->key must outlive the pipeline.
+ * "bad_header", "bad_msgpack", "truncated_msgpack", "bad_array",
+ * "truncated_array"), or what the sink returned. Before an error of the input
+ * is returned, all records that were complete have been through the sink.
+ * After an error only ingest_free is allowed. options->key must outlive the
+ * pipeline.
  *
  * Resuming. With options->resume_at the input is pushed from its beginning
  * once more; what lies before that offset is passed over, unparsed, and the

@@ -80,20 +80,20 @@ static const tree_source json_source = {
 /* The parser knows the place within the line; that and its words for what is
  * wrong are shown, the text is not. */
 static void refuse_json(record_front *f, record_place place,
-                        const muster_error *err)
+                        const char *unit, const muster_error *err)
 {
     const bool utf8 = strcmp(err->word, "bad_utf8") == 0;
     record_refuse_at(f, place, utf8 ? INGEST_BAD_UTF8 : INGEST_BAD_JSON,
-                     "%s, at byte %zu of the line", err->message,
-                     err->offset + 1);
+                     "%s, at byte %zu of the %s", err->message,
+                     err->offset + 1, unit);
 }
 
 static void read_tree(record_front *f, const tree_source *source,
-                      tree_value root, record_place place)
+                      tree_value root, const char *unit, record_place place)
 {
     if (root.kind != TREE_MAP) {
         record_refuse_at(f, place, INGEST_BAD_JSON,
-                         "the line is not one JSON object");
+                         "the %s is not one JSON object", unit);
         return;
     }
     record_begin(f, place);
@@ -101,8 +101,8 @@ static void read_tree(record_front *f, const tree_source *source,
         record_end(f);
 }
 
-static void read_line(ndjson_parser *p, record_front *f, muster_text line,
-                      record_place place)
+void ndjson_read_one(ndjson_parser *p, record_front *f, muster_text line,
+                     const char *unit, record_place place)
 {
     tree_value tree;
     muster_error err;
@@ -113,14 +113,14 @@ static void read_line(ndjson_parser *p, record_front *f, muster_text line,
         return;
     }
     if (scan_line(&p->tape, line, &tree)) {
-        read_tree(f, &scan_source, tree, place);
+        read_tree(f, &scan_source, tree, unit, place);
         return;
     }
     const json_value *root = json_pool_parse(p->pool, line.ptr, line.len, &err);
     if (root == NULL)
-        refuse_json(f, place, &err);
+        refuse_json(f, place, unit, &err);
     else
-        read_tree(f, &json_source, tree_of(root), place);
+        read_tree(f, &json_source, tree_of(root), unit, place);
 }
 
 static bool is_blank(muster_text line)
@@ -146,6 +146,6 @@ void ndjson_read(ndjson_parser *p, record_front *f, const chunk *c,
             len--;
         const muster_text line = text_make(start, len);
         if (!is_blank(line))
-            read_line(p, f, line, place);
+            ndjson_read_one(p, f, line, "line", place);
     }
 }

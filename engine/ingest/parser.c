@@ -84,6 +84,11 @@ static void read_records(parser *p, const chunk *c, chunk_cursor *cursor,
             p->msgpack = msgpack_parser_new();
         msgpack_read(p->msgpack, &p->front, c, cursor, whole);
         return;
+    case INGEST_ARRAY:
+        if (p->ndjson == NULL)
+            p->ndjson = ndjson_parser_new();
+        array_read(p->ndjson, &p->front, c, cursor, whole);
+        return;
     case INGEST_AUTO:
         break;
     }

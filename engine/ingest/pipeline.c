@@ -207,6 +207,8 @@ static void parse_chunk(ingest *in, parser *p, const chunk *c)
 static void *run_parser(void *payload)
 {
     ingest *in = payload;
+    if (in->options.gentle)
+        thread_yield_to_others();
     parser *p = parser_new(&in->options);
     chunk *c = NULL;
     while ((c = queue_take(in->work)) != NULL) {

@@ -349,6 +349,10 @@ bool record_provider(record_front *f, muster_text name)
                              "a provider's name is lower-case letters, "
                              "digits, `_`, `.` and `-`, up to %u bytes",
                              MUSTER_NAME_BYTES_MAX);
+    if (f->options->only_provider && !text_equal(name, f->default_provider))
+        return record_refuse(f, INGEST_FOREIGN_PROVIDER, &RECORD_AT("provider"),
+                             "the record names another provider than whom "
+                             "the input is of");
     f->has_provider = true;
     return true;
 }

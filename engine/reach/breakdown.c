@@ -42,6 +42,23 @@ static void keep_block(void *payload, uint32_t block, block_ref rows)
     k->total += n;
 }
 
+/* So many at a time, then `stop` is asked. */
+#define PIECE_BLOCKS 64u
+
+static void keep_blocks(const program *g, const program_state *state,
+                        program_stop *stop, kept_set *out)
+{
+    const uint32_t blocks = (uint32_t)(
+        ((uint64_t)state->rows + BLOCK_ROWS - 1) / BLOCK_ROWS);
+
+    for (uint32_t first = 0; first < blocks && !program_stopped(stop);
+         first += PIECE_BLOCKS) {
+        const uint32_t end = first + PIECE_BLOCKS;
+        program_some_blocks(g, first, end < blocks ? end : blocks, keep_block,
+                            out);
+    }
+}
+
 static void kept_release(kept_set *k)
 {
     for (size_t i = 0; i < k->count; i++)
@@ -105,11 +122,36 @@ static void live_window(leaf_spec *spec, const catalog_attribute *a,
     spec->to = (uint32_t)(hours ? clock_hour_of(now) : today);
 }
 
+static bool is_wanted(const reach_question *q, const catalog *names,
+                      uint32_t value)
+{
+    return !q->part.ptr ||
+           text_contains_nocase(
+               catalog_value_text(names, q->attribute->id, value), q->part);
+}
+
+/* Rows of those that have any value (flags) and of those that have none. */
+static size_t count_known(const kept_set *kept, const index_stack *index,
+                          leaf_spec *spec, attribute_kind kind,
+                          reach_row *rows)
+{
+    size_t n = 0;
+
+    spec->any = true;
+    const uint64_t known = count_leaf(kept, index, spec);
+    if (kind == KIND_FLAG && known)
+        rows[n++] = (reach_row){1, known};
+    if (known < kept->total)
+        rows[n++] = (reach_row){0, kept->total - known};
+    return n;
+}
+
 void reach_breakdown(const program *g, const program_state *state,
                      const catalog *names, const scope *viewer,
-                     const catalog_attribute *attribute, reach_row **out,
+                     const reach_question *q, reach_row **out,
                      size_t *count, uint64_t *total)
 {
+    const catalog_attribute *attribute = q->attribute;
     const uint32_t values = catalog_value_count(names, attribute->id);
     kept_set kept = {0};
     uint32_t value;
@@ -129,18 +171,17 @@ void reach_breakdown(const program *g, const program_state *state,
     spec.providers = providers;
     if (attribute->kind == KIND_EVENT)
         live_window(&spec, attribute, state->now);
-    program_blocks(g, keep_block, &kept);
-    for (value = 1; value <= values; value++) {
+    keep_blocks(g, state, q->stop, &kept);
+    for (value = 1; value <= values && !program_stopped(q->stop); value++) {
+        if (!is_wanted(q, names, value))
+            continue;
         const uint64_t users = count_leaf(&kept, state->index, &spec);
         if (users)
             rows[n++] = (reach_row){value, users};
     }
-    spec.any = true;
-    const uint64_t known = count_leaf(&kept, state->index, &spec);
-    if (attribute->kind == KIND_FLAG && known)
-        rows[n++] = (reach_row){1, known};
-    if (known < kept.total)
-        rows[n++] = (reach_row){0, kept.total - known};
+    if (!q->part.ptr)
+        n += count_known(&kept, state->index, &spec, attribute->kind,
+                         rows + n);
     qsort(rows, n, sizeof *rows, by_size);
     *out = rows;
     *count = n;

@@ -19,6 +19,14 @@ typedef struct reach_row {
     uint64_t count;
 } reach_row;
 
+/* What is to be counted. */
+typedef struct reach_question {
+    const catalog_attribute *attribute; /* no number */
+    muster_text part; /* only values that contain it, whatever the case of
+                         ASCII letters; ptr NULL: all, and the unknown */
+    program_stop *stop; /* asked value after value; may be NULL */
+} reach_question;
+
 /* Counts a program's users by the values of an attribute that `viewer` may
  * read, at the program's now. Values nobody holds have no row. Rows come
  * largest first, equal ones by number, the unknown last; *out is freed with
@@ -26,7 +34,7 @@ typedef struct reach_row {
  * value. */
 void reach_breakdown(const program *g, const program_state *state,
                      const catalog *names, const scope *viewer,
-                     const catalog_attribute *attribute, reach_row **out,
+                     const reach_question *q, reach_row **out,
                      size_t *count, uint64_t *total);
 
 #endif

@@ -231,7 +231,9 @@ static plan_node *bind_segment(binder *b, const ast_node *ast)
         if (text_equal(f->key, ast->text))
             return fail_cycle(b, ast);
     muster_text text = text_make(NULL, 0);
-    if (b->with->find != NULL)
+    const bool seen = b->with->sees == NULL || b->outermost != NULL ||
+                      b->with->sees(b->with->payload, ast->text);
+    if (b->with->find != NULL && seen)
         text = b->with->find(b->with->payload, ast->text);
     if (text.ptr == NULL)
         return fail_unknown_segment(b, ast);

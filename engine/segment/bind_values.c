@@ -100,8 +100,10 @@ static bool find_value(binder *b, const ast_node *ast,
     if (value->type != VALUE_STRING)
         return fail_not_text(b, ast, attribute, value);
     *out = catalog_value_find(b->with->names, attribute->id, value->text);
-    if (*out == CATALOG_NONE)
+    if (*out == CATALOG_NONE) {
+        b->plan->open = true;
         warn_unknown(b, attribute, value);
+    }
     return true;
 }
 
@@ -148,6 +150,7 @@ bool bind_matches(binder *b, const ast_node *ast,
     size_t capacity = 0;
     uint32_t count = 0;
     ASSERT(ast->value_count == 1 && part->type == VALUE_STRING);
+    b->plan->open = true;
     for (uint32_t v = 1; v <= all; v++) {
         const muster_text text = catalog_value_text(names, attribute->id, v);
         if (ast->compare == COMPARE_STARTS_WITH

@@ -17,6 +17,7 @@
 typedef struct clause_walk {
     const plan *plan;
     const program_state *state;
+    program_stop *stop;
     segment_clause_fn each;
     void *payload;
     uint64_t whole;
@@ -31,7 +32,7 @@ typedef struct clause_walk {
 static uint64_t count_node(const clause_walk *w, const plan_node *node)
 {
     program *g = program_of_node(w->plan, node, w->state);
-    const uint64_t n = program_count(g);
+    const uint64_t n = program_count_by(g, 1, w->stop);
     program_free(g);
     return n;
 }
@@ -103,7 +104,7 @@ static void walk_clause(clause_walk *w, const plan_node *node, size_t at)
     const plan_node *parent = w->depth ? w->nodes[w->depth - 1] : NULL;
 
     if (w->count >= SEGMENT_CLAUSES_MAX ||
-        w->depth > MUSTER_SEGMENT_DEPTH_MAX)
+        w->depth > MUSTER_SEGMENT_DEPTH_MAX || program_stopped(w->stop))
         return;
     w->count++;
     const uint64_t own = parent ? count_node(w, node) : w->whole;
@@ -119,12 +120,14 @@ static void walk_clause(clause_walk *w, const plan_node *node, size_t at)
 }
 
 void segment_clauses(const plan *p, const program_state *state,
-                     segment_clause_fn each, void *payload)
+                     program_stop *stop, segment_clause_fn each,
+                     void *payload)
 {
     clause_walk *w = mem_zalloc(sizeof *w);
 
     w->plan = p;
     w->state = state;
+    w->stop = stop;
     w->each = each;
     w->payload = payload;
     w->whole = count_node(w, p->root);

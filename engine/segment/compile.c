@@ -12,13 +12,96 @@
 typedef struct compiler {
     program *g;
     const plan *plan;
+    formula_part opted_out;
+    formula_part forgotten;
+    struct spec_table *same; /* joint: leaves by what they are; else NULL */
 } compiler;
+
+/* ---- leaves that were made already ---- */
+
+/* Making a leaf looks into every layer; many segments ask the same. */
+typedef struct known_spec {
+    leaf_spec spec; /* its lists are the plan's */
+    uint64_t hash;
+    formula_part part;
+    bool is_known;
+} known_spec;
+
+typedef struct spec_table {
+    known_spec *slots; /* open addressing, at most half full */
+    size_t mask;
+    size_t count;
+} spec_table;
+
+static uint64_t spec_hash(const leaf_spec *s)
+{
+    const uint64_t head[] = {s->type,     s->attribute, s->any,
+                             s->exclusive, s->now_hour,  s->from,
+                             s->to,       s->bucket_hours,
+                             (uint64_t)s->low, (uint64_t)s->high};
+    const uint64_t h = hash_bytes_seed(
+        s->providers, s->provider_count * sizeof *s->providers,
+        hash_bytes(head, sizeof head));
+    return hash_bytes_seed(s->values, s->value_count * sizeof *s->values, h);
+}
+
+static bool same_list(const uint32_t *a, uint32_t n, const uint32_t *b,
+                      uint32_t m)
+{
+    return n == m && (n == 0 || memcmp(a, b, n * sizeof *a) == 0);
+}
+
+static bool same_spec(const leaf_spec *a, const leaf_spec *b)
+{
+    return a->type == b->type && a->attribute == b->attribute &&
+           a->any == b->any && a->exclusive == b->exclusive &&
+           a->now_hour == b->now_hour && a->from == b->from &&
+           a->to == b->to && a->bucket_hours == b->bucket_hours &&
+           a->low == b->low && a->high == b->high &&
+           same_list(a->providers, a->provider_count, b->providers,
+                     b->provider_count) &&
+           same_list(a->values, a->value_count, b->values, b->value_count);
+}
+
+static known_spec *spec_slot(const spec_table *t, const leaf_spec *spec,
+                             uint64_t hash)
+{
+    for (size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
+        known_spec *k = &t->slots[i];
+        if (!k->is_known || (k->hash == hash && same_spec(&k->spec, spec)))
+            return k;
+    }
+}
+
+/* Where a spec is, or is to be: then is_known is to be set. */
+static known_spec *spec_table_find(spec_table *t, const leaf_spec *spec)
+{
+    const uint64_t hash = spec_hash(spec);
+
+    if (2 * (t->count + 1) > t->mask) {
+        const spec_table former = *t;
+        t->mask = former.slots ? 2 * former.mask + 1 : 255;
+        t->slots = mem_zalloc((t->mask + 1) * sizeof *t->slots);
+        for (size_t i = 0; former.slots && i <= former.mask; i++)
+            if (former.slots[i].is_known)
+                *spec_slot(t, &former.slots[i].spec, former.slots[i].hash) =
+                    former.slots[i];
+        mem_free(former.slots);
+    }
+    known_spec *k = spec_slot(t, spec, hash);
+    if (!k->is_known) {
+        k->spec = *spec;
+        k->hash = hash;
+        t->count++;
+    }
+    return k;
+}
 
 static formula_part compile_node(compiler *c, const plan_node *node);
 
 /* ---- leaves ---- */
 
-static formula_part add_leaf(compiler *c, const leaf_spec *spec)
+static formula_part new_leaf(compiler *c, const leaf_spec *spec)
 {
     program *g = c->g;
     index_leaf *leaf = index_leaf_new(g->state.index, spec);
@@ -27,6 +110,18 @@ static formula_part add_leaf(compiler *c, const leaf_spec *spec)
              sizeof *g->leaves);
     g->leaves[g->leaf_count++] = leaf;
     return index_leaf_formula(g->formula, leaf);
+}
+
+static formula_part add_leaf(compiler *c, const leaf_spec *spec)
+{
+    if (!c->same)
+        return new_leaf(c, spec);
+    known_spec *k = spec_table_find(c->same, spec);
+    if (!k->is_known) {
+        k->part = new_leaf(c, spec);
+        k->is_known = true;
+    }
+    return k->part;
 }
 
 static formula_part compile_universe(compiler *c)
@@ -139,8 +234,7 @@ static bool quantity_of(const plan_node *node, uint64_t *low, uint64_t *high)
     return *low <= *high;
 }
 
-/* Is whoever the node holds in the universe, whatever the data? */
-static bool is_inside(const plan_node *node)
+bool plan_is_inside(const plan_node *node)
 {
     uint64_t low;
     uint64_t high;
@@ -158,7 +252,7 @@ static bool is_inside(const plan_node *node)
         return true;
     }
     for (uint32_t i = 0; i < node->child_count; i++)
-        inside += is_inside(node->children[i]);
+        inside += plan_is_inside(node->children[i]);
     if (node->type == PLAN_AND)
         return inside > 0;
     if (node->type == PLAN_QUANTITY &&
@@ -206,7 +300,7 @@ static formula_part compile_and(compiler *c, const plan_node *node)
             splits = true;
             continue;
         }
-        inside |= is_inside(child);
+        inside |= plan_is_inside(child);
         parts[count++] = compile_node(c, child);
     }
     formula_part p = formula_and(c->g->formula, parts, count);
@@ -274,23 +368,43 @@ static formula_part compile_mask(compiler *c, uint32_t attribute)
     return add_leaf(c, &spec);
 }
 
+static void compile_masks(compiler *c)
+{
+    c->opted_out = compile_mask(c, INDEX_OPTED_OUT);
+    c->forgotten = compile_mask(c, INDEX_FORGOTTEN);
+}
+
+/* A whole question: within the universe, without masked users. */
+static formula_part compile_whole(compiler *c, const plan_node *node)
+{
+    formula_part whole = compile_node(c, node);
+    if (!plan_is_inside(node))
+        whole = within_universe(c, whole);
+    const formula_part all[3] = {
+        whole,
+        formula_not(c->opted_out),
+        formula_not(c->forgotten),
+    };
+    return formula_and(c->g->formula, all, 3);
+}
+
+static void begin_program(compiler *c, const program_state *state)
+{
+    c->g->state = *state;
+    c->g->formula = formula_new();
+    if (state->once)
+        formula_without_forms(c->g->formula);
+    compile_masks(c);
+}
+
 program *program_of_node(const plan *p, const plan_node *node,
                          const program_state *state)
 {
     program *g = mem_zalloc(sizeof *g);
     compiler c = {.g = g, .plan = p};
 
-    g->state = *state;
-    g->formula = formula_new();
-    formula_part whole = compile_node(&c, node);
-    if (!is_inside(node))
-        whole = within_universe(&c, whole);
-    const formula_part all[3] = {
-        whole,
-        formula_not(compile_mask(&c, INDEX_OPTED_OUT)),
-        formula_not(compile_mask(&c, INDEX_FORGOTTEN)),
-    };
-    formula_root(g->formula, formula_and(g->formula, all, 3), state->rows);
+    begin_program(&c, state);
+    formula_root(g->formula, compile_whole(&c, node), state->rows);
     return g;
 }
 
@@ -299,10 +413,8 @@ program *program_new(const plan *p, const program_state *state)
     return program_of_node(p, p->root, state);
 }
 
-void program_free(program *g)
+static void release(program *g)
 {
-    if (!g)
-        return;
     formula_free(g->formula);
     for (uint32_t i = 0; i < g->leaf_count; i++)
         index_leaf_free(g->leaves[i]);
@@ -312,5 +424,53 @@ void program_free(program *g)
         g->splits = next;
     }
     mem_free(g->leaves);
+}
+
+void program_free(program *g)
+{
+    if (!g)
+        return;
+    release(g);
     mem_free(g);
+}
+
+/* ---- many at once ---- */
+
+struct joint {
+    program g; /* whose formula has no root of its own */
+    formula_part *roots;
+    size_t count;
+};
+
+joint *joint_new(const plan *const *plans, size_t n,
+                 const program_state *state)
+{
+    joint *j = mem_zalloc(sizeof *j);
+    spec_table same = {0};
+    compiler c = {.g = &j->g, .same = &same};
+
+    j->roots = mem_array(n + 1, sizeof *j->roots);
+    j->count = n;
+    begin_program(&c, state);
+    for (size_t i = 0; i < n; i++) {
+        c.plan = plans[i];
+        j->roots[i] = compile_whole(&c, plans[i]->root);
+    }
+    mem_free(same.slots);
+    return j;
+}
+
+void joint_free(joint *j)
+{
+    if (!j)
+        return;
+    release(&j->g);
+    mem_free(j->roots);
+    mem_free(j);
+}
+
+void joint_rows(const joint *j, const uint32_t *rows, uint32_t n,
+                uint64_t (*out)[FORMULA_MASK_WORDS])
+{
+    formula_masks(j->g.formula, j->roots, j->count, rows, n, out);
 }

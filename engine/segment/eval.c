@@ -13,6 +13,15 @@ void program_note_asked(const program *g)
         formula_ask_again(g->formula);
 }
 
+bool program_stopped(program_stop *stop)
+{
+    if (!stop)
+        return false;
+    if (!stop->stopped && stop->wanted(stop->payload))
+        __atomic_store_n(&stop->stopped, 1, __ATOMIC_RELAXED);
+    return stop->stopped;
+}
+
 /* Blocks are counted in pieces, taken by whoever is free. */
 #define PIECE_BLOCKS 8u
 /* What is worth a second thread: planes times blocks, each at most 8 KiB. */
@@ -23,7 +32,19 @@ typedef struct counting {
     uint32_t blocks;
     uint32_t next; /* atomic */
     uint64_t rows; /* atomic */
+    program_stop *stop; /* or NULL */
+    pthread_t asker;
 } counting;
+
+/* The caller asks; its helpers see what it was told. */
+static bool is_over(const counting *c)
+{
+    if (!c->stop)
+        return false;
+    return pthread_equal(c->asker, pthread_self())
+               ? program_stopped(c->stop)
+               : __atomic_load_n(&c->stop->stopped, __ATOMIC_RELAXED) != 0;
+}
 
 static void count_pieces(void *payload)
 {
@@ -35,7 +56,7 @@ static void count_pieces(void *payload)
         const uint32_t first =
             __atomic_fetch_add(&c->next, PIECE_BLOCKS, __ATOMIC_RELAXED);
         const uint32_t end = first + PIECE_BLOCKS;
-        if (first >= c->blocks)
+        if (first >= c->blocks || is_over(c))
             break;
         if (!x)
             x = formula_frame_new(c->g->formula);
@@ -46,9 +67,10 @@ static void count_pieces(void *payload)
     __atomic_fetch_add(&c->rows, n, __ATOMIC_RELAXED);
 }
 
-uint64_t program_count_by(const program *g, unsigned threads)
+uint64_t program_count_by(const program *g, unsigned threads,
+                          program_stop *stop)
 {
-    counting c = {g, block_total(g), 0, 0};
+    counting c = {g, block_total(g), 0, 0, stop, pthread_self()};
     const uint64_t work =
         (uint64_t)c.blocks * formula_plane_count(g->formula);
 
@@ -60,7 +82,7 @@ uint64_t program_count_by(const program *g, unsigned threads)
 
 uint64_t program_count(const program *g)
 {
-    return program_count_by(g, 1);
+    return program_count_by(g, 1, NULL);
 }
 
 void program_blocks(const program *g,
@@ -68,9 +90,17 @@ void program_blocks(const program *g,
                                  block_ref rows),
                     void *payload)
 {
+    program_some_blocks(g, 0, block_total(g), each, payload);
+}
+
+void program_some_blocks(const program *g, uint32_t first, uint32_t end,
+                         void (*each)(void *payload, uint32_t block,
+                                      block_ref rows),
+                         void *payload)
+{
     formula_frame *x = formula_frame_new(g->formula);
 
-    for (uint32_t block = 0; block < block_total(g); block++) {
+    for (uint32_t block = first; block < end; block++) {
         const block_ref rows = formula_block(x, block);
         if (rows.type != BLOCK_EMPTY)
             each(payload, block, rows);
@@ -81,21 +111,38 @@ void program_blocks(const program *g,
 int program_each(const program *g, int (*each)(void *payload, uint32_t row),
                  void *payload)
 {
+    uint32_t row = 0;
+    return program_each_from(g, &row, NULL, each, payload);
+}
+
+int program_each_from(const program *g, uint32_t *row, program_stop *stop,
+                      int (*each)(void *payload, uint32_t row),
+                      void *payload)
+{
     formula_frame *x = formula_frame_new(g->formula);
     uint16_t *rows = mem_array(BLOCK_ROWS, sizeof *rows);
     int rc = 0;
 
-    for (uint32_t block = 0; block < block_total(g) && rc == 0; block++) {
+    for (uint32_t block = *row / BLOCK_ROWS;
+         block < block_total(g) && rc == 0 && !program_stopped(stop);
+         block++) {
+        const uint32_t first = *row;
         const uint32_t n = block_rows(formula_block(x, block), rows);
-        for (uint32_t i = 0; i < n && rc == 0; i++)
-            rc = each(payload, block * BLOCK_ROWS + rows[i]);
+        for (uint32_t i = 0; i < n && rc == 0; i++) {
+            *row = block * BLOCK_ROWS + rows[i];
+            if (*row >= first)
+                rc = each(payload, *row);
+        }
+        if (rc == 0)
+            *row = (block + 1) * BLOCK_ROWS;
     }
     mem_free(rows);
     formula_frame_free(x);
     return rc;
 }
 
-void programs_overlap(program *const *g, size_t n, uint64_t *counts)
+void programs_overlap(program *const *g, size_t n, program_stop *stop,
+                      uint64_t *counts)
 {
     formula_frame **frames = mem_array(n, sizeof *frames);
     block_ref *rows = mem_array(n, sizeof *rows);
@@ -106,6 +153,8 @@ void programs_overlap(program *const *g, size_t n, uint64_t *counts)
         frames[i] = formula_frame_new(g[i]->formula);
     for (uint32_t block = 0; n > 0 && block < block_total(g[0]); block++) {
         size_t count = 0;
+        if (program_stopped(stop))
+            break;
         for (size_t i = 0; i < n; i++) {
             rows[count] = formula_block(frames[i], block);
             some[count] = i;

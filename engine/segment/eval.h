@@ -21,6 +21,9 @@
 program *program_of_node(const plan *p, const plan_node *node,
                          const program_state *state);
 
+/* Is whoever the node holds in the universe, whatever the data? */
+bool plan_is_inside(const plan_node *node);
+
 /* A window in buckets of the grain, both ends included, clamped to the
  * retention and to now; false when nothing is left. */
 bool plan_window(const plan_node *node, muster_time now, uint32_t *from,

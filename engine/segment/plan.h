@@ -97,6 +97,7 @@ typedef struct plan {
     const uint32_t *universe; /* providers in scope */
     uint32_t universe_count;
     uint32_t node_count;
+    bool open; /* names a text that is no value yet, or a pattern */
 } plan;
 
 #endif

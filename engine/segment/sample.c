@@ -122,9 +122,12 @@ static void count_block(look *k, uint32_t block)
         add_pair(k, counts[i], counts[i + 1]);
 }
 
-static void look_run(look *k)
+/* False: stopped. */
+static bool look_run(look *k, program_stop *stop)
 {
     for (uint32_t block = 0; block < k->blocks + AHEAD; block++) {
+        if (program_stopped(stop))
+            return false;
         if (block < k->blocks) {
             uint8_t *out = k->drawn[block % RING];
             draw(k, out);
@@ -133,6 +136,7 @@ static void look_run(look *k)
         if (block >= AHEAD)
             count_block(k, block - AHEAD);
     }
+    return true;
 }
 
 /* ---- what it tells ---- */
@@ -234,7 +238,7 @@ static uint32_t first_slivers(uint32_t blocks)
 
 /* Both looks; false when neither answers. */
 static bool estimate(const program *g, const sample_request *q,
-                     sample_answer *out)
+                     program_stop *stop, sample_answer *out)
 {
     const uint32_t blocks = g->state.rows / BLOCK_ROWS;
     formula_frame *x = formula_frame_new(g->formula);
@@ -247,7 +251,8 @@ static bool estimate(const program *g, const sample_request *q,
     bool done = false;
     for (uint32_t i = 0; i < 2 && !done && take <= SECOND_MAX; i++) {
         look_init(&k, g, x, blocks, take, q->seed ^ (uint64_t)i << 63);
-        look_run(&k);
+        if (!look_run(&k, stop))
+            break;
         out->sampled_rows += (uint64_t)blocks * take * SLIVER_ROWS;
         done = look_answers(&k, counted, q->error, out);
         take = slivers_needed(&k, counted, q->error);
@@ -257,18 +262,18 @@ static bool estimate(const program *g, const sample_request *q,
 }
 
 void program_estimate(const program *g, const sample_request *q,
-                      sample_answer *out)
+                      program_stop *stop, sample_answer *out)
 {
     memset(out, 0, sizeof *out);
     ASSERT(q->error >= 0 && q->error < 1);
     if (q->error > 0 && g->state.rows / BLOCK_ROWS >= BLOCKS_MIN &&
         formula_has_slivers(g->formula)) {
         program_note_asked(g);
-        if (estimate(g, q, out))
+        if (estimate(g, q, stop, out))
             return;
     }
     out->exact = true;
-    out->count = program_count_by(g, q->threads);
+    out->count = program_count_by(g, q->threads, stop);
     out->low = out->high = out->count;
     out->sampled_rows = g->state.rows;
 }

@@ -10,6 +10,7 @@
  *   lint*.c     warnings
  *   window.c    windows against a now
  *   compile.c   plan + state to a program of flat steps (eval.h)
+ *   reads.c     what facts a plan depends on
  *   eval.c      program to count, set, decision
  *   sample.c    program to an estimate of its count
  *   clauses.c   size and effect of each clause; windows of a plan
@@ -80,6 +81,9 @@ typedef struct segment_binding {
     const index_stack *facts;     /* for lint; may be NULL */
     muster_text self;             /* key being saved: a cycle through it is
                                      an error; ptr NULL when none */
+    /* May the text that is bound name this segment itself? What it may not is
+     * unknown to it; segments that it may name go on to any. NULL: all. */
+    bool (*sees)(void *payload, muster_text key);
 } segment_binding;
 
 /* Takes the tree (also on failure). Warnings (unknown value with the nearest
@@ -104,6 +108,8 @@ typedef struct program_state {
     const dictionary *ids; /* for split: row -> primary pseudonym */
     uint32_t rows;
     muster_time now;
+    bool once; /* for a moment: neither wishes for resident forms nor asks for
+                  them, which takes a lock a plane */
 } program_state;
 
 /*
@@ -114,9 +120,22 @@ typedef struct program_state {
 typedef struct program program;
 program *program_new(const plan *p, const program_state *state);
 void program_free(program *g);
+
+/* Ends an evaluation early. `wanted` is asked on the calling thread between
+ * pieces of work, a few blocks each; what a stopped one gives is no answer. */
+typedef struct program_stop {
+    bool (*wanted)(void *payload);
+    void *payload;
+    uint32_t stopped; /* atomic: it was wanted */
+} program_stop;
+/* Asks, once it was not wanted so far. NULL: never. */
+bool program_stopped(program_stop *stop);
+
 uint64_t program_count(const program *g);
-/* The same by up to so many threads; few blocks are left to one. */
-uint64_t program_count_by(const program *g, unsigned threads);
+/* The same by up to so many threads; few blocks are left to one. `stop` may
+ * be NULL. */
+uint64_t program_count_by(const program *g, unsigned threads,
+                          program_stop *stop);
 
 /* A count from a sample of the users, drawn by the seed. */
 typedef struct sample_request {
@@ -133,39 +152,76 @@ typedef struct sample_answer {
     uint64_t sampled_rows; /* looked at; all of them when it was counted */
 } sample_answer;
 /* The same seed has the same answer on the same state. Counts when a sample
- * small enough to be faster does not tell (sample.c). */
+ * small enough to be faster does not tell (sample.c). `stop` may be NULL. */
 void program_estimate(const program *g, const sample_request *q,
-                      sample_answer *out);
+                      program_stop *stop, sample_answer *out);
 
 /* Calls each row in order; a non-zero return ends the walk. */
 int program_each(const program *g, int (*each)(void *payload, uint32_t row),
                  void *payload);
+/* The same from *row on, until it is stopped (then 0). *row becomes the one
+ * that ended the walk, or where it is to go on. `stop` may be NULL. */
+int program_each_from(const program *g, uint32_t *row, program_stop *stop,
+                      int (*each)(void *payload, uint32_t row),
+                      void *payload);
 /* Calls each block that may hold rows, in order, with its rows. */
 void program_blocks(const program *g,
                     void (*each)(void *payload, uint32_t block,
                                  block_ref rows),
                     void *payload);
 bool program_has(const program *g, uint32_t row);
+/* Calls each of the blocks [first, end) that may hold rows, with its rows. */
+void program_some_blocks(const program *g, uint32_t first, uint32_t end,
+                         void (*each)(void *payload, uint32_t block,
+                                      block_ref rows),
+                         void *payload);
+
+/* Many plans resolved together, what they share once; asked for some rows.
+ * Borrows like a program; one thread at a time may make it, any ask it. */
+typedef struct joint joint;
+joint *joint_new(const plan *const *plans, size_t n,
+                 const program_state *state);
+void joint_free(joint *j); /* NULL is fine */
+/* Bit r of out[i]: is rows[r] in the set of plans[i]? At most
+ * FORMULA_ROWS_MAX rows, ascending, below the state's; bits behind them are
+ * undefined. */
+void joint_rows(const joint *j, const uint32_t *rows, uint32_t n,
+                uint64_t (*out)[FORMULA_MASK_WORDS]);
+
+/* What facts may change a user's answer: attribute and value, or SEGMENT_ANY
+ * for every value of the attribute; INDEX_UNIVERSE where it matters that the
+ * user is known at all. Opting out always does and is not told. */
+#define SEGMENT_ANY UINT32_MAX
+typedef void (*segment_read_fn)(void *payload, uint32_t attribute,
+                                uint32_t value);
+void segment_plan_reads(const plan *p, segment_read_fn each, void *payload);
+/* May values that the catalog did not have when it was bound change it? Then
+ * it must be bound again when there are such. */
+bool segment_plan_open(const plan *p);
 /* Each piece of memory that counting reads, at most once, block after block.
  */
 void program_reads(const program *g,
                    void (*each)(void *payload, const void *at, size_t len),
                    void *payload);
-/* counts[i * n + j]: rows that programs i and j share. One pass. */
-void programs_overlap(program *const *g, size_t n, uint64_t *counts);
+/* counts[i * n + j]: rows that programs i and j share. One pass. `stop` may be
+ * NULL. */
+void programs_overlap(program *const *g, size_t n, program_stop *stop,
+                      uint64_t *counts);
 
 /* Everyone in the plan's scope, masked users left out. */
 uint64_t segment_universe_count(const plan *p, const program_state *state);
 
 /* The parts of and/or chains, parents before children, with their size and
  * effect: count of the whole minus count of the whole without the part. Not
- * below segment references and quantities; at most SEGMENT_CLAUSES_MAX. */
+ * below segment references and quantities; at most SEGMENT_CLAUSES_MAX. `stop`
+ * may be NULL. */
 #define SEGMENT_CLAUSES_MAX 200
 typedef void (*segment_clause_fn)(void *payload, const char *path,
                                   const ast_node *clause, uint64_t count,
                                   int64_t marginal);
 void segment_clauses(const plan *p, const program_state *state,
-                     segment_clause_fn each, void *payload);
+                     program_stop *stop, segment_clause_fn each,
+                     void *payload);
 
 /* Each window of the plan with its bounds in seconds (first and last);
  * windows that resolve to nothing have from > to. */

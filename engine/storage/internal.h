@@ -18,7 +18,7 @@
 #define STORAGE_MARK "mark"
 
 /* The schema this program knows; user_version of the database. */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 /* "Mstr": application_id of the database. */
 #define SCHEMA_APPLICATION 0x4d737472
 

@@ -12,12 +12,15 @@
  *   generation       published files of the state
  *   provider, attribute, value, id_space    the catalog
  *   segment, segment_version                segments and all their texts
+ *   access_key, partner, share              who may ask for what
+ *   audit            who changed what, the newest rows
  *
  * application_id tells a Muster database from others, user_version is the
  * version of the schema. A higher version than ours is left alone; a lower one
  * is raised when a writer opens it, while readers read it as it is. To change
  * the schema: raise SCHEMA_VERSION and add the step that leads from the former
- * version to it, in a transaction of its own, to schema_migrate.
+ * version to it to the list of schema_migrate, which gives each a transaction
+ * of its own.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -114,6 +117,46 @@ static const char load_text[] =
     ") STRICT;"
     "CREATE INDEX load_ended ON load (ended) WHERE ended IS NOT NULL;";
 
+static const char access_text[] =
+    "CREATE TABLE access_key ("
+    "  number INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  name TEXT NOT NULL,"
+    "  role TEXT NOT NULL," /* '': single permissions */
+    "  ingest INTEGER NOT NULL,"
+    "  lookup INTEGER NOT NULL,"
+    "  read INTEGER NOT NULL,"
+    "  write INTEGER NOT NULL,"
+    "  export INTEGER NOT NULL,"
+    "  admin INTEGER NOT NULL,"
+    "  partner TEXT NOT NULL,"
+    "  provider TEXT NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  revoked INTEGER" /* NULL: holds */
+    ") STRICT;"
+
+    "CREATE TABLE partner ("
+    "  number INTEGER PRIMARY KEY,"
+    "  key TEXT NOT NULL UNIQUE,"
+    "  name TEXT NOT NULL,"
+    "  created INTEGER NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE share ("
+    "  partner INTEGER NOT NULL,"
+    "  segment INTEGER NOT NULL,"
+    "  PRIMARY KEY (partner, segment)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE audit ("
+    "  id INTEGER PRIMARY KEY,"
+    "  seq INTEGER NOT NULL," /* of the change in the log */
+    "  at INTEGER NOT NULL,"
+    "  actor TEXT NOT NULL," /* id of a key, 'cli', '' */
+    "  action TEXT NOT NULL,"
+    "  object TEXT NOT NULL" /* never a user */
+    ") STRICT;";
+
 /* Which log it is: mark.c. */
 static const char identity_text[] =
     "INSERT INTO meta (key, value) VALUES ('log_id', random()) "
@@ -168,6 +211,8 @@ int schema_create(storage *s, muster_error *err)
     if (rc == 0)
         rc = storage_exec(s, load_text, "make tables in", err);
     if (rc == 0)
+        rc = storage_exec(s, access_text, "make tables in", err);
+    if (rc == 0)
         rc = storage_exec(s, identity_text, "make tables in", err);
     if (rc == 0)
         rc = storage_exec(s, marks, "make tables in", err);
@@ -180,13 +225,10 @@ int schema_create(storage *s, muster_error *err)
     return rc;
 }
 
-/* 1 to 2: loads have a checksum and the head of their input, a log its
- * identity. */
-static int migrate_to_2(storage *s, muster_error *err)
+/* Loads have a checksum and the head of their input, a log its identity. */
+static int raise_to_2(storage *s, muster_error *err)
 {
-    int rc = storage_exec(s, "BEGIN IMMEDIATE", "write to", err);
-    if (rc == 0)
-        rc = storage_exec(s, "ALTER TABLE load RENAME TO load_1",
+    int rc = storage_exec(s, "ALTER TABLE load RENAME TO load_1",
                           "change tables in", err);
     if (rc == 0)
         rc = storage_exec(s, load_text, "change tables in", err);
@@ -194,22 +236,51 @@ static int migrate_to_2(storage *s, muster_error *err)
         rc = load_migrate(s, err);
     if (rc == 0)
         rc = storage_exec(s, "DROP TABLE load_1", "change tables in", err);
+    return rc ? rc : storage_exec(s, identity_text, "change tables in", err);
+}
+
+/* There are keys and partners. */
+static int raise_to_3(storage *s, muster_error *err)
+{
+    return storage_exec(s, access_text, "change tables in", err);
+}
+
+static int raise_to(storage *s, int version,
+                    int (*step)(storage *s, muster_error *err),
+                    muster_error *err)
+{
+    char mark[64];
+    snprintf(mark, sizeof mark, "PRAGMA user_version = %d", version);
+    int rc = storage_exec(s, "BEGIN IMMEDIATE", "write to", err);
     if (rc == 0)
-        rc = storage_exec(s, identity_text, "change tables in", err);
+        rc = step(s, err);
     if (rc == 0)
-        rc = storage_exec(s, "PRAGMA user_version = 2", "change tables in",
-                          err);
+        rc = storage_exec(s, mark, "change tables in", err);
     if (rc == 0)
         rc = storage_exec(s, "COMMIT", "write to", err);
     if (rc != 0)
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     else
-        s->version = 2;
+        s->version = version;
     return rc;
 }
 
 int schema_migrate(storage *s, muster_error *err)
 {
+    static int (*const steps[])(storage *, muster_error *) = {
+        [2] = raise_to_2, [3] = raise_to_3};
+    int rc = 0;
+
+    _Static_assert(sizeof steps / sizeof *steps == SCHEMA_VERSION + 1,
+                   "each version has its step");
     ASSERT(s->version >= 1 && s->version <= SCHEMA_VERSION);
-    return s->version < 2 ? migrate_to_2(s, err) : 0;
+    while (s->version < SCHEMA_VERSION && rc == 0)
+        rc = raise_to(s, (int)s->version + 1, steps[s->version + 1], err);
+    return rc;
+}
+
+int64_t storage_version(const storage *s)
+{
+    ASSERT(s != NULL);
+    return s->version;
 }

@@ -62,6 +62,10 @@ int storage_open(storage **out, const char *dir, storage_mode mode,
 /* The background thread has come to its end before. NULL is fine. */
 void storage_close(storage *s);
 
+/* The form of the tables as they are on disk: a reader of an older directory
+ * finds those of its time. */
+int64_t storage_version(const storage *s);
+
 /* A write or flush failed and left unknown what the disk holds: everything
  * that writes is refused with MUSTER_EIO "broken" until storage_reopen. A full
  * disk (MUSTER_EIO "disk_full") breaks nothing: the transaction is rolled back

@@ -39,19 +39,52 @@ typedef struct muster_save {
 #define MUSTER_SAVE_INIT \
     { sizeof(muster_save), NULL, NULL, 0, "", 0, true }
 
+/* When a change is to be made, and whether. */
+typedef struct muster_when {
+    uint32_t version; /* the key's current one must be this; 0: no matter;
+                         MUSTER_VERSION_NONE: there must be none */
+    bool dry_run;     /* everything is checked, nothing is changed */
+} muster_when;
+#define MUSTER_VERSION_NONE UINT32_MAX
+
+/* What a change led to; of a dry run, what it would. */
+typedef struct muster_changed {
+    uint32_t id;      /* 0: it has none yet */
+    uint32_t version; /* the newest */
+    bool changed;
+} muster_changed;
+
 /* Compiles and stores as the next version; nothing changes when expression
  * and headers equal the current version (*changed = false; may be NULL).
  * Errors: MUSTER_EEXPR, MUSTER_EINVAL "bad_key". Logged. */
 MUSTER_API int muster_audience_save(muster_engine *engine,
                                     const muster_save *save, bool *changed,
                                     muster_error *err);
+/* The same under a condition, with what it led to; each may be NULL. Also
+ * MUSTER_ECONFLICT "version_changed": the condition does not hold, at the
+ * moment of the change itself. So for the two below. */
+MUSTER_API int muster_audience_save_when(muster_engine *engine,
+                                         const muster_save *save,
+                                         const muster_when *when,
+                                         muster_changed *out,
+                                         muster_error *err);
 /* MUSTER_ENOTFOUND; MUSTER_ECONFLICT "in_use" when other segments refer to
  * it. Its versions stay readable. Logged. */
 MUSTER_API int muster_audience_remove(muster_engine *engine, const char *key,
                                       muster_error *err);
+MUSTER_API int muster_audience_remove_when(muster_engine *engine,
+                                           const char *key,
+                                           const muster_when *when,
+                                           muster_changed *out,
+                                           muster_error *err);
 /* Makes an earlier version the newest one again (as a new version). */
 MUSTER_API int muster_audience_revert(muster_engine *engine, const char *key,
                                       uint32_t version, muster_error *err);
+MUSTER_API int muster_audience_revert_when(muster_engine *engine,
+                                           const char *key, uint32_t version,
+                                           const muster_when *when,
+                                           muster_changed *out,
+                                           muster_error *err);
 /* Current segments by key. */
 MUSTER_API int muster_audiences_each(muster_engine *engine,
                                      muster_saved_fn each, void *payload);
@@ -59,6 +92,11 @@ MUSTER_API int muster_audiences_each(muster_engine *engine,
 MUSTER_API int muster_audience_find(muster_engine *engine, const char *key,
                                     muster_saved_fn each, void *payload,
                                     muster_error *err);
+/* Current segments whose own expression refers to it, by key.
+ * MUSTER_ENOTFOUND "unknown_segment". Reads every expression. */
+MUSTER_API int muster_audience_usage(muster_engine *engine, const char *key,
+                                     muster_saved_fn each, void *payload,
+                                     muster_error *err);
 /* All versions of a key, newest first. */
 MUSTER_API int muster_audience_versions(muster_engine *engine,
                                         const char *key, muster_saved_fn each,
@@ -71,6 +109,29 @@ MUSTER_API int muster_audience_lookup(muster_engine *engine,
                                       const muster_id *user, bool *known,
                                       muster_saved_fn each, void *payload,
                                       muster_error *err);
+
+/* What a lookup holds for. With a forward index (forward_bytes of the engine's
+ * options) it may be an epoch a few milliseconds old; see engine.h. */
+typedef struct muster_lookup {
+    bool known;
+    muster_epoch epoch;
+    muster_time as_of;
+} muster_lookup;
+/* The same with what it holds for; of a forward index it takes about a
+ * microsecond and no allocation up to 256 segments. */
+MUSTER_API int muster_audience_lookup_at(muster_engine *engine,
+                                         const muster_scope *viewer,
+                                         const muster_id *user,
+                                         muster_lookup *about,
+                                         muster_saved_fn each, void *payload,
+                                         muster_error *err);
+/* Of a pseudonym that is known already. */
+MUSTER_API int muster_audience_lookup_user(muster_engine *engine,
+                                           const muster_scope *viewer,
+                                           const muster_pseudonym *user,
+                                           muster_lookup *about,
+                                           muster_saved_fn each,
+                                           void *payload, muster_error *err);
 
 #ifdef __cplusplus
 }

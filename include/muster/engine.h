@@ -51,10 +51,18 @@ typedef struct muster_engine_options {
     uint64_t resident_bytes; /* budget of the forms of hot planes that are
                               kept in memory for evaluation; below 2 MiB: none
                               are; 0: an eighth of the machine's memory */
+    uint64_t forward_bytes; /* budget of the forward index, from users to the
+                              saved segments they are in, which makes lookups
+                              take a microsecond: 2.2 bytes for each segment
+                              of a user. Kept up in the background: behind a
+                              write within milliseconds, behind a saved
+                              segment and behind each full hour within seconds
+                              at 10 M users. 0: none is kept, and a lookup
+                              asks every segment */
 } muster_engine_options;
 #define MUSTER_ENGINE_OPTIONS_INIT                                            \
     { sizeof(muster_engine_options), "./muster-data", NULL, MUSTER_OPEN_READ, \
-      0, 0, 0, 0, 0 }
+      0, 0, 0, 0, 0, 0 }
 
 /* When a write may return. */
 typedef enum muster_ack {
@@ -134,6 +142,10 @@ typedef struct muster_engine_stats {
     uint64_t resident_forms;
     uint64_t resident_hits;   /* asked for and there, since opening */
     uint64_t resident_misses;
+    uint64_t forward_bytes;   /* forward index; 0 when there is none (yet) */
+    uint64_t forward_budget;
+    uint64_t forward_pairs;   /* users times segments in it */
+    uint64_t forward_epoch;   /* that it holds for, or a newer one */
     uint64_t generation;      /* number of the newest; 0 when none */
     muster_epoch generation_epoch;
     muster_time tick;         /* the state's own clock, a full hour; 0: none */

@@ -1,5 +1,6 @@
 /*
- * ingest.h - feeding records: NDJSON, CSV or msgpack, plain, gzip or zstd.
+ * ingest.h - feeding records: NDJSON, a JSON array, CSV or msgpack, plain,
+ * gzip or zstd.
  *
  * A feed is opened, bytes are pushed as they come, and it is finished.
  * Parsing runs on all processors; applying is one writer in input order. A
@@ -23,12 +24,13 @@ typedef enum muster_input_format {
     MUSTER_INPUT_AUTO = 0,
     MUSTER_INPUT_NDJSON = 1,
     MUSTER_INPUT_CSV = 2,
-    MUSTER_INPUT_MSGPACK = 3
+    MUSTER_INPUT_MSGPACK = 3,
+    MUSTER_INPUT_ARRAY = 4 /* one JSON array of records */
 } muster_input_format;
 
 /* One refused record; never holds an id or a value of it. */
 typedef struct muster_reject {
-    uint64_t line;       /* 1-based (msgpack: record number) */
+    uint64_t line;       /* 1-based (msgpack, array: record number) */
     uint64_t offset;     /* bytes, in the decompressed input */
     const char *pointer; /* JSON pointer, "" = the whole record */
     const char *code;
@@ -42,10 +44,15 @@ typedef struct muster_progress {
     uint64_t rejected;
 } muster_progress;
 
+/* A load id: fits a line of a report. */
+#define MUSTER_LOAD_ID_BYTES_MAX 63u
+
 typedef struct muster_feed_options {
     size_t size;
     muster_input_format format;
     const char *provider;   /* for records without one; NULL: "default" */
+    bool only_provider;     /* records that name another are refused */
+    bool gentle;            /* parsing gives way to all else of the machine */
     const char *load_id;    /* NULL: a new one is made */
     uint64_t max_errors;    /* stop after this many rejects; UINT64_MAX: never */
     bool dry_run;           /* parse and judge, store nothing */
@@ -56,8 +63,8 @@ typedef struct muster_feed_options {
     muster_ack ack;
 } muster_feed_options;
 #define MUSTER_FEED_OPTIONS_INIT                                             \
-    { sizeof(muster_feed_options), MUSTER_INPUT_AUTO, NULL, NULL, UINT64_MAX, \
-      false, NULL, NULL, NULL, MUSTER_ACK_DURABLE }
+    { sizeof(muster_feed_options), MUSTER_INPUT_AUTO, NULL, false, false,    \
+      NULL, UINT64_MAX, false, NULL, NULL, NULL, MUSTER_ACK_DURABLE }
 
 /* The engine must be open for writing (or reading, when dry_run).
  *
@@ -115,6 +122,31 @@ MUSTER_API int muster_ingest(muster_engine *engine,
                              const void *bytes, size_t len,
                              muster_receipt *receipt, char **receipt_json,
                              muster_error *err);
+
+/* One of several small inputs that come together, each with a key of its own:
+ * the messages of a batch. */
+typedef struct muster_part {
+    const void *bytes;
+    size_t len;
+    const char *load_id; /* NULL: none */
+    int rc;              /* out: 0, or why it could not be read (error) */
+    bool repeated;       /* out: its id was used before, for whatever input;
+                            nothing was done, and nothing is counted */
+    muster_error error;
+} muster_part;
+/* As muster_ingest of each, but with the flushes of one: some for each hundred
+ * parts. The receipt is the sum; the line of its errors is the number of the
+ * part, from 1. options->load_id, reject and max_errors do not count. An error
+ * means that some were not acknowledged, as muster_ingest says. */
+MUSTER_API int muster_ingest_parts(muster_engine *engine,
+                                   const muster_feed_options *options,
+                                   muster_part *parts, size_t count,
+                                   muster_receipt *receipt,
+                                   char **receipt_json, muster_error *err);
+
+/* Would the value be refused as personal data (reason "pii_suspected": an
+ * e-mail address, a phone number)? Any thread. */
+MUSTER_API bool muster_is_personal(muster_text value);
 
 #ifdef __cplusplus
 }

@@ -52,6 +52,11 @@
 #define MUSTER_SEGMENT_NODES_MAX 10000u
 #define MUSTER_SEGMENT_KEY_BYTES_MAX 64u
 #define MUSTER_SEGMENTS_MAX 1000000u
+/* Keys of one data directory, revoked ones among them: a key is a program's or
+ * a partner's, not a person's; each has a token bucket in a server. */
+#define MUSTER_KEYS_MAX 65536u
+/* Partners: each has a bit for every segment. */
+#define MUSTER_PARTNERS_MAX 1024u
 /* Half the interval of an estimate, as a share of the count: wider ones say
  * less than its first digit. */
 #define MUSTER_SAMPLE_ERROR_MAX 0.5

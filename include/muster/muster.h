@@ -14,6 +14,7 @@
 #ifndef MUSTER_MUSTER_H
 #define MUSTER_MUSTER_H
 
+#include <muster/access.h>
 #include <muster/audience.h>
 #include <muster/catalog.h>
 #include <muster/doctor.h>
@@ -25,6 +26,7 @@
 #include <muster/reach.h>
 #include <muster/scope.h>
 #include <muster/segment.h>
+#include <muster/server.h>
 #include <muster/snapshot.h>
 #include <muster/types.h>
 

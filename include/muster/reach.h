@@ -29,6 +29,12 @@ typedef struct muster_overlap {
  * muster_overlap_free. */
 MUSTER_API int muster_reach_overlap(muster_segment *const *segments, size_t n,
                                     muster_overlap **out, muster_error *err);
+/* The same with a task (may be NULL) that is asked between blocks of users
+ * and may end it with MUSTER_ECANCELLED. */
+MUSTER_API int muster_reach_overlap_task(muster_segment *const *segments,
+                                         size_t n, const muster_task *task,
+                                         muster_overlap **out,
+                                         muster_error *err);
 MUSTER_API void muster_overlap_free(muster_overlap *overlap);
 
 typedef struct muster_breakdown_row {
@@ -54,6 +60,14 @@ MUSTER_API int muster_reach_breakdown(muster_segment *segment,
                                       const char *attribute, size_t limit,
                                       muster_breakdown **out,
                                       muster_error *err);
+/* The same with a task (may be NULL) that is asked between values and may
+ * end it with MUSTER_ECANCELLED. */
+MUSTER_API int muster_reach_breakdown_task(muster_segment *segment,
+                                           const char *attribute,
+                                           size_t limit,
+                                           const muster_task *task,
+                                           muster_breakdown **out,
+                                           muster_error *err);
 MUSTER_API void muster_breakdown_free(muster_breakdown *breakdown);
 
 #ifdef __cplusplus

@@ -86,6 +86,15 @@ typedef struct muster_count {
 MUSTER_API int muster_segment_count(muster_segment *segment, bool clauses,
                                     muster_count **out, muster_error *err);
 
+/* The same with a task (may be NULL) that is asked between pieces of work,
+ * about half a million users times the parts of the expression each, and may
+ * end it with MUSTER_ECANCELLED. */
+MUSTER_API int muster_segment_count_task(muster_segment *segment,
+                                         bool clauses,
+                                         const muster_task *task,
+                                         muster_count **out,
+                                         muster_error *err);
+
 /* How an estimate is made. */
 typedef struct muster_sample {
     double error;  /* how wide the interval may be: half of it as a share of
@@ -103,6 +112,11 @@ typedef struct muster_sample {
 MUSTER_API int muster_segment_estimate(muster_segment *segment,
                                        const muster_sample *sample,
                                        muster_count **out, muster_error *err);
+MUSTER_API int muster_segment_estimate_task(muster_segment *segment,
+                                            const muster_sample *sample,
+                                            const muster_task *task,
+                                            muster_count **out,
+                                            muster_error *err);
 MUSTER_API void muster_count_free(muster_count *count);
 
 /* Every user of the segment, by its primary pseudonym, in order of row.
@@ -111,6 +125,17 @@ typedef int (*muster_user_fn)(void *payload, const muster_pseudonym *user);
 MUSTER_API int muster_segment_users(muster_segment *segment,
                                     muster_user_fn each, void *payload,
                                     muster_error *err);
+
+/* The same from a place on, 0 at first. *place becomes that of the user for
+ * whom `each` ended the walk, or UINT64_MAX behind the last. The task (may be
+ * NULL) is asked every 65,536 users and may end the walk too, with
+ * MUSTER_ECANCELLED and the place to go on from. Users keep their places: a
+ * walk may go on another time, over what is so then. */
+MUSTER_API int muster_segment_users_from(muster_segment *segment,
+                                         uint64_t *place,
+                                         const muster_task *task,
+                                         muster_user_fn each, void *payload,
+                                         muster_error *err);
 
 /* A user as a question names it: id space and raw id. The raw id is hashed at
  * once and never kept, logged or echoed. */

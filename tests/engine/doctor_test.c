@@ -117,6 +117,23 @@ static void close_house(house *h)
     h->engine = NULL;
 }
 
+/* A key and a partner that sees a segment. */
+static void fill_access(house *h)
+{
+    muster_key_options o = MUSTER_KEY_OPTIONS_INIT;
+    char secret[MUSTER_KEY_SECRET_BYTES];
+    muster_error err;
+
+    o.role = "partner";
+    o.partner = "acme";
+    assert_int_equal(muster_partner_set(h->engine, "acme", "", NULL, &err),
+                     0);
+    assert_int_equal(
+        muster_key_create(h->engine, &o, secret, NULL, NULL, &err), 0);
+    assert_int_equal(muster_audience_share(h->engine, "reds", "acme", false,
+                                           NULL, &err), 0);
+}
+
 /* Three generations' worth: two files stand, the log before them is pruned,
  * batches follow the newer. Closed. */
 static muster_state_hash fill(house *h)
@@ -125,6 +142,7 @@ static muster_state_hash fill(house *h)
                "\"party\":\"third\",\"ttl\":\"20d\"}}}");
     feed(h, first_words);
     save(h, "reds", "c = \"red\"");
+    fill_access(h);
     house_checkpoint(h);
     feed_number(h, 1);
     feed_number(h, 2);
@@ -632,6 +650,12 @@ static void test_engine_doctor__tables_for_people(void **state)
         {"segment", "UPDATE segment SET deleted = 1 WHERE key = 'reds'"},
         {"segment_version", "DELETE FROM segment_version WHERE version = 1"},
         {"segment_version", "UPDATE segment_version SET expr = 'f'"},
+        {"access_key", "UPDATE access_key SET admin = 1 - admin"},
+        {"access_key", "DELETE FROM access_key"},
+        {"partner", "UPDATE partner SET key = 'acne'"},
+        {"partner", "INSERT INTO partner VALUES(9, 'zeta', '', 1)"},
+        {"share", "DELETE FROM share"},
+        {"share", "INSERT INTO share VALUES(1, 99)"},
     };
     house *h = *state;
     char place[100];
@@ -648,6 +672,8 @@ static void test_engine_doctor__tables_for_people(void **state)
     assert_int_equal(muster_audience_remove(h->engine, "all-of-them", NULL),
                      0);
     catalog(h, "{\"mode\":\"strict\"}");
+    assert_int_equal(muster_partner_remove(h->engine, "acme", NULL), 0);
+    fill_access(h);
     close_house(h);
     expect_sound(h);
 }

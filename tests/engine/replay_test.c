@@ -82,6 +82,25 @@ static void change_segment(house *h, random_state *r)
     save(h, key, expr);
 }
 
+/* Partners come, go and see segments. */
+static void change_access(house *h, random_state *r)
+{
+    char key[16];
+    char partner[16];
+    muster_error err;
+    snprintf(key, sizeof key, "s%u", dice(r, 6));
+    snprintf(partner, sizeof partner, "p%u", dice(r, 3));
+    if (chance(r, 15)) {
+        (void)muster_partner_remove(h->engine, partner, &err);
+        return;
+    }
+    assert_int_equal(muster_partner_set(h->engine, partner,
+                                        chance(r, 50) ? "P" : NULL, NULL,
+                                        &err), 0);
+    (void)muster_audience_share(h->engine, key, partner, chance(r, 30), NULL,
+                                &err);
+}
+
 /* One chapter; the same seed tells the same. */
 static void tell(house *h, random_state *r, buffer *text)
 {
@@ -96,6 +115,8 @@ static void tell(house *h, random_state *r, buffer *text)
         change_privacy(h, r);
     if (chance(r, 40))
         change_segment(h, r);
+    if (chance(r, 40))
+        change_access(h, r);
     if (chance(r, 10))
         assert_int_equal(muster_provider_set(h->engine, "acme", "third",
                                              chance(r, 50) ? "20d" : "0",
@@ -117,6 +138,28 @@ static int put_saved(void *payload, const muster_saved *s)
 {
     buffer_printf(payload, "%s v%u\n", s->key, s->version);
     return 0;
+}
+
+static int put_shared(void *payload, const muster_saved *s)
+{
+    buffer_printf(payload, "shared %s\n", s->key);
+    return 0;
+}
+
+static int put_partner(void *payload, const muster_partner *p)
+{
+    buffer_printf(payload, "partner %s %s %u\n", p->key, p->name,
+                  p->segments);
+    return 0;
+}
+
+static void describe_access(house *h, buffer *out)
+{
+    static const char *const partners[] = {"p0", "p1", "p2"};
+    muster_partners_each(h->engine, put_partner, out);
+    for (size_t i = 0; i < 3; i++)
+        (void)muster_partner_shares_each(h->engine, partners[i], put_shared,
+                                         out, NULL);
 }
 
 static void describe_people(house *h, buffer *out)
@@ -154,6 +197,7 @@ static char *describe(house *h)
         buffer_printf(&out, "%s: %llu\n", exprs[i],
                       (unsigned long long)count(h, exprs[i]));
     describe_people(h, &out);
+    describe_access(h, &out);
     muster_audiences_each(h->engine, put_saved, &out);
     for (int i = 0; i < 6; i++) {
         char key[16];
@@ -259,11 +303,53 @@ static void test_engine_replay__threads_do_not_show(void **state)
     buffer_release(&text);
 }
 
+static int note_id(void *payload, const muster_key *key)
+{
+    snprintf(payload, 32, "%s", key->id);
+    return 0;
+}
+
+/* A key that holds, one that was revoked, a partner with a share, and one that
+ * was removed. */
+static void fill_access(house *h, char secrets[2][MUSTER_KEY_SECRET_BYTES])
+{
+    muster_key_options o = MUSTER_KEY_OPTIONS_INIT;
+    muster_error err;
+    char id[32];
+    o.role = "analyst";
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(muster_key_create(h->engine, &o, secrets[i], note_id,
+                                           id, &err), 0);
+    assert_int_equal(muster_key_revoke(h->engine, id, &err), 0);
+    assert_int_equal(muster_partner_set(h->engine, "p0", NULL, NULL, &err),
+                     0);
+    assert_int_equal(muster_partner_set(h->engine, "p1", NULL, NULL, &err),
+                     0);
+    assert_int_equal(muster_partner_remove(h->engine, "p1", &err), 0);
+    assert_int_equal(muster_audience_share(h->engine, "one", "p0", false,
+                                           NULL, &err), 0);
+}
+
+static void expect_access(house *h, char secrets[2][MUSTER_KEY_SECRET_BYTES])
+{
+    muster_rights rights;
+    buffer told;
+    assert_int_equal(muster_key_verify(h->engine, secrets[0], 61, &rights),
+                     MUSTER_KEY_HOLDS);
+    assert_int_equal(muster_key_verify(h->engine, secrets[1], 61, &rights),
+                     MUSTER_KEY_REVOKED);
+    buffer_init(&told, 4096);
+    describe_access(h, &told);
+    assert_string_equal(buffer_cstr(&told), "partner p0  1\nshared one\n");
+    buffer_release(&told);
+}
+
 /* Each kind of change alone survives the end of the process. */
 static void test_engine_replay__every_kind_of_change(void **state)
 {
     house *h = *state;
     const muster_id user = cookie("u0");
+    char secrets[2][MUSTER_KEY_SECRET_BYTES];
     muster_error err;
 
     feed(h, first_words);
@@ -276,11 +362,13 @@ static void test_engine_replay__every_kind_of_change(void **state)
     assert_int_equal(muster_audience_remove(h->engine, "two", &err), 0);
     assert_int_equal(
         muster_privacy_optout(h->engine, &user, false, NULL, &err), 0);
+    fill_access(h, secrets);
     for (int generation = 0; generation < 2; generation++) {
         house_reopen(h, MUSTER_OPEN_WRITE);
         expect_reject(h, "{\"ids\":{\"loyalty\":\"l\"},\"set\":{\"q\":1}}\n",
                       "unknown_attribute", "/set/q");
         assert_int_equal(stats(h).segments, 1);
+        expect_access(h, secrets);
         assert_int_equal(count(h, "segment(\"one\")"), 0);
         assert_int_equal(count(h, "c = \"v1\" from other"), 0);
         assert_int_equal(

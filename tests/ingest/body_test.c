@@ -8,7 +8,7 @@
 #include "ingest/random_input.h"
 
 static const ingest_format formats[] = {INGEST_NDJSON, INGEST_CSV,
-                                        INGEST_MSGPACK};
+                                        INGEST_MSGPACK, INGEST_ARRAY};
 #define FORMAT_COUNT (sizeof formats / sizeof formats[0])
 
 /* The batches go through the outcome as a sink would take them. */
@@ -139,6 +139,8 @@ static void test_ingest_body__whole_or_not_at_all(void **state)
     assert_refuses(body.data, body.len - 1, MUSTER_EPARSE, "truncated_zstd");
     assert_refuses("hello", 5, MUSTER_EPARSE, "unknown_format");
     assert_refuses("set.a,ts\n", 9, MUSTER_EPARSE, "bad_header");
+    assert_refuses("[{},{}", 6, MUSTER_EPARSE, "truncated_array");
+    assert_refuses("[{}]{}", 6, MUSTER_EPARSE, "bad_array");
     buffer_release(&body);
 }
 

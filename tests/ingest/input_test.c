@@ -259,7 +259,8 @@ static const detection detections[] = {
            "cookie\xa1"
            "a"),
      1, ""},
-    {INPUT("[{\"ids\":{\"cookie\":\"a\"}}]"), 0, "unknown_format"},
+    {INPUT("[{\"ids\":{\"cookie\":\"a\"}}]"), 1, ""},
+    {INPUT("\xef\xbb\xbf\n [ {\"ids\":{\"cookie\":\"a\"}} ]\n"), 1, ""},
     {INPUT("user,country\n1,DE\n"), 0, "unknown_format"},
     {INPUT("hello"), 0, "unknown_format"},
     {INPUT("\x93\x01\x02\x03"), 0, "unknown_format"},

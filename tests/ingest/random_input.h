@@ -63,12 +63,37 @@ static inline void put_random_line_end(buffer *out, random_state *r)
     buffer_put_str(out, PICK(r, ends));
 }
 
+/* Elements that are no records among them, each with an end of its own. */
+static inline void put_random_array(buffer *out, uint32_t count,
+                                    random_state *r)
+{
+    static const char *const blanks[] = {"", "", " ", "\n", "\r\n\t "};
+    static const char *const odd[] = {"{\"no\": JSON}", "17", "null", "",
+                                      "\"x,]\\\",[\"", "[{},[1]]", "{]}"};
+    buffer_printf(out, "%s[", PICK(r, blanks));
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_put_str(out, PICK(r, blanks));
+        if (chance(r, 10))
+            buffer_put_str(out, PICK(r, odd));
+        else
+            put_random_tree(out, WRITE_JSON, r);
+        buffer_put_str(out, PICK(r, blanks));
+        if (i + 1 < count)
+            buffer_put_str(out, ",");
+    }
+    buffer_printf(out, "]%s", PICK(r, blanks));
+}
+
 /* Appends about `count` records. */
 static inline void put_random_input(buffer *out, ingest_format format,
                                     uint32_t count, random_state *r)
 {
     if (format != INGEST_MSGPACK && chance(r, 30))
         buffer_put_str(out, "\xef\xbb\xbf");
+    if (format == INGEST_ARRAY) {
+        put_random_array(out, count, r);
+        return;
+    }
     if (format == INGEST_CSV)
         buffer_put_str(out, "ids.cookie,\"set.geo.city\",add.m\r\n");
     for (uint32_t i = 0; i < count; i++) {

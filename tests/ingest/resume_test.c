@@ -158,6 +158,12 @@ static void test_ingest_resume__msgpack_goes_on_at_any_batch(void **state)
     assert_random_resumes(INGEST_MSGPACK);
 }
 
+static void test_ingest_resume__an_array_goes_on_at_any_batch(void **state)
+{
+    (void)state;
+    assert_random_resumes(INGEST_ARRAY);
+}
+
 static void put_fill(buffer *out, char fill, size_t len)
 {
     memset(buffer_reserve(out, len), fill, len);
@@ -423,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_ingest_resume__ndjson_goes_on_at_any_batch),
         cmocka_unit_test(test_ingest_resume__csv_goes_on_at_any_batch),
         cmocka_unit_test(test_ingest_resume__msgpack_goes_on_at_any_batch),
+        cmocka_unit_test(test_ingest_resume__an_array_goes_on_at_any_batch),
         cmocka_unit_test(
             test_ingest_resume__behind_long_records_and_many_rejects),
         cmocka_unit_test(test_ingest_resume__behind_a_long_map),

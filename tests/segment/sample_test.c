@@ -372,7 +372,7 @@ static tally ask_seeds(const program *g, double error, uint32_t seeds)
     for (uint32_t seed = 0; seed < seeds; seed++) {
         const sample_request q = {error, seed, 1};
         sample_answer a;
-        program_estimate(g, &q, &a);
+        program_estimate(g, &q, NULL, &a);
         check_answer(g, &a, error, truth);
         const bool right = a.low <= truth && truth <= a.high;
         t.sampled += !a.exact;
@@ -461,8 +461,8 @@ static void test_segment_sample__seeds_differ(void **state)
     sample_answer a;
     sample_answer b;
 
-    program_estimate(g, &one, &a);
-    program_estimate(g, &two, &b);
+    program_estimate(g, &one, NULL, &a);
+    program_estimate(g, &two, NULL, &b);
     assert_false(a.exact || b.exact);
     assert_int_not_equal(a.count, b.count);
     dissolve(h, g);
@@ -475,7 +475,7 @@ static void check_exact(const program *g, double error)
     const sample_request q = {error, 3, 2};
     sample_answer a;
 
-    program_estimate(g, &q, &a);
+    program_estimate(g, &q, NULL, &a);
     assert_true(a.exact);
     check_answer(g, &a, error, program_count(g));
 }
@@ -509,10 +509,10 @@ static void test_segment_sample__few_users_are_counted(void **state)
     g->state.rows = 32 * BLOCK_ROWS - 1;
     const sample_request q = {0.1, 1, 1};
     sample_answer a;
-    program_estimate(g, &q, &a);
+    program_estimate(g, &q, NULL, &a);
     assert_true(a.exact);
     g->state.rows = 32 * BLOCK_ROWS;
-    program_estimate(g, &q, &a);
+    program_estimate(g, &q, NULL, &a);
     assert_false(a.exact);
     dissolve(h, g);
 }

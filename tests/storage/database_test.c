@@ -66,13 +66,14 @@ static void test_storage_database__settings_are_as_promised(void **state)
     static const char *const wanted[][2] = {
         {"PRAGMA page_size", "16384"},
         {"PRAGMA journal_mode", "wal"},
-        {"PRAGMA user_version", "2"},
+        {"PRAGMA user_version", "3"},
         {"PRAGMA application_id", "1299412082"},
         {"PRAGMA integrity_check", "ok"},
         {"SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND "
          "name IN ('meta','log','load','generation','provider','attribute',"
-         "'value','id_space','segment','segment_version') AND strict",
-         "10"},
+         "'value','id_space','segment','segment_version','access_key',"
+         "'partner','share','audit') AND strict",
+         "14"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         assert_int_equal(sqlite3_prepare_v2(db, wanted[i][0], -1, &stmt, NULL),
@@ -167,12 +168,12 @@ static void test_storage_database__a_newer_one_is_left_alone(void **state)
         assert_string_equal(err.word, "newer_version");
         assert_string_equal(err.message,
                             "this data directory was made by a newer Muster "
-                            "(format 7, this program knows 2); upgrade "
+                            "(format 7, this program knows 3); upgrade "
                             "Muster");
     }
     raw_sql("PRAGMA user_version = 0");
     expect_refused(STORAGE_WRITE, MUSTER_ECORRUPT, "bad_database");
-    raw_sql("PRAGMA user_version = 2");
+    raw_sql("PRAGMA user_version = 3");
     storage_close(open_data(STORAGE_WRITE));
 }
 

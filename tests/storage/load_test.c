@@ -258,7 +258,7 @@ static void test_storage_load__version_1_is_brought_along(void **state)
     assert_false(get_one(s, "old-1", &out, &memory));
     storage_close(s);
     s = open_data(STORAGE_WRITE);
-    assert_int_equal(rows_of(s, "PRAGMA user_version"), 2);
+    assert_int_equal(rows_of(s, "PRAGMA user_version"), 3);
     assert_int_equal(
         rows_of(s, "SELECT value FROM meta WHERE key = 'key_check'"), 77);
     assert_true(get_one(s, "old-1", &out, &memory));

@@ -29,6 +29,7 @@ static void open_engine(house *h)
     options.mode = h->mode;
     options.now = h->now;
     options.threads = h->threads;
+    options.forward_bytes = h->forward_bytes;
     must(muster_engine_open(&h->engine, &options, &err), &err, "open");
 }
 
@@ -63,8 +64,8 @@ void house_reopen(house *h, muster_open_mode mode)
 void house_set_now(house *h, muster_time now)
 {
     h->now = now;
-    h->engine->fixed_now = now; /* no public call does: clocks run by
-                                   themselves */
+    /* no public call does: clocks run by themselves */
+    __atomic_store_n(&h->engine->fixed_now, now, __ATOMIC_RELAXED);
 }
 
 static int remove_one(const char *path, const struct stat *stat, int type,

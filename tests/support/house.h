@@ -20,6 +20,7 @@ typedef struct house {
     muster_time now;
     muster_open_mode mode;
     unsigned threads;
+    uint64_t forward_bytes; /* 0: no forward index */
 } house;
 
 /* A new directory, open for writing. */

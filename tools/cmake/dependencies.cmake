@@ -1,9 +1,11 @@
 # The libraries the engine stands on, as one target: muster-dependencies; and
-# the line editor of the program's shell: muster-line-editor. Which room may
-# call which library is checked by tests/tidy/rooms.test.
+# what only the program needs: muster-line-editor for its shell,
+# muster-http-client to ask a server. Which room may call which library is
+# checked by tests/tidy/rooms.test.
 #
-# CRoaring and yyjson are looked for in build/deps first, where tools/setup
-# puts newer versions than Debian 12 has, then in the system.
+# CRoaring, yyjson and libmicrohttpd are looked for in build/deps first, where
+# tools/setup puts newer versions than Debian 12 has, then in the system.
+# libmicrohttpd is a static library there, so that libmuster.so carries it.
 
 include(GNUInstallDirs)
 find_package(PkgConfig REQUIRED)
@@ -11,6 +13,7 @@ find_package(Threads REQUIRED)
 
 add_library(muster-dependencies INTERFACE)
 add_library(muster-line-editor INTERFACE)
+add_library(muster-http-client INTERFACE)
 
 # muster_need(TARGET NAME...): the first of these pkg-config modules.
 function(muster_need target name)
@@ -66,8 +69,11 @@ muster_need(muster-dependencies libzstd)
 muster_need(muster-dependencies zlib)
 muster_need(muster-dependencies libxxhash)
 muster_need(muster-line-editor libedit)
+muster_need(muster-http-client libcurl)
 muster_need_newer(roaring roaring/roaring.h)
 muster_need_newer(yyjson yyjson.h)
+muster_need_newer(microhttpd microhttpd.h)
+muster_need(muster-dependencies gnutls) # behind libmicrohttpd, which uses it
 target_link_libraries(muster-dependencies INTERFACE Threads::Threads m)
 
 # CRoaring older than 2 cannot validate a bitmap; engine/index asks.

@@ -1,0 +1,96 @@
+/*
+ * reaper.c - closes connections whose client did not do in time what it is
+ * waited for.
+ *
+ * libmicrohttpd's own timeout begins anew with every byte, so a client that
+ * sends one now and then is never closed by it. Here every phase of a
+ * connection has a moment at which it must be over (gate.h), however many
+ * bytes came meanwhile. The socket is shut down from here; the event loop that
+ * has the connection finds the end of the stream and lets go of it.
+ *
+ * Of a connection that waits for its next request the loop says nothing until
+ * the whole header is there. That one has begun is seen by the bytes that TCP
+ * counted: once they grow, the time of the header runs.
+ *
+ * A worker's client cannot be seen by the loop; whether it went away is asked
+ * here, so that work for nobody stops.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE 1 /* POLLRDHUP */
+#include <linux/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include "http/metrics.h"
+#include "http/server.h"
+
+/* How exact deadlines are kept. */
+#define TICK_MS 100
+/* Ticks between two looks at all connections. */
+#define TICKS_BETWEEN_LOOKS 5
+
+/* 0 where the system does not tell. */
+static uint64_t bytes_received(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    memset(&info, 0, sizeof info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return 0;
+    return info.tcpi_bytes_received;
+}
+
+/* Has the next request begun? */
+static void look_at_idle(http_server *s, http_connection *c, uint64_t now,
+                         uint64_t deadline)
+{
+    const uint64_t received = bytes_received(c->fd);
+    if (c->idle_since != deadline) {
+        c->idle_since = deadline;
+        c->received = received;
+    } else if (received > c->received) {
+        gate_wait_if(s->gate, c->slot, PHASE_IDLE, deadline, PHASE_HEADER,
+                     now + s->options.header_ms * NS_PER_MS);
+    }
+}
+
+static void look_at_worker(http_connection *c)
+{
+    struct pollfd polled = {c->fd, POLLRDHUP, 0};
+    if (poll(&polled, 1, 0) == 1 &&
+        (polled.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+        atomic_store_explicit(&c->gone, true, memory_order_relaxed);
+}
+
+static void look(void *payload, http_connection *c, http_phase phase,
+                 uint64_t deadline)
+{
+    http_server *s = c->server;
+    const uint64_t now = *(const uint64_t *)payload;
+    if (phase == PHASE_WORK) {
+        look_at_worker(c);
+    } else if (phase == PHASE_IDLE && atomic_load(&s->draining)) {
+        gate_close(s->gate, c);
+    } else if (deadline < now) {
+        if (phase != PHASE_IDLE)
+            metrics_add(METRIC_CONNECTIONS_LATE, 1);
+        gate_close(s->gate, c);
+    } else if (phase == PHASE_IDLE) {
+        look_at_idle(s, c, now, deadline);
+    }
+}
+
+void *reaper_run(void *payload)
+{
+    http_server *s = payload;
+    for (unsigned tick = 0; !atomic_load(&s->stopping); tick++) {
+        const struct timespec pause = {0, TICK_MS * 1000000L};
+        nanosleep(&pause, NULL);
+        uint64_t now = clock_monotonic_ns();
+        gate_each(s->gate, now,
+                  tick % TICKS_BETWEEN_LOOKS == 0 || atomic_load(&s->draining),
+                  look, &now);
+    }
+    return NULL;
+}

@@ -1,0 +1,207 @@
+/*
+ * lookup.c - which of the saved segments a user is in: of the forward index
+ * while one is kept, else by asking every segment. A partner's scope is told
+ * of those that are shared with it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine.h"
+
+#include <stdlib.h>
+
+/* ---- of the index ---- */
+
+/* Longer lists are sorted in memory of the heap. */
+#define RANKS_FEW 256u
+/* And by qsort. */
+#define RANKS_SORTED 64u
+
+static int by_rank(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a;
+    const uint32_t y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Lists are mostly in order already. */
+static void sort_ranks(uint32_t *ranks, uint32_t n)
+{
+    if (n > RANKS_SORTED) {
+        qsort(ranks, n, sizeof *ranks, by_rank);
+        return;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        const uint32_t rank = ranks[i];
+        uint32_t at = i;
+        for (; at > 0 && ranks[at - 1] > rank; at--)
+            ranks[at] = ranks[at - 1];
+        ranks[at] = rank;
+    }
+}
+
+static int tell_entry(const roster_entry *entry, muster_saved_fn each,
+                      void *payload)
+{
+    const muster_saved row = {entry->key,     entry->id,   entry->version,
+                              entry->expr,    entry->name, entry->priority,
+                              true,           false,       entry->created};
+    return each(payload, &row);
+}
+
+static int tell_list(const forward_list *l, access_view view,
+                     muster_saved_fn each, void *payload)
+{
+    uint32_t few[RANKS_FEW];
+    uint32_t *ranks =
+        l->n > RANKS_FEW ? mem_array(l->n, sizeof *ranks) : few;
+    uint32_t n = 0;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        const uint32_t id = forward_id(l, i);
+        ranks[n] = roster_rank(l->roster, id);
+        n += ranks[n] != ROSTER_NONE && access_view_has(view, id);
+    }
+    sort_ranks(ranks, n);
+    for (uint32_t i = 0; i < n && rc == 0; i++)
+        rc = tell_entry(&l->roster->entries[ranks[i]], each, payload);
+    if (ranks != few)
+        mem_free(ranks);
+    return rc;
+}
+
+/* Up to when a list holds that was made in an hour: now, or that hour's last
+ * second. */
+static muster_time list_time(muster_time now, muster_hour hour)
+{
+    return clock_hour_of(now) == hour ? now
+                                      : (muster_time)hour * 3600 + 3599;
+}
+
+/* ---- of every segment ---- */
+
+static int by_priority(const void *a, const void *b)
+{
+    const audience *x = *(const audience *const *)a;
+    const audience *y = *(const audience *const *)b;
+    const int32_t p = audience_current(x)->priority;
+    const int32_t q = audience_current(y)->priority;
+    if (p != q)
+        return p > q ? -1 : 1;
+    return strcmp(x->key, y->key);
+}
+
+static bool is_member(const muster_engine *e, const epoch *at,
+                      const scope *viewer, const audience_version *v,
+                      const program_state *state, uint32_t row)
+{
+    plan *bound;
+
+    if (engine_bind(e, at, viewer, v->expr, text_make(NULL, 0), &bound, NULL,
+                    NULL) != 0)
+        return false; /* refers to something that is gone */
+    program *g = program_new(bound, state);
+    const bool member = program_has(g, row);
+    program_free(g);
+    segment_plan_free(bound);
+    return member;
+}
+
+static int ask_all(const muster_engine *e, const epoch *at,
+                   const scope *viewer, uint32_t row, muster_saved_fn each,
+                   void *payload)
+{
+    const access_view view = access_view_of(at->access, viewer);
+    program_state state = epoch_state(e, at);
+    const size_t count = audience_count(at->audiences);
+    const audience **found = mem_array(count + 1, sizeof *found);
+    size_t n = 0;
+
+    state.once = true;
+    for (size_t i = 0; i < count; i++) {
+        const audience *a = audience_at(at->audiences, i);
+        const audience_version *v = audience_current(a);
+        if (v && v->served && access_view_has(view, a->id) &&
+            is_member(e, at, viewer, v, &state, row))
+            found[n++] = a;
+    }
+    qsort(found, n, sizeof *found, by_priority);
+    int rc = base_check(at->base, NULL);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = saved_tell(found[i], audience_current(found[i]), each, payload);
+    mem_free(found);
+    return rc;
+}
+
+/* ---- the call ---- */
+
+static int look_up(muster_engine *e, const epoch *at, const scope *viewer,
+                   const muster_pseudonym *p, muster_lookup *about,
+                   muster_saved_fn each, void *payload)
+{
+    const forward *index = matcher_index(e);
+    const uint32_t row = dictionary_find(at->ids, p);
+    forward_list list;
+
+    about->known = row != DICTIONARY_NONE;
+    about->epoch = at->seq;
+    about->as_of = engine_now_at(e, at);
+    if (!about->known)
+        return 0;
+    if (!index || !forward_find(index, row, &list))
+        return ask_all(e, at, viewer, row, each, payload);
+    about->epoch = list.epoch;
+    about->as_of = list_time(about->as_of, list.hour);
+    /* shares are those of now, whatever epoch the list is of */
+    return tell_list(&list, access_view_of(at->access, viewer), each,
+                     payload);
+}
+
+int muster_audience_lookup_at(muster_engine *engine,
+                              const muster_scope *viewer,
+                              const muster_id *user, muster_lookup *about,
+                              muster_saved_fn each, void *payload,
+                              muster_error *err)
+{
+    muster_pseudonym p;
+    epoch_pin pin;
+
+    ASSERT(viewer != NULL);
+    error_clear(err);
+    const epoch *at = epoch_pin_newest(engine, &pin);
+    *about = (muster_lookup){false, at->seq, engine_now_at(engine, at)};
+    int rc = engine_pseudonym(engine, at->names, user, &p, err);
+    if (rc == 0)
+        rc = look_up(engine, at, viewer->inner, &p, about, each, payload);
+    return epoch_answer(engine, &pin, rc, err);
+}
+
+int muster_audience_lookup_user(muster_engine *engine,
+                                const muster_scope *viewer,
+                                const muster_pseudonym *user,
+                                muster_lookup *about, muster_saved_fn each,
+                                void *payload, muster_error *err)
+{
+    epoch_pin pin;
+
+    ASSERT(viewer != NULL);
+    error_clear(err);
+    const epoch *at = epoch_pin_newest(engine, &pin);
+    const int rc =
+        look_up(engine, at, viewer->inner, user, about, each, payload);
+    return epoch_answer(engine, &pin, rc, err);
+}
+
+int muster_audience_lookup(muster_engine *engine, const muster_scope *viewer,
+                           const muster_id *user, bool *known,
+                           muster_saved_fn each, void *payload,
+                           muster_error *err)
+{
+    muster_lookup about;
+
+    const int rc = muster_audience_lookup_at(engine, viewer, user, &about,
+                                             each, payload, err);
+    if (known)
+        *known = about.known;
+    return rc;
+}

@@ -1,0 +1,284 @@
+/*
+ * match_list.c - the segments that the matcher keeps: their plans, what facts
+ * they read, and which of them an edit touches.
+ *
+ * A plan stays good while the attributes and providers of the catalog do; one
+ * that names values that were not there, or a pattern of them (an open one),
+ * is bound again when users with such an attribute are looked at.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "match_list.h"
+
+#include <stdlib.h>
+
+uint64_t *bits_new(uint32_t n)
+{
+    return mem_zalloc(((size_t)n / 64 + 1) * sizeof(uint64_t));
+}
+
+void match_list_init(match_list *l, muster_engine *e)
+{
+    memset(l, 0, sizeof *l);
+    l->engine = e;
+    const int rc = scope_new(&l->viewer, text_of("matcher"), PURPOSE_SERVING,
+                             text_make(NULL, 0), NULL);
+    ASSERT(rc == 0);
+}
+
+static void free_plans(match_list *l)
+{
+    for (uint32_t i = 0; l->with && i < l->with->count; i++)
+        segment_plan_free(l->plans[i]);
+    mem_free(l->plans);
+    l->plans = NULL;
+}
+
+void match_list_release(match_list *l)
+{
+    free_plans(l);
+    scope_free(l->viewer);
+    mem_free(l->reads);
+    mem_free(l->marks);
+}
+
+/* ---- what a plan reads ---- */
+
+typedef struct read_note {
+    match_list *list;
+    uint32_t rank;
+    bool open;
+} read_note;
+
+static void add_read(void *payload, uint32_t attribute, uint32_t value)
+{
+    const read_note *n = payload;
+    match_list *l = n->list;
+
+    mem_grow(&l->reads, &l->read_capacity, l->read_count + 1,
+             sizeof *l->reads);
+    l->reads[l->read_count++] = (match_read){
+        attribute, n->open ? SEGMENT_ANY : value, n->rank};
+}
+
+static int by_read(const void *a, const void *b)
+{
+    const match_read *x = a;
+    const match_read *y = b;
+    if (x->attribute != y->attribute)
+        return x->attribute < y->attribute ? -1 : 1;
+    if (x->value != y->value)
+        return x->value < y->value ? -1 : 1;
+    return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+static void note_reads(match_list *l)
+{
+    l->read_count = 0;
+    for (uint32_t i = 0; i < l->with->count; i++) {
+        read_note n = {l, i, l->plans[i] && segment_plan_open(l->plans[i])};
+        if (l->plans[i])
+            segment_plan_reads(l->plans[i], add_read, &n);
+    }
+    if (l->read_count > 1)
+        qsort(l->reads, l->read_count, sizeof *l->reads, by_read);
+}
+
+/* The first read that is not before (attribute, value). */
+static size_t seek(const match_list *l, uint32_t attribute, uint32_t value)
+{
+    const match_read wanted = {attribute, value, 0};
+    size_t low = 0;
+    size_t high = l->read_count;
+
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+        if (by_read(&l->reads[mid], &wanted) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static void add_range(const match_list *l, uint32_t attribute,
+                      uint32_t first, uint32_t last, uint64_t *ranks)
+{
+    for (size_t i = seek(l, attribute, first);
+         i < l->read_count && l->reads[i].attribute == attribute &&
+         l->reads[i].value <= last;
+         i++)
+        bit_add(ranks, l->reads[i].rank);
+}
+
+void match_list_affected(const match_list *l, const change_note *note,
+                         uint64_t *ranks)
+{
+    if (note->attribute == INDEX_OPTED_OUT ||
+        note->attribute == INDEX_FORGOTTEN) {
+        for (uint32_t i = 0; i < l->with->count; i++)
+            bit_add(ranks, i);
+        return;
+    }
+    if (note->value == NOTE_ANY) {
+        add_range(l, note->attribute, 0, SEGMENT_ANY, ranks);
+        return;
+    }
+    add_range(l, note->attribute, note->value, note->value, ranks);
+    add_range(l, note->attribute, SEGMENT_ANY, SEGMENT_ANY, ranks);
+}
+
+/* ---- what has changed ---- */
+
+/* Of the attributes and providers: all that binding looks at, values apart. */
+static uint64_t shape_of(const catalog *names)
+{
+    uint64_t h = 0;
+
+    for (size_t i = 0; i < catalog_attribute_count(names); i++) {
+        const catalog_attribute *a = catalog_attribute_at(names, i);
+        const uint64_t row[] = {h,      a->id,    (uint64_t)a->kind,
+                                a->cap, a->grain, a->retention_days,
+                                a->unit_date};
+        h = hash_bytes(row, sizeof row);
+    }
+    const uint64_t all[] = {h, catalog_provider_count(names)};
+    return hash_bytes(all, sizeof all);
+}
+
+static uint64_t mark_of(const audience *a)
+{
+    const audience_version *v = audience_current(a);
+    if (!v)
+        return 0;
+    return hash_bytes(v->expr.ptr, v->expr.len) * 4 + 2 + v->served;
+}
+
+bool match_list_is_stale(const match_list *l, const epoch *at)
+{
+    return !l->with || (catalog_version(at->names) != l->version &&
+                        shape_of(at->names) != l->shape);
+}
+
+/* ---- taking over ---- */
+
+static bool refers_to(const audience *a, const char *const *keys, size_t n)
+{
+    const audience_version *v = audience_current(a);
+    ast_tree *tree;
+    bool refers = false;
+
+    if (!v || !text_contains(v->expr, text_of("segment")) ||
+        segment_parse(&tree, v->expr, NULL) != 0)
+        return false;
+    for (size_t i = 0; i < n && !refers; i++)
+        refers = segment_refers(tree, text_of(keys[i]));
+    segment_tree_free(tree);
+    return refers;
+}
+
+/* Adds those that refer to what is dirty, until there are no more. */
+static void spread(const audience_store *all, uint64_t *dirty)
+{
+    const size_t count = audience_count(all);
+    const char **keys = mem_array(count + 1, sizeof *keys);
+    bool grew = true;
+
+    while (grew) {
+        size_t n = 0;
+        grew = false;
+        for (size_t i = 0; i < count; i++)
+            if (bit_has(dirty, audience_at(all, i)->id))
+                keys[n++] = audience_at(all, i)->key;
+        for (size_t i = 0; n > 0 && i < count; i++) {
+            const audience *a = audience_at(all, i);
+            if (!bit_has(dirty, a->id) && refers_to(a, keys, n)) {
+                bit_add(dirty, a->id);
+                grew = true;
+            }
+        }
+    }
+    mem_free(keys);
+}
+
+/* By id: those whose expression is another, or that came or went. */
+static uint64_t *find_dirty(match_list *l, const audience_store *all,
+                            uint32_t id_end)
+{
+    uint64_t *dirty = bits_new(id_end);
+    uint64_t *marks = mem_zalloc(((size_t)id_end + 1) * sizeof *marks);
+
+    for (size_t i = 0; i < audience_count(all); i++) {
+        const audience *a = audience_at(all, i);
+        marks[a->id] = mark_of(a);
+        if (a->id >= l->mark_count || l->marks[a->id] != marks[a->id])
+            bit_add(dirty, a->id);
+    }
+    mem_free(l->marks);
+    l->marks = marks;
+    l->mark_count = id_end;
+    spread(all, dirty);
+    return dirty;
+}
+
+static plan *bind(match_list *l, const epoch *at, const roster_entry *entry)
+{
+    plan *p;
+
+    if (engine_bind(l->engine, at, l->viewer, text_of(entry->expr),
+                    text_make(NULL, 0), &p, NULL, NULL) != 0)
+        return NULL; /* refers to something that is gone */
+    return p;
+}
+
+/* The former plan of a segment, taken out. */
+static plan *take_former(match_list *l, uint32_t id)
+{
+    const uint32_t rank = l->with ? roster_rank(l->with, id) : ROSTER_NONE;
+    if (rank == ROSTER_NONE)
+        return NULL;
+    plan *p = l->plans[rank];
+    l->plans[rank] = NULL;
+    return p;
+}
+
+void match_list_take(match_list *l, const epoch *at, const roster *with,
+                     uint64_t **anew, uint32_t *anew_count)
+{
+    const uint64_t shape = shape_of(at->names);
+    const bool all = !l->with || shape != l->shape;
+    uint64_t *dirty = find_dirty(l, at->audiences, with->id_end);
+    plan **plans = mem_array(with->count + 1, sizeof *plans);
+
+    *anew = bits_new(with->count);
+    *anew_count = 0;
+    for (uint32_t i = 0; i < with->count; i++) {
+        const roster_entry *entry = &with->entries[i];
+        plan *former = take_former(l, entry->id);
+        if (!all && former && !bit_has(dirty, entry->id)) {
+            plans[i] = former;
+            continue;
+        }
+        segment_plan_free(former);
+        plans[i] = bind(l, at, entry);
+        bit_add(*anew, i);
+        (*anew_count)++;
+    }
+    free_plans(l);
+    mem_free(dirty);
+    l->plans = plans;
+    l->with = with;
+    l->shape = shape;
+    l->version = catalog_version(at->names);
+    note_reads(l);
+}
+
+void match_list_reopen(match_list *l, const epoch *at, const uint64_t *ranks)
+{
+    for (uint32_t i = 0; i < l->with->count; i++)
+        if (bit_has(ranks, i) && l->plans[i] &&
+            segment_plan_open(l->plans[i])) {
+            segment_plan_free(l->plans[i]);
+            l->plans[i] = bind(l, at, &l->with->entries[i]);
+        }
+}
