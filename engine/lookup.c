@@ -60,6 +60,8 @@ static int tell_list(const forward_list *l, access_view view,
     for (uint32_t i = 0; i < l->n; i++) {
         const uint32_t id = forward_id(l, i);
         ranks[n] = roster_rank(l->roster, id);
+        if (ranks[n] != ROSTER_NONE) /* all of them are on their way at once */
+            __builtin_prefetch(&l->roster->entries[ranks[n]]);
         n += ranks[n] != ROSTER_NONE && access_view_has(view, id);
     }
     sort_ranks(ranks, n);
@@ -204,4 +206,138 @@ int muster_audience_lookup(muster_engine *engine, const muster_scope *viewer,
     if (known)
         *known = about.known;
     return rc;
+}
+
+/* ---- several users ---- */
+
+/* Users that go step by step together, so that while memory is fetched for
+ * one the others are worked at: more than fetches under way at a time, few
+ * enough that what was fetched is still there. */
+#define TOGETHER 32u
+
+typedef struct together {
+    muster_engine *engine;
+    const epoch *at;
+    const scope *viewer;
+    const forward *index;
+    identity_queue *queue;
+    muster_time now;
+    size_t n;
+    int status[TOGETHER]; /* 0, or why it is refused */
+    muster_pseudonym users[TOGETHER];
+    uint32_t rows[TOGETHER]; /* DICTIONARY_NONE: not known */
+    bool listed[TOGETHER];
+    forward_list lists[TOGETHER];
+} together;
+
+/* One more into the queue; 0, or why not. */
+static int queue_user(together *t, const muster_id *user)
+{
+    if (!user->space || !user->id ||
+        !catalog_space_find(t->at->names, text_of(user->space)))
+        return MUSTER_EINVAL;
+    return identity_queue_put(
+        t->queue, text_of(user->space),
+        identity_raw_of(text_make(user->id, user->id_len)), NULL);
+}
+
+/* The pseudonyms of those in the queue; `waiting` tells which they are. */
+static void take_users(together *t, const uint8_t *waiting, size_t n)
+{
+    muster_pseudonym taken[IDENTITY_QUEUE_IDS];
+
+    identity_queue_take(t->queue, taken);
+    for (size_t i = 0; i < n; i++) {
+        t->users[waiting[i]] = taken[i];
+        dictionary_prefetch(t->at->ids, &taken[i]);
+    }
+}
+
+static void hash_users(together *t, const muster_id *users)
+{
+    uint8_t waiting[IDENTITY_QUEUE_IDS];
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->n; i++) {
+        t->status[i] = queue_user(t, &users[i]);
+        if (t->status[i] == 0)
+            waiting[n++] = (uint8_t)i;
+        if (n == IDENTITY_QUEUE_IDS) {
+            take_users(t, waiting, n);
+            n = 0;
+        }
+    }
+    if (n > 0)
+        take_users(t, waiting, n);
+}
+
+static void find_lists(together *t)
+{
+    const dictionary *ids = t->at->ids;
+
+    for (size_t i = 0; i < t->n; i++)
+        if (t->status[i] == 0)
+            dictionary_prefetch_id(ids, &t->users[i]);
+    for (size_t i = 0; i < t->n; i++) {
+        t->rows[i] = t->status[i] == 0 ? dictionary_find(ids, &t->users[i])
+                                       : DICTIONARY_NONE;
+        if (t->index && t->rows[i] != DICTIONARY_NONE)
+            forward_prefetch(t->index, t->rows[i]);
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        forward_list *l = &t->lists[i];
+        t->listed[i] = t->index && t->rows[i] != DICTIONARY_NONE &&
+                       forward_find(t->index, t->rows[i], l);
+        if (t->listed[i])
+            __builtin_prefetch(l->narrow ? (const void *)l->narrow : l->wide);
+    }
+}
+
+static int tell_users(together *t, size_t from, muster_looked_fn looked,
+                      muster_saved_fn each, void *payload)
+{
+    const access_view view = access_view_of(t->at->access, t->viewer);
+    int rc = 0;
+
+    for (size_t i = 0; i < t->n && rc == 0; i++) {
+        const forward_list *l = t->listed[i] ? &t->lists[i] : NULL;
+        const muster_lookup about = {t->rows[i] != DICTIONARY_NONE,
+                                     l ? l->epoch : t->at->seq,
+                                     l ? list_time(t->now, l->hour) : t->now};
+        rc = looked(payload, from + i, t->status[i], &about);
+        if (rc == 0 && l)
+            rc = tell_list(l, view, each, payload);
+        else if (rc == 0 && about.known)
+            rc = ask_all(t->engine, t->at, t->viewer, t->rows[i], each,
+                         payload);
+    }
+    return rc;
+}
+
+int muster_audience_lookup_many(muster_engine *engine,
+                                const muster_scope *viewer,
+                                const muster_id *users, size_t count,
+                                muster_looked_fn looked, muster_saved_fn each,
+                                void *payload, muster_error *err)
+{
+    epoch_pin pin;
+    int rc = 0;
+
+    ASSERT(viewer != NULL && (users != NULL || count == 0));
+    error_clear(err);
+    const epoch *at = epoch_pin_newest(engine, &pin);
+    together t = {.engine = engine,
+                  .at = at,
+                  .viewer = viewer->inner,
+                  .index = matcher_index(engine),
+                  .queue = identity_queue_new(engine->key),
+                  .now = engine_now_at(engine, at)};
+    for (size_t from = 0; from < count && rc == 0; from += t.n) {
+        t.n = count - from < TOGETHER ? count - from : TOGETHER;
+        hash_users(&t, users + from);
+        find_lists(&t);
+        rc = tell_users(&t, from, looked, each, payload);
+    }
+    identity_queue_free(t.queue);
+    return epoch_answer(engine, &pin, rc, err);
 }

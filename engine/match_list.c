@@ -101,31 +101,107 @@ static size_t seek(const match_list *l, uint32_t attribute, uint32_t value)
     return low;
 }
 
-static void add_range(const match_list *l, uint32_t attribute,
-                      uint32_t first, uint32_t last, uint64_t *ranks)
+/* ---- who is touched ---- */
+
+/* The notes [0, count) touch those who read values first to last. */
+static void touch(match_touched *t, const match_list *l,
+                  const change_note *notes, size_t count, uint32_t first,
+                  uint32_t last)
 {
+    const uint32_t attribute = notes->attribute;
+
     for (size_t i = seek(l, attribute, first);
          i < l->read_count && l->reads[i].attribute == attribute &&
          l->reads[i].value <= last;
-         i++)
-        bit_add(ranks, l->reads[i].rank);
+         i++) {
+        const uint32_t rank = l->reads[i].rank;
+        if (count > MATCH_FEW)
+            bit_add(t->many, rank);
+        if (bit_has(t->many, rank))
+            continue;
+        mem_grow(&t->pairs, &t->pair_capacity, t->pair_count + count,
+                 sizeof *t->pairs);
+        for (size_t k = 0; k < count; k++)
+            t->pairs[t->pair_count++] = (match_pair){notes[k].row, rank};
+    }
 }
 
-void match_list_affected(const match_list *l, const change_note *note,
-                         uint64_t *ranks)
+/* Notes of one attribute. */
+static void touch_readers(match_touched *t, const match_list *l,
+                          const change_note *notes, size_t count)
 {
-    if (note->attribute == INDEX_OPTED_OUT ||
-        note->attribute == INDEX_FORGOTTEN) {
-        for (uint32_t i = 0; i < l->with->count; i++)
-            bit_add(ranks, i);
-        return;
+    for (size_t i = 0, end; i < count; i = end) {
+        const uint32_t value = notes[i].value;
+        for (end = i + 1; end < count && notes[end].value == value;)
+            end++;
+        if (value == NOTE_ANY)
+            touch(t, l, notes + i, end - i, 0, SEGMENT_ANY);
+        else
+            touch(t, l, notes + i, end - i, value, value);
     }
-    if (note->value == NOTE_ANY) {
-        add_range(l, note->attribute, 0, SEGMENT_ANY, ranks);
-        return;
+    touch(t, l, notes, count, SEGMENT_ANY, SEGMENT_ANY);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const change_note *x = a;
+    const change_note *y = b;
+    if (x->attribute != y->attribute)
+        return x->attribute < y->attribute ? -1 : 1;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+static int by_pair(const void *a, const void *b)
+{
+    const match_pair *x = a;
+    const match_pair *y = b;
+    if (x->row != y->row)
+        return x->row < y->row ? -1 : 1;
+    return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+/* By row, each pair once, without those of segments that many touch. */
+static void tidy_pairs(match_touched *t)
+{
+    size_t n = 0;
+
+    if (t->pair_count > 1)
+        qsort(t->pairs, t->pair_count, sizeof *t->pairs, by_pair);
+    for (size_t i = 0; i < t->pair_count; i++) {
+        if (bit_has(t->many, t->pairs[i].rank) ||
+            (n > 0 && by_pair(&t->pairs[n - 1], &t->pairs[i]) == 0))
+            continue;
+        t->pairs[n++] = t->pairs[i];
     }
-    add_range(l, note->attribute, note->value, note->value, ranks);
-    add_range(l, note->attribute, SEGMENT_ANY, SEGMENT_ANY, ranks);
+    t->pair_count = n;
+}
+
+void match_touched_init(match_touched *t, const match_list *l,
+                        change_note *notes, size_t count,
+                        const uint64_t *also)
+{
+    memset(t, 0, sizeof *t);
+    t->many = bits_new(l->with->count);
+    for (uint32_t i = 0; also && i <= l->with->count / 64; i++)
+        t->many[i] |= also[i];
+    qsort(notes, count, sizeof *notes, by_value);
+    for (size_t i = 0, end; i < count; i = end) {
+        const uint32_t attribute = notes[i].attribute;
+        for (end = i + 1; end < count && notes[end].attribute == attribute;)
+            end++;
+        if (attribute == INDEX_OPTED_OUT || attribute == INDEX_FORGOTTEN)
+            for (uint32_t rank = 0; rank < l->with->count; rank++)
+                bit_add(t->many, rank);
+        else
+            touch_readers(t, l, notes + i, end - i);
+    }
+    tidy_pairs(t);
+}
+
+void match_touched_release(match_touched *t)
+{
+    mem_free(t->pairs);
+    mem_free(t->many);
 }
 
 /* ---- what has changed ---- */
@@ -273,12 +349,20 @@ void match_list_take(match_list *l, const epoch *at, const roster *with,
     note_reads(l);
 }
 
-void match_list_reopen(match_list *l, const epoch *at, const uint64_t *ranks)
+static void reopen(match_list *l, const epoch *at, uint32_t rank)
+{
+    if (!l->plans[rank] || !segment_plan_open(l->plans[rank]))
+        return;
+    segment_plan_free(l->plans[rank]);
+    l->plans[rank] = bind(l, at, &l->with->entries[rank]);
+}
+
+void match_list_reopen(match_list *l, const epoch *at,
+                       const match_touched *touched)
 {
     for (uint32_t i = 0; i < l->with->count; i++)
-        if (bit_has(ranks, i) && l->plans[i] &&
-            segment_plan_open(l->plans[i])) {
-            segment_plan_free(l->plans[i]);
-            l->plans[i] = bind(l, at, &l->with->entries[i]);
-        }
+        if (bit_has(touched->many, i))
+            reopen(l, at, i);
+    for (size_t i = 0; i < touched->pair_count; i++)
+        reopen(l, at, touched->pairs[i].rank);
 }

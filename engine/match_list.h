@@ -55,11 +55,27 @@ bool match_list_is_stale(const match_list *l, const epoch *at);
  * that is bound. */
 void match_list_take(match_list *l, const epoch *at, const roster *with,
                      uint64_t **anew, uint32_t *anew_count);
-/* Open plans among these (by rank) are bound anew, if values came. */
+/* Whose answers notes may change. A segment that more than MATCH_FEW of the
+ * notes touch is to be asked about all their rows; others about some. */
+#define MATCH_FEW 12u
+typedef struct match_pair {
+    uint32_t row;
+    uint32_t rank;
+} match_pair;
+typedef struct match_touched {
+    uint64_t *many;    /* by rank */
+    match_pair *pairs; /* of others: by row and rank, each once */
+    size_t pair_count;
+    size_t pair_capacity;
+} match_touched;
+/* Sorts the notes by attribute and value. Those of `also` (by rank; may be
+ * NULL) are among the many. */
+void match_touched_init(match_touched *t, const match_list *l,
+                        change_note *notes, size_t count,
+                        const uint64_t *also);
+void match_touched_release(match_touched *t);
+/* Open plans among these are bound anew. */
 void match_list_reopen(match_list *l, const epoch *at,
-                       const uint64_t *ranks);
-/* Adds the ranks whose answers a note may change. */
-void match_list_affected(const match_list *l, const change_note *note,
-                         uint64_t *ranks);
+                       const match_touched *touched);
 
 #endif

@@ -90,13 +90,17 @@ static int by_row(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* Segments asked about rows: those of `ranks`. */
+/* Segments asked about rows: those that many notes touch about all, the
+ * others about some. */
 typedef struct asking {
     struct matcher *m;
-    uint32_t *ranks;
+    const match_touched *touched;
+    size_t next;     /* of its pairs: the first of a row not asked yet */
+    uint32_t *ranks; /* as the joint has them: those of `many` first */
+    uint32_t *order; /* by rank: where it is in the joint */
     const plan **plans;
     uint32_t count;
-    uint64_t *ids; /* the same, a bit an id */
+    uint32_t many;   /* of them */
     joint *joint;
     uint64_t (*masks)[FORMULA_MASK_WORDS];
     uint32_t *list; /* of one row */
@@ -121,27 +125,38 @@ static program_state state_of(muster_engine *e, const struct matcher *m)
     return state;
 }
 
-static void begin_asking(muster_engine *e, struct matcher *m,
-                         const uint64_t *ranks, asking *a)
+#define NOT_ASKED UINT32_MAX
+
+static void ask_too(asking *a, uint32_t rank)
 {
-    const roster *with = m->list.with;
+    plan *p = a->m->list.plans[rank];
+    if (!p || a->order[rank] != NOT_ASKED)
+        return;
+    a->order[rank] = a->count;
+    a->ranks[a->count] = rank;
+    a->plans[a->count++] = p;
+}
+
+static void begin_asking(muster_engine *e, struct matcher *m,
+                         const match_touched *t, asking *a)
+{
+    const uint32_t count = m->list.with->count;
     const program_state state = state_of(e, m);
 
-    *a = (asking){.m = m};
-    a->ranks = mem_array(with->count + 1, sizeof *a->ranks);
-    a->plans = mem_array(with->count + 1, sizeof *a->plans);
-    a->ids = bits_new(with->id_end);
-    a->list = mem_array(with->count + 1, sizeof *a->list);
-    for (uint32_t i = 0; i < with->count; i++) {
-        if (!bit_has(ranks, i))
-            continue;
-        bit_add(a->ids, with->entries[i].id);
-        if (!m->list.plans[i])
-            continue;
-        a->ranks[a->count] = i;
-        a->plans[a->count++] = m->list.plans[i];
-    }
-    a->masks = mem_array(a->count + 1, sizeof *a->masks);
+    *a = (asking){.m = m, .touched = t};
+    a->ranks = mem_array(count + 1, sizeof *a->ranks);
+    a->order = mem_array(count + 1, sizeof *a->order);
+    a->plans = mem_array(count + 1, sizeof *a->plans);
+    a->list = mem_array(2 * (size_t)count + 1, sizeof *a->list);
+    for (uint32_t i = 0; i < count; i++)
+        a->order[i] = NOT_ASKED;
+    for (uint32_t i = 0; i < count; i++)
+        if (bit_has(t->many, i))
+            ask_too(a, i);
+    a->many = a->count;
+    for (size_t i = 0; i < t->pair_count; i++)
+        ask_too(a, t->pairs[i].rank);
+    a->masks = mem_array(a->many + 1, sizeof *a->masks);
     a->joint = joint_new(a->plans, a->count, &state);
 }
 
@@ -150,40 +165,66 @@ static void end_asking(asking *a)
     joint_free(a->joint);
     mem_free(a->masks);
     mem_free(a->list);
-    mem_free(a->ids);
     mem_free(a->plans);
+    mem_free(a->order);
     mem_free(a->ranks);
 }
 
-static bool is_asked(const asking *a, uint32_t id)
+/* Is the row asked about the segment? [first, end): the row's pairs. */
+static bool is_asked(const asking *a, uint32_t rank, size_t first, size_t end)
 {
-    return id < a->m->list.with->id_end && bit_has(a->ids, id);
+    if (bit_has(a->touched->many, rank))
+        return true;
+    for (size_t i = first; i < end; i++)
+        if (a->touched->pairs[i].rank == rank)
+            return true;
+    return false;
 }
 
-/* The row's list: what it had of segments not asked, and the hits. False
- * when that is what it has. */
-static bool list_row(const asking *a, uint32_t row, uint32_t bit,
-                     uint32_t *count)
+/* The segments asked that the row is in; how many. */
+static uint32_t find_hits(const asking *a, uint32_t row, uint32_t bit,
+                          size_t first, size_t end)
 {
-    const roster *with = a->m->list.with;
-    forward_list old = {0};
-    uint32_t hits = 0;
-    uint32_t had = 0;
-    uint32_t same = 0;
+    const roster_entry *entries = a->m->list.with->entries;
     uint32_t n = 0;
 
+    for (uint32_t i = 0; i < a->many; i++)
+        if (bit_has(a->masks[i], bit))
+            a->list[n++] = entries[a->ranks[i]].id;
+    for (size_t i = first; i < end; i++) {
+        const uint32_t rank = a->touched->pairs[i].rank;
+        const uint32_t at = a->order[rank];
+        if (at != NOT_ASKED && joint_has(a->joint, at, row))
+            a->list[n++] = entries[rank].id;
+    }
+    return n;
+}
+
+/* The row's list: the hits, and what it had of segments not asked. False when
+ * that is what it has. */
+static bool list_row(asking *a, uint32_t row, uint32_t bit, uint32_t *count)
+{
+    const roster *with = a->m->list.with;
+    const match_pair *pairs = a->touched->pairs;
+    forward_list old = {0};
+    uint32_t had = 0;
+    uint32_t same = 0;
+
+    while (a->next < a->touched->pair_count && pairs[a->next].row < row)
+        a->next++;
+    const size_t first = a->next;
+    while (a->next < a->touched->pair_count && pairs[a->next].row == row)
+        a->next++;
+    const uint32_t hits = find_hits(a, row, bit, first, a->next);
+    uint32_t n = hits;
     if (!forward_find(a->m->index, row, &old))
         old.n = 0;
-    for (uint32_t i = 0; i < a->count; i++)
-        if (bit_has(a->masks[i], bit)) {
-            a->list[n++] = with->entries[a->ranks[i]].id;
-            hits++;
-        }
     for (uint32_t i = 0; i < old.n; i++) {
         const uint32_t id = forward_id(&old, i);
-        if (roster_rank(with, id) == ROSTER_NONE)
+        const uint32_t rank = roster_rank(with, id);
+        if (rank == ROSTER_NONE)
             continue;
-        if (!is_asked(a, id)) {
+        if (!is_asked(a, rank, first, a->next)) {
             a->list[n++] = id;
             continue;
         }
@@ -211,9 +252,10 @@ static void put_list(row_lists *out, uint32_t row, const uint32_t *ids,
         (forward_row){(uint16_t)(row % BLOCK_ROWS), n, kept};
 }
 
-static void ask_rows(const asking *a, const uint32_t *rows, uint32_t n)
+static void ask_rows(asking *a, const uint32_t *rows, uint32_t n)
 {
-    joint_rows(a->joint, rows, n, a->masks);
+    if (a->many > 0)
+        joint_rows(a->joint, a->many, rows, n, a->masks);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t count;
         const bool differs = list_row(a, rows[i], i, &count);
@@ -244,19 +286,16 @@ static void look_at(muster_engine *e, struct matcher *m, change_note *items,
 {
     uint32_t rows[FORMULA_ROWS_MAX];
     uint32_t n = 0;
+    match_touched touched;
     asking a;
 
     if (count == 0)
         return;
-    uint64_t *ranks = bits_new(m->list.with->count);
-    for (uint32_t i = 0; also && i <= m->list.with->count / 64; i++)
-        ranks[i] = also[i];
-    for (size_t i = 0; i < count; i++)
-        match_list_affected(&m->list, &items[i], ranks);
-    match_list_reopen(&m->list, m->at, ranks);
-    qsort(items, count, sizeof *items, by_row);
-    begin_asking(e, m, ranks, &a);
+    match_touched_init(&touched, &m->list, items, count, also);
+    match_list_reopen(&m->list, m->at, &touched);
+    begin_asking(e, m, &touched, &a);
     a.out = out;
+    qsort(items, count, sizeof *items, by_row);
     for (size_t i = 0; i < count; i++) {
         if (!out)
             make_block_of(m, items[i].row);
@@ -268,7 +307,7 @@ static void look_at(muster_engine *e, struct matcher *m, change_note *items,
         }
     }
     end_asking(&a);
-    mem_free(ranks);
+    match_touched_release(&touched);
 }
 
 static void patch(muster_engine *e, struct matcher *m, change_note *items,
@@ -683,7 +722,6 @@ static void *run(void *payload)
     muster_engine *e = payload;
     struct matcher *m = e->matcher;
 
-    thread_yield_to_others();
     do {
         if (attend(e, m))
             tell_settled(m);

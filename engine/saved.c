@@ -241,6 +241,13 @@ static int act_revert(muster_engine *e, change_request *r, muster_error *err)
     return put_version(e, r, &v, err);
 }
 
+/* A text that has neither the key nor a backslash, which may stand for a part
+ * of it, does not refer to it and need not be parsed. */
+static bool may_refer(muster_text expr, muster_text key)
+{
+    return text_contains(expr, key) || memchr(expr.ptr, '\\', expr.len);
+}
+
 /* The next current segment from *at on that refers to `key`; NULL when no
  * more does. */
 static const audience *next_referrer(const audience_store *all,
@@ -250,7 +257,7 @@ static const audience *next_referrer(const audience_store *all,
         const audience *a = audience_at(all, (*at)++);
         const audience_version *v = audience_current(a);
         ast_tree *tree;
-        if (!v || text_is(key, a->key) ||
+        if (!v || text_is(key, a->key) || !may_refer(v->expr, key) ||
             segment_parse(&tree, v->expr, NULL) != 0)
             continue;
         const bool refers = segment_refers(tree, key);

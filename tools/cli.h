@@ -146,6 +146,7 @@ typedef struct cli_settings {
     uint64_t memory_bytes; /* budgets; 0: the environment's or the engine's */
     uint64_t log_bytes;
     uint64_t resident_bytes;
+    uint64_t forward_bytes; /* `serve` alone has one; 0: none */
     output_format format;
     bool format_given;
     bool header;

@@ -169,7 +169,7 @@ static const cli_verb attr_verbs[] = {
      .summary = "List the attributes",
      .examples = "# names and kinds\n"
                  "muster attr ls\n",
-     .exits = "0 2"},
+     .exits = "0 2 7"},
     {.name = "show",
      .run = cmd_show,
      .synopsis = "[--limit N] ATTR",
@@ -177,7 +177,7 @@ static const cli_verb attr_verbs[] = {
      .flags = show_flags,
      .examples = "# which countries are there, and how many users in each?\n"
                  "muster attr show geo.country\n",
-     .exits = "0 2 4",
+     .exits = "0 2 4 7",
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_ATTRIBUTE},
@@ -202,7 +202,7 @@ static const cli_verb attr_verbs[] = {
          " refused.\n",
      .examples = "# before the first load, where amounts are wanted\n"
                  "muster attr apply catalog.json\n",
-     .exits = "0 2 5",
+     .exits = "0 2 5 7",
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_FILE},
@@ -216,5 +216,5 @@ const cli_verb verb_attr = {
              " says first decides the kind\nof an attribute that is not"
              " declared.\n",
     .subs = attr_verbs,
-    .exits = "0 2 4 5",
+    .exits = "0 2 4 5 7",
 };

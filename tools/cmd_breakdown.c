@@ -108,7 +108,7 @@ const cli_verb verb_breakdown = {
                 " geo.country\n"
                 "# of everyone, all values, as CSV\n"
                 "muster breakdown all --by interest --limit 0 --csv\n",
-    .exits = "0 2 3 4",
+    .exits = "0 2 3 4 7",
     .words_min = 1,
     .words_max = 1,
     .operand = OPERAND_TEXT,

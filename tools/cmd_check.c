@@ -243,7 +243,7 @@ const cli_verb verb_check = {
                 "muster check 'geo.country = \"DE\" and not purchase'\n"
                 "# a directory of .seg files, in CI\n"
                 "muster check segments/ --json\n",
-    .exits = "0 1 2 3",
+    .exits = "0 1 2 3 7",
     .words_min = 0,
     .words_max = 1,
     .operand = OPERAND_FILE,

@@ -379,7 +379,7 @@ const cli_verb verb_count = {
         "muster count --error 1% 'geo.country = \"DE\" and demo.age > 40'\n"
         "# as of another day, for a script\n"
         "muster count --now 2026-11-01 --json 'demo.age between 25 and 44'\n",
-    .exits = "0 2 3",
+    .exits = "0 2 3 7",
     .words_min = 1,
     .words_max = 1,
     .operand = OPERAND_TEXT,

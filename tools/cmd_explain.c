@@ -151,7 +151,7 @@ const cli_verb verb_explain = {
                 "muster explain pricing-page cookie:4f2a\n"
                 "# any expression, as JSON\n"
                 "muster explain --json 'interest = \"autos\"' cookie:4f2a\n",
-    .exits = "0 2 3 4",
+    .exits = "0 2 3 4 7",
     .words_min = 2,
     .words_max = 2,
     .operand = OPERAND_SEGMENT,

@@ -69,7 +69,7 @@ const cli_verb verb_has = {
                 "muster has -q loyal-travel cookie:4f2a && echo yes\n"
                 "# without saving a segment\n"
                 "muster has 'geo.country = \"DE\"' cookie:4f2a\n",
-    .exits = "0 1 2 3 4",
+    .exits = "0 1 2 3 4 7",
     .words_min = 2,
     .words_max = 2,
     .operand = OPERAND_SEGMENT,

@@ -85,7 +85,7 @@ const cli_verb verb_ids = {
                 "muster ids --limit 10 'interest = \"autos\"'\n"
                 "# for another program\n"
                 "muster ids --no-header -o tsv 'cart.add and not purchase'\n",
-    .exits = "0 2 3",
+    .exits = "0 2 3 7",
     .words_min = 1,
     .words_max = 1,
     .operand = OPERAND_TEXT,

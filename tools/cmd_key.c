@@ -253,14 +253,14 @@ static const cli_verb key_verbs[] = {
                  "muster key create --role ad-server --name 'Frontend'\n"
                  "# a write key, whose facts are said by `shop`\n"
                  "muster key create --provider shop\n",
-     .exits = "0 2 4 5"},
+     .exits = "0 2 4 5 7"},
     {.name = "ls",
      .run = cmd_ls,
      .synopsis = "",
      .summary = "List the keys, revoked ones among them",
      .examples = "# who may ask?\n"
                  "muster key ls\n",
-     .exits = "0 2"},
+     .exits = "0 2 7"},
     {.name = "revoke",
      .run = cmd_revoke,
      .synopsis = "ID...",
@@ -269,7 +269,7 @@ static const cli_verb key_verbs[] = {
               " so that what it did\ncan be named.\n",
      .examples = "# it has leaked\n"
                  "muster key revoke k_3f9q0z17ab\n",
-     .exits = "0 2 4 5",
+     .exits = "0 2 4 5 7",
      .words_min = 1,
      .words_max = -1,
      .operand = OPERAND_TEXT},
@@ -283,5 +283,5 @@ const cli_verb verb_key = {
              " muster_live_... and is shown\nonce; its id (k_...) names it"
              " everywhere else.\n",
     .subs = key_verbs,
-    .exits = "0 2 4 5",
+    .exits = "0 2 4 5 7",
 };

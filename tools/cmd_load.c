@@ -640,7 +640,7 @@ const cli_verb verb_load = {
                 "muster load --load-id 2026-11-20 day.ndjson\n"
                 "# is this file fit to be loaded?\n"
                 "muster load --dry-run people.csv\n",
-    .exits = "0 2 5 6 130",
+    .exits = "0 2 5 6 7 130",
     .words_min = 1,
     .words_max = -1,
     .operand = OPERAND_FILE,

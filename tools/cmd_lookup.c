@@ -192,7 +192,7 @@ const cli_verb verb_lookup = {
                 "muster lookup cookie:4f2a\n"
                 "# many, one JSON object a line\n"
                 "muster lookup - --ndjson < ids.txt\n",
-    .exits = "0 2 6",
+    .exits = "0 2 6 7",
     .words_min = 1,
     .words_max = -1,
     .takes_ids = true,

@@ -112,7 +112,7 @@ const cli_verb verb_optout = {
                 "muster optout cookie:4f2a\n"
                 "# a list\n"
                 "muster optout - < optouts.txt\n",
-    .exits = "0 2 5 6",
+    .exits = "0 2 5 6 7",
     .words_min = 1,
     .words_max = -1,
     .takes_ids = true,
@@ -128,7 +128,7 @@ const cli_verb verb_forget = {
              " undone. With - ids are read from stdin, one a line.\n",
     .examples = "# a request for erasure\n"
                 "muster forget customer:c9\n",
-    .exits = "0 2 5 6",
+    .exits = "0 2 5 6 7",
     .words_min = 1,
     .words_max = -1,
     .takes_ids = true,

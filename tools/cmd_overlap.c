@@ -111,7 +111,7 @@ const cli_verb verb_overlap = {
                 "muster overlap pricing-page cart-abandoners loyal-travel\n"
                 "# a segment and an expression, for a script\n"
                 "muster overlap loyal-travel 'geo.country = \"DE\"' --json\n",
-    .exits = "0 2 3 4",
+    .exits = "0 2 3 4 7",
     .words_min = 2,
     .words_max = -1,
     .operand = OPERAND_SEGMENT,

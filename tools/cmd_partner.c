@@ -153,7 +153,7 @@ static const cli_verb partner_verbs[] = {
                  "muster partner set acme --name 'Acme Media'\n"
                  "muster key create --partner acme\n"
                  "muster segment share pricing-page acme\n",
-     .exits = "0 2 5",
+     .exits = "0 2 5 7",
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_TEXT},
@@ -163,14 +163,14 @@ static const cli_verb partner_verbs[] = {
      .summary = "List the partners",
      .examples = "# with how many segments and keys each has\n"
                  "muster partner ls\n",
-     .exits = "0 2"},
+     .exits = "0 2 7"},
     {.name = "show",
      .run = cmd_show,
      .synopsis = "PARTNER",
      .summary = "The segments that are shared with a partner",
      .examples = "# what does acme see?\n"
                  "muster partner show acme\n",
-     .exits = "0 2 4",
+     .exits = "0 2 4 7",
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_TEXT},
@@ -180,7 +180,7 @@ static const cli_verb partner_verbs[] = {
      .summary = "Remove partners, their shares, and revoke their keys",
      .examples = "# the contract has ended\n"
                  "muster partner rm acme\n",
-     .exits = "0 2 4 5",
+     .exits = "0 2 4 5 7",
      .words_min = 1,
      .words_max = -1,
      .operand = OPERAND_TEXT},
@@ -194,5 +194,5 @@ const cli_verb verb_partner = {
              " (`segment share`). All\nothers are to it as if they did not"
              " exist.\n",
     .subs = partner_verbs,
-    .exits = "0 2 4 5",
+    .exits = "0 2 4 5 7",
 };

@@ -103,7 +103,7 @@ static const cli_verb provider_verbs[] = {
      .summary = "List the providers",
      .examples = "# who says anything?\n"
                  "muster provider ls\n",
-     .exits = "0 2"},
+     .exits = "0 2 7"},
     {.name = "set",
      .run = cmd_set,
      .synopsis = "[--party PARTY] [--ttl TIME] NAME",
@@ -113,7 +113,7 @@ static const cli_verb provider_verbs[] = {
      .flags = set_flags,
      .examples = "# a third party whose facts live sixty days\n"
                  "muster provider set acme --party third --ttl 60d\n",
-     .exits = "0 2 5",
+     .exits = "0 2 5 7",
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_PROVIDER},
@@ -127,5 +127,5 @@ const cli_verb verb_provider = {
              " can ask for one (`from\nacme`) or for a party (`from first"
              " party`).\n",
     .subs = provider_verbs,
-    .exits = "0 2 5",
+    .exits = "0 2 5 7",
 };

@@ -447,7 +447,7 @@ static const cli_verb segment_verbs[] = {
      .flags = ls_flags,
      .examples = "# with their sizes now\n"
                  "muster segment ls --counts\n",
-     .exits = "0 2"},
+     .exits = "0 2 7"},
     {.name = "show",
      .run = cmd_show,
      .synopsis = "KEY",
@@ -455,7 +455,7 @@ static const cli_verb segment_verbs[] = {
      .examples = "# to a file, to be kept under version control\n"
                  "muster segment show pricing-page >"
                  " segments/pricing-page.seg\n",
-     .exits = "0 2 4",
+     .exits = "0 2 4 7",
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_SEGMENT},
@@ -474,7 +474,7 @@ static const cli_verb segment_verbs[] = {
          " days'\n"
          "# from a file, hidden from lookups\n"
          "muster segment set internal --served no - < internal.seg\n",
-     .exits = "0 2 3 5",
+     .exits = "0 2 3 5 7",
      .words_min = 2,
      .words_max = 2,
      .operand = OPERAND_SEGMENT},
@@ -486,7 +486,7 @@ static const cli_verb segment_verbs[] = {
               " A removed one comes back\nwith `segment revert`.\n",
      .examples = "# no longer needed\n"
                  "muster segment rm summer-sale\n",
-     .exits = "0 2 4 5",
+     .exits = "0 2 4 5 7",
      .words_min = 1,
      .words_max = -1,
      .operand = OPERAND_SEGMENT},
@@ -502,7 +502,7 @@ static const cli_verb segment_verbs[] = {
                  "muster segment diff pricing-page\n"
                  "# is what runs what is under version control?\n"
                  "muster segment diff segments/\n",
-     .exits = "0 1 2 4",
+     .exits = "0 1 2 4 7",
      .words_min = 1,
      .words_max = 3,
      .operand = OPERAND_SEGMENT},
@@ -512,7 +512,7 @@ static const cli_verb segment_verbs[] = {
      .summary = "All versions of a segment, newest first",
      .examples = "# who said what when\n"
                  "muster segment log pricing-page\n",
-     .exits = "0 2 4",
+     .exits = "0 2 4 7",
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_SEGMENT},
@@ -523,7 +523,7 @@ static const cli_verb segment_verbs[] = {
      .about = "It becomes a new version; nothing is lost.\n",
      .examples = "# back to the first\n"
                  "muster segment revert pricing-page 1\n",
-     .exits = "0 2 3 4 5",
+     .exits = "0 2 3 4 5 7",
      .words_min = 2,
      .words_max = 2,
      .operand = OPERAND_SEGMENT},
@@ -549,7 +549,7 @@ static const cli_verb segment_verbs[] = {
                  "muster segment apply --dry-run segments/\n"
                  "# make it so, and remove what has no file\n"
                  "muster segment apply --prune segments/\n",
-     .exits = "0 2 3 5",
+     .exits = "0 2 3 5 7",
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_FILE},
@@ -561,7 +561,7 @@ static const cli_verb segment_verbs[] = {
               " saving it again under\nits key does not bring it back.\n",
      .examples = "# acme may ask for it from now on\n"
                  "muster segment share pricing-page acme\n",
-     .exits = "0 2 4 5",
+     .exits = "0 2 4 5 7",
      .words_min = 2,
      .words_max = 2,
      .operand = OPERAND_SEGMENT},
@@ -571,7 +571,7 @@ static const cli_verb segment_verbs[] = {
      .summary = "Let a partner see it no longer",
      .examples = "# from the next question on\n"
                  "muster segment unshare pricing-page acme\n",
-     .exits = "0 2 4 5",
+     .exits = "0 2 4 5 7",
      .words_min = 2,
      .words_max = 2,
      .operand = OPERAND_SEGMENT},
@@ -585,5 +585,5 @@ const cli_verb verb_segment = {
              " [a-z0-9][a-z0-9_-]{0,63}\nand stands in expressions as"
              " segment(\"key\").\n",
     .subs = segment_verbs,
-    .exits = "0 1 2 3 4 5",
+    .exits = "0 1 2 3 4 5 7",
 };

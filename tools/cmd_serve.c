@@ -91,6 +91,7 @@ static int cmd_serve(cli *c, int argc, char **argv)
     int code = serve_config_read(c, &config);
     if (code == 0 && !serve_config_print(c, &config)) {
         muster_server_options options = serve_config_server(&config);
+        c->set.forward_bytes = config.forward_bytes;
         code = session_check_local(c);
         if (code == 0)
             code = serve(c, &options);
@@ -105,15 +106,21 @@ const cli_verb verb_serve = {
     .synopsis = "[--listen ADDRESS:PORT] [FLAG]...",
     .summary = "Answer requests over HTTP",
     .about = "One line on stdout says where, once it answers; the log goes to"
-             " stderr. SIGTERM and\nSIGINT end it: /readyz turns 503, and"
-             " requests under way are finished. docs/http.md\nhas the"
-             " routes.\n",
+             " stderr.\nSIGTERM and SIGINT end it: /readyz turns 503, and"
+             " requests under way\nare finished. docs/http.md has the"
+             " routes.\n\n"
+             "Every flag of this list is also a variable of the environment"
+             "\n(--log-level: MUSTER_LOG_LEVEL) and a key of the file that"
+             " --config\nnames (\"log_level\"). Flags win over the"
+             " environment, and this over the\nfile. Times are"
+             " milliseconds.\n",
     .flags = serve_flags,
     .examples = "# to try it out, on this machine alone\n"
                 "muster serve --insecure-no-auth\n"
-                "# for others: keys of `muster key create`, TLS,"
-                " administration apart\n"
+                "# for others: keys of `muster key create`, TLS\n"
                 "muster serve --listen 0.0.0.0:8443 --tls-cert cert.pem"
-                " --tls-key key.pem --admin-listen 127.0.0.1:8081\n",
-    .exits = "0 2",
+                " --tls-key key.pem\n"
+                "# the options in a file\n"
+                "muster serve --config muster.json\n",
+    .exits = "0 2 5",
 };

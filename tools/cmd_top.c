@@ -5,12 +5,14 @@
  *
  * The rounds but the last let the engine find out what is hot, as any process
  * does that asks for long; before the last one what is hot is made resident.
+ * With --server it is what that server has been asked (server_top.c).
+ *
  * Times are of evaluation alone. The first round is called cold when no plan
  * found a form in it (in the shell some may), the last one warm when some did.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli.h"
+#include "cmd_top.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -261,6 +263,11 @@ static int cmd_top(cli *c, int argc, char **argv)
 {
     top t = {.c = c, .rounds = ROUNDS_DEFAULT, .limit = LIMIT_DEFAULT};
     int code = take_flags(&t);
+    if (code == 0 && c->set.server != NULL && argc > 0)
+        return tell_usage(c, "a server tells what it was asked; expressions"
+                             " are for a data directory");
+    if (code == 0 && c->set.server != NULL)
+        return top_of_server(c, t.limit);
     if (code == 0)
         code = session_open(c, MUSTER_OPEN_READ);
     if (code != 0)
@@ -306,7 +313,10 @@ const cli_verb verb_top = {
         "worth, compare the last\n"
         "round with that of --resident 0. In the shell the engine stays open: "
         "there it is what\n"
-        "the session keeps hot.\n",
+        "the session keeps hot.\n"
+        "\n"
+        "With --server: each route's requests since the server started, how"
+        " many were refused\n(4xx) and failed (5xx), and what they took.\n",
     .flags = top_flags,
     .examples =
         "# what do the saved segments keep hot, is --resident enough?\n"
@@ -316,6 +326,8 @@ const cli_verb verb_top = {
         "# the same without resident forms\n"
         "muster top --resident 0 'geo.country = \"DE\" and purchase within 30"
         " days'\n"
+        "# what has the server been asked?\n"
+        "muster top --server http://127.0.0.1:8080\n"
         "# all forms, for a script\n"
         "muster top --limit 0 --json\n",
     .exits = "0 2 3 130",

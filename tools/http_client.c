@@ -185,7 +185,7 @@ static struct curl_slist *header_list(const http_client *h,
     struct curl_slist *list = NULL;
     buffer b;
     const char *const fields[][2] = {
-        {"Accept", "application/json"},
+        {"Accept", "application/json, text/plain;q=0.5"}, /* metrics */
         {"Content-Type", x->content_type != NULL ? x->content_type : ""},
         {"Idempotency-Key", x->idempotency_key},
         {"Transfer-Encoding", x->read != NULL ? "chunked" : NULL},

@@ -396,7 +396,7 @@ static int read_answer(remote_call *call, const json_value **out,
     const buffer *body = &call->http.answer;
     muster_error bad;
     *out = NULL;
-    if (body->len == 0)
+    if (body->len == 0 || call->plain)
         return 0;
     if (json_parse(&call->doc, (const char *)body->data, body->len,
                    JSON_STRICT, &bad) < 0)
@@ -423,6 +423,19 @@ int remote_call_send(remote_call *call, const json_value **out,
     if (x->status < 200 || x->status > 299)
         return read_problem(call, err);
     return read_answer(call, out, err);
+}
+
+int remote_metrics(remote *r, char **out, muster_error *err)
+{
+    const json_value *none;
+    remote_call call;
+    remote_call_init(&call, r, "GET", true);
+    call.plain = true;
+    buffer_put_str(&call.path, "/metrics");
+    const int status = remote_call_send(&call, &none, err);
+    *out = status == 0 ? mem_strdup(buffer_cstr(&call.http.answer)) : NULL;
+    remote_call_release(&call);
+    return status;
 }
 
 /* ---- lists ---- */

@@ -31,7 +31,8 @@
  *
  * On the machine of the verb, and not on the server, work: fmt, generate,
  * completion, help, version. What needs the data directory itself (snapshot,
- * doctor, top, serve) says so.
+ * doctor, serve) says so. `top` shows something else: what the server was
+ * asked (server_top.c).
  *
  * The server has its own clock, key and budgets: --now, --key-file, --memory,
  * --log and --resident are refused beside --server.
@@ -143,6 +144,9 @@ int remote_partner_shares_each(remote *r, const char *key,
 int remote_audience_share(remote *r, const char *key, const char *partner,
                           bool undo, bool *changed, muster_error *err);
 
+/* What the server counts, as text for Prometheus; freed by mem_free. */
+int remote_metrics(remote *r, char **out, muster_error *err);
+
 /* ---- load (remote_load.c) ---- */
 
 typedef struct remote_load {
@@ -171,6 +175,7 @@ typedef struct remote_call {
     json_writer json;  /* of the body */
     const char *text;  /* the expression or file an error may point into */
     size_t text_len;
+    bool plain;        /* the answer is no JSON: it is left in http.answer */
     json_doc *doc;     /* the answer */
 } remote_call;
 

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -24,7 +25,7 @@
 
 /* ---- the table ---- */
 
-enum kind { KIND_TEXT, KIND_WORD, KIND_COUNT, KIND_YES };
+enum kind { KIND_TEXT, KIND_WORD, KIND_COUNT, KIND_BYTES, KIND_YES };
 
 typedef struct option {
     const char *flag; /* without --; the key has _ for - */
@@ -32,7 +33,7 @@ typedef struct option {
     size_t offset; /* in serve_config */
     const char *words;
     const char *otherwise; /* the default; NULL = none */
-    uint64_t low, high;
+    uint64_t low, high;    /* KIND_BYTES: low is the share of memory */
 } option;
 
 #define AT(member) offsetof(serve_config, member)
@@ -42,10 +43,12 @@ typedef struct option {
     {flag, KIND_WORD, AT(m), words, otherwise, 0, 0},
 #define ROW_COUNT(m, flag, low, high, otherwise, help) \
     {flag, KIND_COUNT, AT(m), NULL, otherwise, low, high},
+#define ROW_BYTES(m, flag, share, help) \
+    {flag, KIND_BYTES, AT(m), NULL, NULL, share, 0},
 #define ROW_YES(m, flag, help) {flag, KIND_YES, AT(m), NULL, NULL, 0, 0},
 
 static const option options[] = {
-    SERVE_OPTIONS(ROW_TEXT, ROW_WORD, ROW_COUNT, ROW_YES)};
+    SERVE_OPTIONS(ROW_TEXT, ROW_WORD, ROW_COUNT, ROW_BYTES, ROW_YES)};
 #define OPTIONS (sizeof options / sizeof *options)
 
 #define FLAG_TEXT(m, flag, value, otherwise, help) \
@@ -54,6 +57,7 @@ static const option options[] = {
     {flag, 0, value, words, help " (" otherwise ")"},
 #define FLAG_COUNT(m, flag, low, high, otherwise, help) \
     {flag, 0, "N", NULL, help " (" otherwise ")"},
+#define FLAG_BYTES(m, flag, share, help) {flag, 0, "BYTES", NULL, help},
 #define FLAG_YES(m, flag, help) {flag, 0, NULL, NULL, help},
 
 const cli_flag serve_flags[] = {
@@ -62,8 +66,9 @@ const cli_flag serve_flags[] = {
     {"print-config", 0, NULL, NULL,
      "print the options as such a file, and end"},
     {"print-routes", 0, "FORMAT", "md json",
-     "print the reference or the OpenAPI document, and end"},
-    SERVE_OPTIONS(FLAG_TEXT, FLAG_WORD, FLAG_COUNT, FLAG_YES) CLI_FLAG_END};
+     "print the reference or OpenAPI document, and end"},
+    SERVE_OPTIONS(FLAG_TEXT, FLAG_WORD, FLAG_COUNT, FLAG_BYTES, FLAG_YES)
+        CLI_FLAG_END};
 
 #define KEY_OF(name) #name,
 static const char *const global_keys[] = {SERVE_GLOBALS(KEY_OF)};
@@ -123,6 +128,9 @@ static int refuse(const cli *c, const char *place, const option *o,
     case KIND_YES:
         return tell_error(c, EXIT_USAGE, "%s takes true or false; not '%s'",
                           place, tell_safe(text));
+    case KIND_BYTES:
+        return tell_error(c, EXIT_USAGE, "%s takes bytes, as 512M or 4G;"
+                          " not '%s'", place, tell_safe(text));
     default:
         return tell_error(c, EXIT_USAGE,
                           "%s takes a whole number from %" PRIu64 " to %" PRIu64
@@ -150,6 +158,10 @@ static int set_option(const cli *c, serve_config *config, const option *o,
         return 0;
     case KIND_YES:
         return parse_yes(text, member) ? 0 : refuse(c, place, o, text);
+    case KIND_BYTES:
+        return options_parse_bytes(text, member)
+                   ? 0
+                   : refuse(c, place, o, text);
     default:
         if (!text_parse_int(text_of(text), &v) || v < (int64_t)o->low ||
             v > (int64_t)o->high)
@@ -350,7 +362,7 @@ static int set_global(config_file *f, const char *key, const char *place,
     if (strcmp(key, "data") == 0 && !data_is_told(f->c))
         set->data_dir = text;
     if (strcmp(key, "key_file") == 0 && set->key_file == NULL)
-        set->key_file = text;
+        set->key_file = text; /* serve_config_read took the variable */
     return 0;
 }
 
@@ -427,10 +439,20 @@ static int read_file(cli *c, serve_config *config, const char *path)
 
 /* ---- all three ---- */
 
+static uint64_t machine_memory(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES);
+    const long page = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+}
+
 static void take_defaults(const cli *c, serve_config *config)
 {
     for (size_t i = 0; i < OPTIONS; i++) {
         const option *o = &options[i];
+        if (o->kind == KIND_BYTES)
+            *(uint64_t *)(void *)((char *)config + o->offset) =
+                machine_memory() / o->low;
         if (o->otherwise != NULL)
             ASSERT(set_option(c, config, o, o->flag, o->otherwise) == 0);
     }
@@ -444,10 +466,11 @@ static bool is_same(const char *a, const char *b)
 /* The table repeats the server's defaults, for the help. */
 #define SAME_TEXT(m, ...) ASSERT(is_same(config->m, server.m));
 #define SAME_UINT(m, ...) ASSERT(config->m == server.m);
+#define SKIP(m, ...)
 static void check_defaults(const serve_config *config)
 {
     const muster_server_options server = MUSTER_SERVER_OPTIONS_INIT;
-    SERVE_OPTIONS(SAME_TEXT, SAME_TEXT, SAME_UINT, SAME_UINT)
+    SERVE_OPTIONS(SAME_TEXT, SAME_TEXT, SAME_UINT, SKIP, SAME_UINT)
 }
 
 static int take_environment(const cli *c, serve_config *config)
@@ -491,6 +514,8 @@ int serve_config_read(cli *c, serve_config *out)
         path = getenv("MUSTER_CONFIG");
     take_defaults(c, out);
     check_defaults(out);
+    if (c->set.key_file == NULL && in_environment("MUSTER_KEY_FILE"))
+        c->set.key_file = getenv("MUSTER_KEY_FILE");
     int code = path != NULL ? read_file(c, out, path) : 0;
     if (code == 0)
         code = take_environment(c, out);
@@ -524,6 +549,7 @@ static void put_option(json_writer *w, const serve_config *config,
         json_put_bool(w, *(const bool *)member);
         break;
     case KIND_COUNT:
+    case KIND_BYTES:
         json_put_uint(w, *(const uint64_t *)member);
         break;
     }
@@ -564,6 +590,6 @@ bool serve_config_print(cli *c, const serve_config *config)
 muster_server_options serve_config_server(const serve_config *config)
 {
     muster_server_options server = MUSTER_SERVER_OPTIONS_INIT;
-    SERVE_OPTIONS(PUT_SAME, PUT_SAME, PUT_UINT, PUT_SAME)
+    SERVE_OPTIONS(PUT_SAME, PUT_SAME, PUT_UINT, SKIP, PUT_SAME)
     return server;
 }

@@ -9,6 +9,10 @@
  *   TEXT(member, "flag", "VALUE", "default" or NULL, "help")
  *   WORD(member, "flag", "VALUE", "words", "default", "help")  one of them
  *   COUNT(member, "flag", low, high, "default", "help")        a whole number
+ *   BYTES(member, "flag", share, "help")       64M, 2G; not told: that share of
+ *                                             the machine's memory (8: an
+ *                                             eighth). The engine's, not the
+ *                                             server's: cmd_serve.c
  *   YES(member, "flag", "help")                                not told: false
  *
  * Times are milliseconds. Defaults are texts, become part of
@@ -25,19 +29,21 @@
 
 /* Bounds: of threads, what any machine has; of what may be there at a time,
  * what tables are made for; of times, an hour. */
-#define SERVE_OPTIONS(TEXT, WORD, COUNT, YES)                                 \
+#define SERVE_OPTIONS(TEXT, WORD, COUNT, BYTES, YES)                          \
     TEXT(listen, "listen", "ADDR:PORT", "127.0.0.1:8080",                     \
-         "where to answer (127.0.0.1:8080); port 0: a free one")              \
+         "where to answer (127.0.0.1:8080); port 0: any")                     \
     TEXT(admin_listen, "admin-listen", "ADDR:PORT", NULL,                     \
          "another place, for administration alone")                           \
     TEXT(tls_cert, "tls-cert", "FILE", NULL, "certificate and its chain, PEM")\
     TEXT(tls_key, "tls-key", "FILE", NULL, "its key, PEM")                    \
     YES(insecure_no_auth, "insecure-no-auth",                                 \
-        "no keys: everybody may everything; on loopback only")                \
+        "no keys: all may everything; on loopback only")                      \
     COUNT(key_rate, "key-rate", 0, 1000000, "0",                              \
           "requests a second of one key; 0: no limit")                        \
     COUNT(key_burst, "key-burst", 0, 1000000, "0",                            \
-          "requests of one key at once; 0: those of a second")                \
+          "that may come at once; 0: those of a second")                      \
+    BYTES(forward_bytes, "forward", 8,                                        \
+          "of the index of lookups; 0: none (an eighth)")                   \
     COUNT(loops, "loops", 0, 256, "0",                                        \
           "threads for sockets; 0: half of the processors")                   \
     COUNT(workers, "workers", 0, 256, "0",                                    \
@@ -52,8 +58,8 @@
     COUNT(address_connections, "address-connections", 0, 1000000, "0",        \
           "of one address; 0: half of all")                                   \
     COUNT(header_ms, "header-ms", 1, HOUR, "5000", "for a request's header")  \
-    COUNT(body_ms, "body-ms", 1, HOUR, "10000", "for its body")               \
-    COUNT(answer_ms, "answer-ms", 1, HOUR, "10000", "for taking the answer")  \
+    COUNT(body_ms, "body-ms", 1, HOUR, "9000", "for its body")               \
+    COUNT(answer_ms, "answer-ms", 1, HOUR, "9000", "for taking the answer")  \
     COUNT(idle_ms, "idle-ms", 1, HOUR, "60000", "between two requests")       \
     COUNT(eval_ms, "eval-ms", 1, HOUR, "10000", "for the work on one request")\
     COUNT(drain_ms, "drain-ms", 0, HOUR, "10000",                             \
@@ -72,7 +78,7 @@
          "what is logged")
 
 /* Flags of every verb that the file may hold too. Their flags and variables
- * are read by options.c and session.c. */
+ * are read by options.c and session.c, but for MUSTER_KEY_FILE. */
 #define SERVE_GLOBALS(X) X(data) X(key_file) X(memory) X(log) X(resident)
 
 #endif

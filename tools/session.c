@@ -105,6 +105,7 @@ static int take_budgets(const cli *c, muster_engine_options *options)
     if (code == 0)
         code = take_budget(c, "MUSTER_RESIDENT", c->set.resident_bytes,
                            RESIDENT_NONE, &options->resident_bytes);
+    options->forward_bytes = c->set.forward_bytes;
     return code;
 }
 

@@ -56,8 +56,8 @@ int main(int argc, char **argv)
         fputs("usage: bare THREADS BYTES\n", stderr);
         return 2;
     }
-    const unsigned threads = (unsigned)atoi(argv[1]);
-    answer_len = (size_t)atol(argv[2]);
+    const unsigned threads = (unsigned)strtoul(argv[1], NULL, 10);
+    answer_len = strtoul(argv[2], NULL, 10);
     answer = malloc(answer_len + 1);
     if (answer == NULL)
         return 2;

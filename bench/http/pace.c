@@ -234,7 +234,7 @@ static bool is_whole(connection *c, int *status)
     const char *end = strstr(text, "\r\n\r\n");
     if (end == NULL || strncmp(text, "HTTP/1.1 ", 9) != 0)
         return false;
-    *status = atoi(text + 9);
+    *status = (int)strtol(text + 9, NULL, 10);
     size_t length = 0;
     for (const char *line = strstr(text, "\r\n"); line != end;
          line = strstr(line + 2, "\r\n"))
@@ -367,11 +367,11 @@ static _Noreturn void usage(const char *why)
 static bool take_flag(settings *s, const char *flag, const char *value)
 {
     if (strcmp(flag, "--rate") == 0)
-        s->rate = atof(value);
+        s->rate = strtod(value, NULL);
     else if (strcmp(flag, "--seconds") == 0)
-        s->seconds = atof(value);
+        s->seconds = strtod(value, NULL);
     else if (strcmp(flag, "--warm") == 0)
-        s->warm = atof(value);
+        s->warm = strtod(value, NULL);
     else if (strcmp(flag, "--connections") == 0)
         s->connections = strtoul(value, NULL, 10);
     else if (strcmp(flag, "--path") == 0)
@@ -402,7 +402,7 @@ static void read_arguments(settings *s, int argc, char **argv)
     if (i + 2 != argc)
         usage("HOST PORT are missing");
     s->host = argv[i];
-    s->port = atoi(argv[i + 1]);
+    s->port = (int)strtol(argv[i + 1], NULL, 10);
     if (s->connections == 0 || s->connections > CONNECTIONS_MAX ||
         s->users == 0 || s->seconds <= 0 || s->rate < 0)
         usage("a number that makes no sense");

@@ -48,7 +48,8 @@ typedef struct forward_block {
     uint32_t *bases;
     uint16_t *starts;  /* behind the base, one a row and one more */
     void *ids;
-    size_t bytes;
+    size_t made_bytes; /* of this memory */
+    size_t bytes;      /* and of its patches */
 } forward_block;
 
 typedef enum retired_kind {
@@ -109,7 +110,10 @@ static void free_block(forward_block *b)
     for (uint32_t i = 0; b->patches && i <= b->patches->mask; i++)
         mem_free(b->patches->slots[i]);
     mem_free(b->patches);
-    mem_free(b);
+    if (b->made_bytes >= MEM_LARGE)
+        mem_large_free(b, b->made_bytes);
+    else
+        mem_free(b);
 }
 
 void forward_free(forward *f)
@@ -271,8 +275,10 @@ static forward_block *shape_block(const uint32_t *lengths, uint32_t rows,
     const size_t starts = shift ? (((size_t)rows + 2) & ~(size_t)1) : 0;
     const size_t bytes = sizeof(forward_block) + bases * 4 + starts * 2 +
                          (size_t)pairs * (is_wide ? 4 : 2);
-    forward_block *b = mem_alloc(bytes);
+    forward_block *b =
+        bytes >= MEM_LARGE ? mem_large(bytes) : mem_alloc(bytes);
     *b = (forward_block){.until = FOREVER,
+                         .made_bytes = bytes,
                          .rows = rows,
                          .pairs = pairs,
                          .shift = shift,
@@ -541,20 +547,37 @@ static uint32_t rows_of(const forward_block *b)
     return rows;
 }
 
+/* The block that follows with most patches; NULL when none has many. */
+static const forward_block *most_patched(const forward *f, uint32_t *number)
+{
+    const forward_block *most = NULL;
+    uint32_t count = PATCHES_MAX - 1;
+
+    for (uint32_t i = 0; i < f->block_count; i++) {
+        const forward_block *b = f->blocks[i];
+        if (b && b->until == FOREVER && b->patches &&
+            b->patches->count > count) {
+            most = b;
+            *number = i;
+            count = b->patches->count;
+        }
+    }
+    return most;
+}
+
 void forward_fold(forward *f, uint64_t epoch)
 {
-    for (uint32_t i = 0; i < f->block_count; i++) {
-        const forward_block *from = f->blocks[i];
-        if (!from || from->until != FOREVER || !from->patches ||
-            from->patches->count < PATCHES_MAX)
-            continue;
-        making k = {.from = from,
-                    .m = {.rows = rows_of(from),
-                          .with = from->with,
-                          .epoch = epoch,
-                          .hour = from->hour}};
-        replace_block(f, i, make_block(&k));
-    }
+    uint32_t number = 0;
+    const forward_block *from = most_patched(f, &number);
+
+    if (!from)
+        return;
+    making k = {.from = from,
+                .m = {.rows = rows_of(from),
+                      .with = from->with,
+                      .epoch = epoch,
+                      .hour = from->hour}};
+    replace_block(f, number, make_block(&k));
 }
 
 /* ---- epochs and rosters ---- */

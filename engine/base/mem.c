@@ -12,12 +12,14 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise */
 #include "base/mem.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "base/error.h"
 
 #define ARENA_CHUNK_MIN ((size_t)64 * 1024)
@@ -80,6 +82,35 @@ void *mem_aligned(size_t size)
         out_of_memory(size);
     const size_t rounded = size != 0 ? (size + 63) & ~(size_t)63 : 64;
     return must(aligned_alloc(64, rounded), rounded);
+}
+
+/* Whole pages of 4 KiB; what is mapped too much on either side goes back. */
+static size_t large_bytes(size_t size)
+{
+    return (size + 4095) & ~(size_t)4095;
+}
+
+void *mem_large(size_t size)
+{
+    const size_t bytes = large_bytes(size);
+    uint8_t *at = mmap(NULL, bytes + MEM_LARGE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        out_of_memory(size);
+    const size_t before = (MEM_LARGE - (uintptr_t)at % MEM_LARGE) % MEM_LARGE;
+    if (before > 0)
+        munmap(at, before);
+    if (before < MEM_LARGE)
+        munmap(at + before + bytes, MEM_LARGE - before);
+    if (bytes >= MEM_LARGE)
+        (void)madvise(at + before, bytes / MEM_LARGE * MEM_LARGE,
+                      MADV_HUGEPAGE);
+    return at + before;
+}
+
+void mem_large_free(void *ptr, size_t size)
+{
+    munmap(ptr, large_bytes(size));
 }
 
 void mem_free(void *ptr)

@@ -19,6 +19,12 @@ void *mem_realloc(void *ptr, size_t size) __attribute__((returns_nonnull));
 /* 64-byte aligned; size is rounded up to 64. Free with mem_free. */
 void *mem_aligned(size_t size) __attribute__((malloc, returns_nonnull));
 void mem_free(void *ptr);
+/* From the system, zeroed, aligned to MEM_LARGE, and in huge pages as far as
+ * whole ones fill it: what is read at random in it costs fewer page walks.
+ * For MEM_LARGE bytes or more. Freed with its size. */
+#define MEM_LARGE ((size_t)2 << 20)
+void *mem_large(size_t size) __attribute__((malloc, returns_nonnull));
+void mem_large_free(void *ptr, size_t size);
 /* Working memory of a question: 64-byte aligned, content undefined. What is
  * given back is kept by the thread for its next question (a few pieces, 8 MiB
  * at most, freed when the thread ends), so that a short question pays no

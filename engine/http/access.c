@@ -265,7 +265,8 @@ static bool refuse_key(const http_route *route, muster_key_verdict verdict,
 {
     if (verdict == MUSTER_KEY_MALFORMED)
         answer_problem(a, 401, "malformed_key",
-                       "that is no key: it is cut, or has a typo");
+                       "that is no key: it is cut, has a typo, or is sent"
+                       " in another way than this takes");
     else
         answer_problem(a, 401, "invalid_key", "the key does not hold");
     challenge(route, a);
@@ -279,6 +280,13 @@ static int put_name(void *payload, const char *name)
     return 0;
 }
 
+static bool refuse_partner(http_answer *a)
+{
+    answer_problem(a, 403, "forbidden",
+                   "the key of a partner may not do this");
+    return false;
+}
+
 static bool refuse_caller(const http_route *route, http_answer *a)
 {
     buffer names;
@@ -286,9 +294,8 @@ static bool refuse_caller(const http_route *route, http_answer *a)
     buffer_init(&names, 256);
     muster_permissions_each(route->may, put_name, &names);
     answer_problem(a, 403, "forbidden",
-                   "the key may not do this: it needs the permission %s%s",
-                   buffer_cstr(&names),
-                   route->partner ? "" : ", and is of no partner");
+                   "the key may not do this: it needs the permission %s",
+                   buffer_cstr(&names));
     buffer_release(&names);
     return false;
 }
@@ -347,12 +354,29 @@ static bool take_token(http_access *access, access_slot *slot,
 
 /* ---- asking ---- */
 
+/* Of a key that was shown: does it hold, is it time, may it? */
+static bool admit(http_access *access, const http_route *route,
+                  muster_key_verdict verdict, const muster_rights *rights,
+                  uint64_t now_ns, const http_caller **out, http_answer *a)
+{
+    uint64_t wait_ns = 0;
+
+    if (verdict != MUSTER_KEY_HOLDS)
+        return refuse_key(route, verdict, a);
+    const http_caller *caller = caller_of(access, rights->number);
+    *out = caller;
+    if (!take_token(access, &access->slots[rights->number], now_ns, &wait_ns))
+        return refuse_for_now(wait_ns, a);
+    if (caller->partner != NULL && !route->partner)
+        return refuse_partner(a);
+    return (rights->may & route->may) != 0 || refuse_caller(route, a);
+}
+
 bool access_caller(http_access *access, const http_route *route,
                    muster_text authorization, uint64_t now_ns,
                    const http_caller **out, http_answer *a)
 {
     muster_rights rights;
-    uint64_t wait_ns = 0;
 
     *out = &access->nobody;
     if (route->may == 0)
@@ -361,18 +385,25 @@ bool access_caller(http_access *access, const http_route *route,
         *out = &access->anybody;
         return true;
     }
+    if (authorization.ptr == NULL && (route->may & KEY_IN_BODY) != 0)
+        return true;
     if (authorization.ptr == NULL)
         return refuse_missing(route, a);
     const muster_key_verdict verdict =
         verify(access, route, authorization, &rights);
-    if (verdict != MUSTER_KEY_HOLDS)
-        return refuse_key(route, verdict, a);
-    const http_caller *caller = caller_of(access, rights.number);
-    *out = caller;
-    if (!take_token(access, &access->slots[rights.number], now_ns, &wait_ns))
-        return refuse_for_now(wait_ns, a);
-    if ((rights.may & route->may) == 0 ||
-        (caller->partner != NULL && !route->partner))
-        return refuse_caller(route, a);
-    return true;
+    return admit(access, route, verdict, &rights, now_ns, out, a);
+}
+
+bool access_shown(http_access *access, const http_route *route,
+                  muster_text key, uint64_t now_ns, const http_caller **out,
+                  http_answer *a)
+{
+    muster_rights rights = {0, 0};
+
+    *out = &access->nobody;
+    if (key.ptr == NULL)
+        return refuse_missing(route, a);
+    const muster_key_verdict verdict =
+        muster_key_verify(access->engine, key.ptr, key.len, &rights);
+    return admit(access, route, verdict, &rights, now_ns, out, a);
 }

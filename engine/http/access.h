@@ -44,6 +44,11 @@ void access_free(http_access *access); /* NULL is fine */
 bool access_caller(http_access *access, const http_route *route,
                    muster_text authorization, uint64_t now_ns,
                    const http_caller **out, http_answer *a);
+/* The same for a key that stood in the body, of a route with KEY_IN_BODY (`key`
+ * is the secret itself; ptr NULL: there is none). */
+bool access_shown(http_access *access, const http_route *route,
+                  muster_text key, uint64_t now_ns, const http_caller **out,
+                  http_answer *a);
 /* Does the key still hold? False: answered, with 401. For what takes long: a
  * body that is read piece by piece. */
 bool access_holds(http_access *access, const http_route *route,

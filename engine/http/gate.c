@@ -230,6 +230,14 @@ uint32_t gate_count(http_gate *g)
     return count;
 }
 
+uint32_t gate_pending(http_gate *g)
+{
+    lock(g);
+    const uint32_t pending = g->count - (g->slot_count - g->free_count);
+    unlock(g);
+    return pending;
+}
+
 /* ---- slots ---- */
 
 bool gate_attach(http_gate *g, http_connection *c)
@@ -274,8 +282,8 @@ void gate_wait_if(http_gate *g, uint32_t slot, http_phase was,
                                    word_make(phase, deadline));
 }
 
-void gate_each(http_gate *g, uint64_t now, bool all,
-               void (*each)(void *payload, http_connection *c,
+bool gate_each(http_gate *g, uint64_t now, bool all,
+               bool (*each)(void *payload, http_connection *c,
                             http_phase phase, uint64_t deadline),
                void *payload)
 {
@@ -290,8 +298,12 @@ void gate_each(http_gate *g, uint64_t now, bool all,
         lock(g);
         word = atomic_load_explicit(&slot->word, memory_order_relaxed);
         phase = (http_phase)(word & PHASE_BITS);
-        if (slot->c != NULL && phase != PHASE_FREE && phase != PHASE_CLOSING)
+        const bool on =
+            slot->c == NULL || phase == PHASE_FREE || phase == PHASE_CLOSING ||
             each(payload, slot->c, phase, word & ~(uint64_t)PHASE_BITS);
         unlock(g);
+        if (!on)
+            return false;
     }
+    return true;
 }

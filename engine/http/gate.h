@@ -42,6 +42,8 @@ gate_verdict gate_enter(http_gate *gate, const struct in6_addr *address);
 void gate_leave(http_gate *gate, const struct in6_addr *address);
 /* Connections that are counted. */
 uint32_t gate_count(http_gate *gate);
+/* Those that entered and have no slot yet. */
+uint32_t gate_pending(http_gate *gate);
 
 /* A slot for a connection that entered; false: there is none. */
 bool gate_attach(http_gate *gate, http_connection *c);
@@ -60,9 +62,10 @@ void gate_wait_if(http_gate *gate, uint32_t slot, http_phase was,
 /* Calls `each` with every connection that stands in a slot, under the lock
  * only while it is called, so that its socket stays open meanwhile. Those with
  * nothing to look at are passed over without: PHASE_FREE and PHASE_CLOSING,
- * and, unless `all`, those whose deadline is not over. */
-void gate_each(http_gate *gate, uint64_t now, bool all,
-               void (*each)(void *payload, http_connection *c,
+ * and, unless `all`, those whose deadline is not over. Ends when `each` returns
+ * false; false then. */
+bool gate_each(http_gate *gate, uint64_t now, bool all,
+               bool (*each)(void *payload, http_connection *c,
                             http_phase phase, uint64_t deadline),
                void *payload);
 /* Ends a connection from outside: its loop sees the end of the stream. Called

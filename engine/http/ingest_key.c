@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "http/server.h"
 
 /* Bodies that are held until they are whole, of all connections together: some
  * thousands of small ones, or hundreds of large ones. */
@@ -93,6 +94,27 @@ void ingest_answer_error(http_answer *a, const muster_error *err)
     } else {
         answer_error(a, err, "");
     }
+}
+
+/* ---- keys in bodies ---- */
+
+bool ingest_find_caller(http_request *r, muster_text key, http_answer *a)
+{
+    if (!access_shown(r->server->access, r->route, key, clock_monotonic_ns(),
+                      &r->caller, a))
+        return false;
+    muster_audit_as(r->caller->key);
+    return true;
+}
+
+/* ---- pacing ---- */
+
+void ingest_be_gentle(void)
+{
+    static _Thread_local bool is_gentle;
+    if (!is_gentle)
+        thread_yield_to_others();
+    is_gentle = true;
 }
 
 /* ---- memory ---- */

@@ -25,6 +25,14 @@ void ingest_message_id(char *out, const char *provider, muster_text id);
 void ingest_answer(http_request *r, http_answer *a, int status,
                    const char *first, const char *receipt);
 
+/* The caller of a request whose key stands in its body; `key` as
+ * access_shown. False: answered. */
+bool ingest_find_caller(http_request *r, muster_text key, http_answer *a);
+
+/* From a stream's open on: its thread, which has nothing else to do, gives way
+ * to those that answer questions. */
+void ingest_be_gentle(void);
+
 /* Room for one more body of `len` bytes to be held in memory until it is
  * whole; false: answered, with 503. Give it back with the same length. */
 bool ingest_hold(size_t len, http_answer *a);

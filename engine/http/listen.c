@@ -32,6 +32,11 @@
 #define ACCEPTS_AT_ONCE 64
 /* Pause when the process has no descriptor left. */
 #define PAUSE_MS 10
+#define PORT_DIGITS 5
+/* Connections that an event loop has not begun with; when there are more, it
+ * first answers those that it has. */
+#define PENDING_MAX 64u
+#define PENDING_PAUSE_MS 1
 
 typedef struct lingering {
     int fd;
@@ -43,32 +48,36 @@ typedef struct accepter {
     lingering ring[LINGER_MAX]; /* the oldest at first */
     unsigned first;
     unsigned count;
-    bool paused;
+    int pause_ms; /* accept nothing for so long */
 } accepter;
 
 /* ---- binding ---- */
 
+static bool is_port(const char *text)
+{
+    int64_t port = 0;
+    return text_parse_int(text_of(text), &port) && port >= 0 &&
+           port <= UINT16_MAX && strlen(text) <= PORT_DIGITS;
+}
+
 /* "127.0.0.1:8080", "[::1]:0", "localhost:80" into host and port. */
-static bool split_address(const char *address, char host[256], char port[8])
+static bool split_address(const char *address, char host[256],
+                          char port[PORT_DIGITS + 1])
 {
     const char *colon = strrchr(address, ':');
     size_t len = colon != NULL ? (size_t)(colon - address) : 0;
-    if (colon == NULL || len >= 256 || strlen(colon + 1) >= 8 ||
-        colon[1] == '\0' || strspn(colon + 1, "0123456789") !=
-                                strlen(colon + 1))
+    if (colon == NULL || len >= 256 || !is_port(colon + 1))
         return false;
+    memcpy(port, colon + 1, strlen(colon + 1) + 1);
     if (len >= 2 && address[0] == '[' && address[len - 1] == ']') {
         address++;
         len -= 2;
     } else if (memchr(address, ':', len) != NULL) {
         return false;
     }
-    if (len == 0)
-        return false;
     memcpy(host, address, len);
     host[len] = '\0';
-    memcpy(port, colon + 1, strlen(colon + 1) + 1);
-    return true;
+    return len > 0;
 }
 
 static bool is_loopback(const struct sockaddr *a)
@@ -118,7 +127,7 @@ static void name_url(http_listener *l)
 int listener_bind(http_listener *l, const char *address, bool loopback,
                   muster_error *err)
 {
-    char host[256], port[8];
+    char host[256], port[PORT_DIGITS + 1];
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
@@ -244,9 +253,23 @@ static bool accept_one(accepter *w)
         admit(w, fd, (struct sockaddr *)&address, len);
         return true;
     }
-    w->paused = errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-                errno == ENOMEM;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+        errno == ENOMEM)
+        w->pause_ms = PAUSE_MS;
     return errno == ECONNABORTED || errno == EINTR;
+}
+
+/* Waits for connections; for less when there are lingering ones. */
+static void await_connections(accepter *w)
+{
+    struct pollfd polled[2] = {{w->listener->server->wake, POLLIN, 0},
+                               {w->listener->fd, POLLIN, 0}};
+    const int timeout = w->count > 0 ? (int)(LINGER_NS / NS_PER_MS) / 4 : -1;
+    if (w->pause_ms > 0)
+        poll(polled, 1, w->pause_ms);
+    else
+        poll(polled, 2, timeout);
+    w->pause_ms = 0;
 }
 
 void *listener_accept(void *payload)
@@ -254,15 +277,12 @@ void *listener_accept(void *payload)
     http_listener *l = payload;
     accepter w = {.listener = l};
     while (!atomic_load(&l->server->closing)) {
-        struct pollfd polled[2] = {{l->server->wake, POLLIN, 0},
-                                   {l->fd, POLLIN, 0}};
-        int timeout = w.count > 0 ? (int)(LINGER_NS / NS_PER_MS) / 4 : -1;
-        if (w.paused)
-            timeout = PAUSE_MS;
-        poll(polled, w.paused ? 1 : 2, timeout);
-        w.paused = false;
-        for (int i = 0; i < ACCEPTS_AT_ONCE && accept_one(&w); i++)
-            ;
+        await_connections(&w);
+        if (gate_pending(l->server->gate) > PENDING_MAX)
+            w.pause_ms = PENDING_PAUSE_MS;
+        for (int i = 0; i < ACCEPTS_AT_ONCE && w.pause_ms == 0; i++)
+            if (!accept_one(&w))
+                break;
         drop_lingering(&w, clock_monotonic_ns());
     }
     while (w.count > 0)

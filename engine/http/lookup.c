@@ -16,12 +16,12 @@ lookup_state lookup_newest(void)
     return (lookup_state){UINT64_MAX, INT64_MAX};
 }
 
-static void make_older(lookup_state *state, const muster_lookup *other)
+void lookup_older(lookup_state *state, const muster_lookup *about)
 {
-    if (other->epoch < state->epoch)
-        state->epoch = other->epoch;
-    if (other->as_of < state->as_of)
-        state->as_of = other->as_of;
+    if (about->epoch < state->epoch)
+        state->epoch = about->epoch;
+    if (about->as_of < state->as_of)
+        state->as_of = about->as_of;
 }
 
 void lookup_settle(http_request *r, lookup_state *state)
@@ -32,13 +32,21 @@ void lookup_settle(http_request *r, lookup_state *state)
         *state = now;
 }
 
-static lookup_status tell(lookup_status status)
+lookup_status lookup_status_of(int rc, const muster_lookup *about)
+{
+    if (rc == MUSTER_EINVAL || rc == MUSTER_EREFUSED)
+        return LOOKUP_REFUSED;
+    if (rc < 0)
+        return LOOKUP_FAILED;
+    return about->known ? LOOKUP_HIT : LOOKUP_MISS;
+}
+
+void lookup_count(lookup_status status, uint32_t n)
 {
     static const http_metric counted[] = {METRIC_LOOKUP_HIT, METRIC_LOOKUP_MISS,
                                           METRIC_LOOKUP_REFUSED};
-    if (status != LOOKUP_FAILED)
-        metrics_add(counted[status], 1);
-    return status;
+    if (status != LOOKUP_FAILED && n > 0)
+        metrics_add(counted[status], n);
 }
 
 lookup_status lookup_user(http_request *r, const muster_id *user,
@@ -46,62 +54,80 @@ lookup_status lookup_user(http_request *r, const muster_id *user,
                           lookup_state *state, muster_error *err)
 {
     muster_lookup about;
-    int rc;
-
-    if (user != NULL)
-        rc = muster_audience_lookup_at(r->engine, r->caller->viewer, user,
-                                       &about, each, payload, err);
-    else
-        rc = error_set(err, MUSTER_EINVAL, "unknown_space",
-                       "the id space is not declared");
-    if (rc == MUSTER_EINVAL || rc == MUSTER_EREFUSED)
-        return tell(LOOKUP_REFUSED);
-    if (rc < 0)
-        return LOOKUP_FAILED;
-    make_older(state, &about);
-    return tell(about.known ? LOOKUP_HIT : LOOKUP_MISS);
+    const int rc = muster_audience_lookup_at(r->engine, r->caller->viewer, user,
+                                             &about, each, payload, err);
+    const lookup_status status = lookup_status_of(rc, &about);
+    if (rc >= 0)
+        lookup_older(state, &about);
+    lookup_count(status, 1);
+    return status;
 }
 
-/* ---- bodies ---- */
+/* ---- users of requests ---- */
 
-bool lookup_named(lookup_name *name, muster_text space, muster_text id,
-                  muster_id *out)
+muster_id lookup_named(arena *texts, muster_text space, muster_text id)
 {
-    if (space.len >= sizeof name->text ||
-        (space.len > 0 && memchr(space.ptr, '\0', space.len) != NULL))
+    const bool fine = space.len > 0 && space.len <= MUSTER_NAME_BYTES_MAX &&
+                      memchr(space.ptr, '\0', space.len) == NULL;
+    const char *name = fine ? arena_strndup(texts, space.ptr, space.len) : "";
+    return (muster_id){name, id.ptr, id.len};
+}
+
+/* The two texts of an element; false: it has none. */
+static bool read_user(const json_value *v, muster_text *space, muster_text *id)
+{
+    const bool object = json_typeof(v) == JSON_OBJECT;
+    const json_value *s = object ? json_get(v, "space") : NULL;
+    const json_value *i = object ? json_get(v, "id") : NULL;
+    if (s == NULL || i == NULL || json_typeof(s) != JSON_STRING ||
+        json_typeof(i) != JSON_STRING)
         return false;
-    memcpy(name->text, space.ptr, space.len);
-    name->text[space.len] = '\0';
-    *out = (muster_id){name->text, id.ptr, id.len};
+    *space = json_string(s);
+    *id = json_string(i);
     return true;
 }
 
-bool lookup_id(const json_value *v, lookup_name *name, muster_id *out)
+/* Mostly all are of one space, whose name is copied once. */
+static void name_users(http_request *r, const json_value *list,
+                       lookup_users *out)
 {
-    const bool object = json_typeof(v) == JSON_OBJECT;
-    const json_value *space = object ? json_get(v, "space") : NULL;
-    const json_value *id = object ? json_get(v, "id") : NULL;
-    return space != NULL && id != NULL && json_typeof(space) == JSON_STRING &&
-           json_typeof(id) == JSON_STRING &&
-           lookup_named(name, json_string(space), json_string(id), out);
+    muster_text last = {NULL, 0};
+    muster_id user = {"", "", 0};
+    out->count = json_count(list);
+    out->ids = arena_alloc(&r->texts, (out->count + 1) * sizeof *out->ids);
+    size_t n = 0;
+    for (json_iter it = json_iter_of(list); json_next(&it); n++) {
+        muster_text space, id;
+        if (!read_user(it.value, &space, &id)) {
+            out->ids[n] = (muster_id){"", "", 0};
+            continue;
+        }
+        if (last.ptr == NULL || !text_equal(last, space))
+            user = lookup_named(&r->texts, space, id);
+        last = space;
+        user.id = id.ptr;
+        user.id_len = id.len;
+        out->ids[n] = user;
+    }
 }
 
-bool lookup_body(http_request *r, json_doc **out, const json_value **ids,
-                 http_answer *a)
+bool lookup_body(http_request *r, lookup_users *out, http_answer *a)
 {
-    if (!request_document(r, out, a))
+    if (!request_document(r, &out->doc, a))
         return false;
-    *ids = json_get(json_root(*out), "ids");
-    if (*ids == NULL || json_typeof(*ids) != JSON_ARRAY)
+    const json_value *list = json_get(json_root(out->doc), "ids");
+    if (list == NULL || json_typeof(list) != JSON_ARRAY) {
         answer_problem_at(a, 422, "bad_ids", "/ids",
                           "ids must be a list of {\"space\", \"id\"}");
-    else if (json_count(*ids) > LOOKUP_BATCH_MAX)
+    } else if (json_count(list) > LOOKUP_BATCH_MAX) {
         answer_problem_at(a, 422, "too_many_ids", "/ids",
                           "a batch has at most %u ids", LOOKUP_BATCH_MAX);
-    else
+    } else {
+        name_users(r, list, out);
         return true;
-    json_free(*out);
-    *out = NULL;
+    }
+    json_free(out->doc);
+    out->doc = NULL;
     return false;
 }
 

@@ -28,39 +28,43 @@ typedef enum lookup_status {
     LOOKUP_REFUSED, /* no id of its space, personal data, no such space */
     LOOKUP_FAILED
 } lookup_status;
+/* Of what the engine returned. */
+lookup_status lookup_status_of(int rc, const muster_lookup *about);
+/* Adds to the metrics. */
+void lookup_count(lookup_status status, uint32_t n);
 
 /* What an answer holds for. */
 typedef struct lookup_state {
     muster_epoch epoch;
     muster_time as_of;
 } lookup_state;
-
-/* Calls `each` for the served segments of a user that the caller may see, the
- * highest priority first. `user` NULL: one that could not be named, refused.
- * Fills *err unless it is a hit or a miss; *state is made the older of itself
- * and what this answer holds for. Counted in the metrics. */
-lookup_status lookup_user(http_request *r, const muster_id *user,
-                          muster_saved_fn each, void *payload,
-                          lookup_state *state, muster_error *err);
-/* One that is newer than all. */
+/* One that is newer than all, to begin with. */
 lookup_state lookup_newest(void);
+/* Makes it the older of itself and what one lookup holds for. */
+void lookup_older(lookup_state *state, const muster_lookup *about);
 /* Where no user was asked about, the engine's own state. */
 void lookup_settle(http_request *r, lookup_state *state);
 
-/* The name of a space, ended by a NUL as the engine wants it. */
-typedef struct lookup_name {
-    char text[MUSTER_NAME_BYTES_MAX + 1];
-} lookup_name;
-/* A user as the engine wants it: *out points to *name, which gets the space,
- * and to the id. False: it can be no space; *out must not be used. */
-bool lookup_named(lookup_name *name, muster_text space, muster_text id,
-                  muster_id *out);
-/* The same of an element {"space":...,"id":...} of a list of ids. */
-bool lookup_id(const json_value *v, lookup_name *name, muster_id *out);
-/* The body, {"ids":[...],...} with LOOKUP_BATCH_MAX ids at most; *out is freed
- * with json_free. False: answered. */
-bool lookup_body(http_request *r, json_doc **out, const json_value **ids,
-                 http_answer *a);
+/* Calls `each` for the served segments of a user that the caller may see, the
+ * highest priority first. Fills *err unless it is a hit or a miss, and then
+ * *state. Counted. */
+lookup_status lookup_user(http_request *r, const muster_id *user,
+                          muster_saved_fn each, void *payload,
+                          lookup_state *state, muster_error *err);
+
+/* A user as the engine wants it. The name of the space is copied to `texts`;
+ * what can be no name becomes one that no space has. */
+muster_id lookup_named(arena *texts, muster_text space, muster_text id);
+
+/* The users of a body, {"ids":[{"space":...,"id":...},...],...}. */
+typedef struct lookup_users {
+    json_doc *doc;  /* to be freed with json_free */
+    muster_id *ids; /* as long as the request and doc; elements that are none
+                       are of a space that is none */
+    size_t count;   /* LOOKUP_BATCH_MAX at most */
+} lookup_users;
+/* False: answered. */
+bool lookup_body(http_request *r, lookup_users *out, http_answer *a);
 
 /* The moment, of the monotone clock, that timeout_ms and the server's own
  * deadline allow. False: answered. */

@@ -427,7 +427,10 @@ static void explain(ask *q)
         !ask_text(q, "id", true, &id) || !ask_compile(q))
         return;
     const muster_id user = {space, id, strlen(id)};
-    if (muster_segment_explain(q->segment, &user, &e, &err) < 0)
+    const uint64_t start = clock_monotonic_ns();
+    const int rc = muster_segment_explain(q->segment, &user, &e, &err);
+    q->a->eval_ns = clock_monotonic_ns() - start;
+    if (rc < 0)
         answer_error(q->a, &err,
                      strcmp(err.word, "unknown_space") == 0 ? "/space"
                                                             : "/id");

@@ -13,6 +13,8 @@
  *                refused as a whole are in `rejected` and `reasons`
  *   ignored      properties that the catalog does not ask for
  *
+ * The key stands in the Authorization header, or as writeKey in the body.
+ *
  * `line` of an error is the number of its message. The status is 207 when
  * anything was refused or left out.
  *
@@ -23,6 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "http/cdp.h"
+#include "http/connection.h"
 #include "http/ingest_key.h"
 #include "http/metrics.h"
 
@@ -340,7 +343,7 @@ static void answer_work(const cdp_work *work, const muster_receipt *receipt,
     json_free(doc);
 }
 
-/* ---- the handlers ---- */
+/* ---- sending ---- */
 
 static void send_work(cdp_work *work, http_answer *a)
 {
@@ -361,11 +364,29 @@ static void send_work(cdp_work *work, http_answer *a)
     mem_free(json);
 }
 
+/* The body and who sent it. Who shows no key is told that first. */
+static bool read_body(http_request *r, json_doc **doc, http_answer *a)
+{
+    const bool known = (r->caller->may & MAY_INGEST) != 0;
+    const json_value *key = NULL;
+    const bool read = request_document(r, doc, a);
+    if (read && !known)
+        key = json_get(json_root(*doc), "writeKey");
+    const bool shown = key != NULL && json_typeof(key) == JSON_STRING;
+    if (!known &&
+        !ingest_find_caller(r, shown ? json_string(key) : text_make(NULL, 0),
+                            a)) {
+        json_free(*doc);
+        return false;
+    }
+    return read;
+}
+
 static void serve(http_request *r, http_answer *a, cdp_type type)
 {
     const uint64_t started_ns = clock_monotonic_ns();
     json_doc *doc = NULL;
-    if (!request_document(r, &doc, a))
+    if (!read_body(r, &doc, a))
         return;
     cdp_work *work = mem_zalloc(sizeof *work);
     work->request = r;
@@ -396,27 +417,87 @@ static void serve(http_request *r, http_answer *a, cdp_type type)
     json_free(doc);
 }
 
-void on_identify(http_request *r, http_answer *a)
+/* ---- bodies ---- */
+
+/* They are short and collected here rather than by the server, so that the
+ * threads that wait for the disk are those of streams: others answer questions
+ * meanwhile. */
+typedef struct cdp_body {
+    buffer sent;
+    buffer plain; /* without its Content-Encoding */
+    size_t room;  /* of what is asked for by ingest_hold */
+} cdp_body;
+
+static bool open_body(http_request *r, http_answer *a)
 {
-    serve(r, a, CDP_IDENTIFY);
+    cdp_body *b = mem_zalloc(sizeof *b);
+    (void)a;
+    ingest_be_gentle();
+    buffer_init(&b->sent, r->route->body_max);
+    buffer_init(&b->plain, r->route->body_max);
+    r->stream = b;
+    return true;
 }
 
-void on_track(http_request *r, http_answer *a)
+static bool push_body(http_request *r, const void *bytes, size_t len,
+                      http_answer *a)
 {
-    serve(r, a, CDP_TRACK);
+    cdp_body *b = r->stream;
+    const size_t before = b->sent.capacity;
+    buffer_put(&b->sent, bytes, len);
+    const size_t more = b->sent.capacity - before;
+    if (!buffer_ok(&b->sent)) {
+        answer_problem(a, 413, "long_body",
+                       "bodies have at most %zu bytes here",
+                       r->route->body_max);
+        return false;
+    }
+    if (!ingest_hold(more, a))
+        return false;
+    b->room += more;
+    return true;
 }
 
-void on_page(http_request *r, http_answer *a)
+static void end_body(http_request *r, http_answer *a, cdp_type type)
 {
-    serve(r, a, CDP_PAGE);
+    cdp_body *b = r->stream;
+    const buffer *whole = &b->sent;
+    muster_text encoding;
+    if (b->sent.len > 0 && request_header(r, "Content-Encoding", &encoding) &&
+        !text_equal_nocase(encoding, text_of("identity"))) {
+        if (!media_decode(encoding, &b->sent, r->route->body_max, &b->plain,
+                          a))
+            return;
+        whole = &b->plain;
+    }
+    r->body = text_make((const char *)whole->data, whole->len);
+    serve(r, a, type);
 }
 
-void on_group(http_request *r, http_answer *a)
+static void close_body(http_request *r)
 {
-    serve(r, a, CDP_GROUP);
+    cdp_body *b = r->stream;
+    if (b == NULL)
+        return;
+    r->stream = NULL;
+    r->body = text_make(NULL, 0);
+    ingest_unhold(b->room);
+    buffer_release(&b->sent);
+    buffer_release(&b->plain);
+    mem_free(b);
 }
 
-void on_batch(http_request *r, http_answer *a)
-{
-    serve(r, a, CDP_ANY);
-}
+/* ---- the handlers ---- */
+
+#define CDP_STREAM(name, type)                                                \
+    static void end_##name(http_request *r, http_answer *a)                   \
+    {                                                                         \
+        end_body(r, a, type);                                                 \
+    }                                                                         \
+    const http_stream on_##name = {open_body, push_body, end_##name,          \
+                                   close_body};
+CDP_STREAM(identify, CDP_IDENTIFY)
+CDP_STREAM(track, CDP_TRACK)
+CDP_STREAM(page, CDP_PAGE)
+CDP_STREAM(group, CDP_GROUP)
+CDP_STREAM(batch, CDP_ANY)

@@ -81,11 +81,9 @@ static bool find_segments(enriching *e, http_answer *a)
     const size_t n = openrtb_ids(&e->bid, e->rules.ids, ids);
     const uint64_t began = clock_monotonic_ns();
     for (size_t i = 0; i < n; i++) {
-        lookup_name name;
-        muster_id user;
-        const bool named = lookup_named(&name, ids[i].space, ids[i].id, &user);
-        status = lookup_user(e->r, named ? &user : NULL, put_segment, e, &state,
-                             &err);
+        const muster_id user =
+            lookup_named(&e->r->texts, ids[i].space, ids[i].id);
+        status = lookup_user(e->r, &user, put_segment, e, &state, &err);
         if (status == LOOKUP_HIT || status == LOOKUP_FAILED)
             break;
     }

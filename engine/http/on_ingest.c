@@ -72,15 +72,6 @@ static void give_places(ingest_stream *s)
     }
 }
 
-/* The threads that streams run on have nothing else to do. */
-static void be_gentle(void)
-{
-    static _Thread_local bool is_gentle;
-    if (!is_gentle)
-        thread_yield_to_others();
-    is_gentle = true;
-}
-
 static bool take_places(ingest_stream *s, http_answer *a)
 {
     s->counted = take_place(&streams, STREAMS_MAX);
@@ -253,7 +244,7 @@ static void close_stream(http_request *r)
 static bool open_stream(http_request *r, http_answer *a)
 {
     ingest_stream *s = mem_zalloc(sizeof *s);
-    be_gentle();
+    ingest_be_gentle();
     r->stream = s;
     s->options = (muster_feed_options)MUSTER_FEED_OPTIONS_INIT;
     s->options.format = format_of(r->sends);

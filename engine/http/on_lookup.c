@@ -15,10 +15,11 @@
  * with a partner, and the order of segments, are those of now, also while the
  * list of a user is of an epoch before.
  *
- * A batch answers in the order of its ids. All of its users are asked about
- * one after the other; `epoch` is the oldest of theirs.
+ * A batch answers in the order of its ids; `epoch` is the oldest of theirs.
  *
- * Cost: what the engine takes for a user, and about 20 ns a segment.
+ * Cost: what the engine takes for a user, and about 15 ns a segment. Answers
+ * are written as the engine tells, so that nothing is allocated for an id or a
+ * segment but room in the body.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -30,7 +31,6 @@
 #include "http/enrich.h"
 #include "http/kv.h"
 #include "http/lookup.h"
-#include "http/metrics.h"
 #include "http/openrtb.h"
 
 #define KV_KEY_DEFAULT "muster"
@@ -38,7 +38,7 @@
 #define KV_BUDGET_MAX 65536u
 #define SECONDS_PER_HOUR 3600
 /* Ids looked up between two looks at the clock: some 20 microseconds. */
-#define IDS_PER_LOOK 16u
+#define IDS_PER_LOOK 32u
 
 typedef enum lookup_format { FORMAT_JSON, FORMAT_ORTB2, FORMAT_KV } format;
 
@@ -225,8 +225,6 @@ void on_lookup(http_request *r, http_answer *a)
     const openrtb_rules rules = enrich_rules(r);
     lookup_state state = lookup_newest();
     uint64_t content;
-    lookup_name name;
-    muster_id user;
     wanted wants;
     muster_error err;
     if (!read_common(r, &wants, a) || !read_format(r, &wants, a) ||
@@ -235,9 +233,9 @@ void on_lookup(http_request *r, http_answer *a)
     putting p = {.wants = &wants, .rules = &rules};
     begin_one(&p, r, a);
     const uint64_t began = clock_monotonic_ns();
-    const bool named = lookup_named(&name, r->args[0], r->args[1], &user);
+    const muster_id user = lookup_named(&r->texts, r->args[0], r->args[1]);
     const lookup_status status =
-        lookup_user(r, named ? &user : NULL, put_segment, &p, &state, &err);
+        lookup_user(r, &user, put_segment, &p, &state, &err);
     a->eval_ns = clock_monotonic_ns() - began;
     if (status == LOOKUP_REFUSED || status == LOOKUP_FAILED) {
         answer_error(a, &err, "");
@@ -251,83 +249,88 @@ void on_lookup(http_request *r, http_answer *a)
 
 /* ---- a batch ---- */
 
-/* Everything of one result before its segments; their list's mark. */
-static size_t begin_result(reply *w, const char *status)
-{
-    reply_map(w, 2);
-    reply_key(w, "status");
-    reply_text(w, text_of(status));
-    reply_key(w, "segments");
-    return reply_list(w);
-}
+typedef struct batch {
+    putting p; /* first: put_segment's payload is the batch */
+    http_answer *a;
+    lookup_state state;
+    uint32_t told[LOOKUP_FAILED]; /* of each status */
+    bool late;
+} batch;
 
-/* A user is taken to be known until the engine says otherwise. */
-static bool put_result(http_request *r, putting *p, const json_value *v,
-                       lookup_state *state, muster_error *err)
+static void end_result(putting *p)
 {
-    const reply before = p->w;
-    const size_t at = p->w.out->len;
-    lookup_name name;
-    muster_id user;
-
-    p->mark = begin_result(&p->w, "hit");
-    p->n = 0;
-    p->full = false;
-    const bool named = lookup_id(v, &name, &user);
-    const lookup_status status =
-        lookup_user(r, named ? &user : NULL, put_segment, p, state, err);
-    if (status != LOOKUP_HIT) {
-        p->w = before;
-        p->w.out->len = at;
-        p->mark =
-            begin_result(&p->w, status == LOOKUP_MISS ? "miss" : "refused");
-        p->n = 0;
-    }
     reply_list_end(&p->w, p->mark, p->n);
     reply_map_end(&p->w);
-    return status != LOOKUP_FAILED;
+}
+
+/* Ends the result before and begins one, up to its segments. */
+static int begin_result(void *payload, size_t which, int rc,
+                        const muster_lookup *about)
+{
+    static const char *const words[] = {"hit", "miss", "refused", "refused"};
+    batch *b = payload;
+    putting *p = &b->p;
+    const lookup_status status = lookup_status_of(rc, about);
+    if (which > 0)
+        end_result(p);
+    if (which % IDS_PER_LOOK == 0)
+        b->late = lookup_is_late(p->wants->deadline, b->a);
+    if (b->late)
+        return 1;
+    if (status == LOOKUP_FAILED)
+        return rc;
+    lookup_older(&b->state, about);
+    b->told[status]++;
+    reply_map(&p->w, 2);
+    reply_key(&p->w, "status");
+    reply_text(&p->w, text_of(words[status]));
+    reply_key(&p->w, "segments");
+    p->mark = reply_list(&p->w);
+    p->n = 0;
+    p->full = false;
+    return 0;
 }
 
 /* The list of results; false: answered. */
-static bool put_results(http_request *r, putting *p, const json_value *ids,
-                        lookup_state *state, http_answer *a)
+static bool put_results(http_request *r, batch *b, const lookup_users *users)
 {
+    putting *p = &b->p;
     muster_error err;
-    uint32_t until_look = IDS_PER_LOOK;
-    for (json_iter it = json_iter_of(ids); json_next(&it);) {
-        if (!put_result(r, p, it.value, state, &err)) {
-            answer_error(a, &err, "");
-            return false;
-        }
-        if (--until_look > 0)
-            continue;
-        until_look = IDS_PER_LOOK;
-        if (lookup_is_late(p->wants->deadline, a))
-            return false;
-    }
-    return !lookup_is_late(p->wants->deadline, a);
+    reply_array(&p->w, (uint32_t)users->count);
+    const int rc = muster_audience_lookup_many(
+        r->engine, r->caller->viewer, users->ids, users->count, begin_result,
+        put_segment, b, &err);
+    if (rc < 0)
+        answer_error(b->a, &err, "");
+    if (rc != 0 || b->late || lookup_is_late(p->wants->deadline, b->a))
+        return false;
+    if (users->count > 0)
+        end_result(p);
+    reply_array_end(&p->w);
+    for (lookup_status s = LOOKUP_HIT; s < LOOKUP_FAILED; s++)
+        lookup_count(s, b->told[s]);
+    return true;
 }
 
 void on_lookup_batch(http_request *r, http_answer *a)
 {
-    lookup_state state = lookup_newest();
-    const json_value *ids;
-    json_doc *doc;
+    lookup_users users;
     wanted wants;
-    if (!read_common(r, &wants, a) || !lookup_body(r, &doc, &ids, a))
+    if (!read_common(r, &wants, a) || !lookup_body(r, &users, a))
         return;
-    putting p = {.wants = &wants, .w = reply_begin(a, r->wants)};
+    batch b = {.p = {.wants = &wants, .w = reply_begin(a, r->wants)},
+               .a = a,
+               .state = lookup_newest()};
+    reply *w = &b.p.w;
+    reply_map(w, 3);
+    reply_key(w, "results");
     const uint64_t began = clock_monotonic_ns();
-    reply_map(&p.w, 3);
-    reply_key(&p.w, "results");
-    reply_array(&p.w, (uint32_t)json_count(ids));
-    const bool done = put_results(r, &p, ids, &state, a);
+    const bool done = put_results(r, &b, &users);
     a->eval_ns = clock_monotonic_ns() - began;
     if (done) {
-        reply_array_end(&p.w);
-        lookup_settle(r, &state);
-        lookup_put_state(&p.w, &state);
-        reply_map_end(&p.w);
+        lookup_settle(r, &b.state);
+        lookup_put_state(w, &b.state);
+        reply_map_end(w);
     }
-    json_free(doc);
+    json_free(users.doc);
 }

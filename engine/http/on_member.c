@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "http/lookup.h"
-#include "http/metrics.h"
 
 #define IDS_PER_LOOK 16u
 #define EXPR_BYTES_MAX (MUSTER_SEGMENT_KEY_BYTES_MAX + 16)
@@ -76,16 +75,12 @@ typedef struct verdicts {
 } verdicts;
 
 /* Decides one id; false: answered. */
-static bool decide(muster_segment *segment, const json_value *v, verdicts *all,
-                   http_answer *a)
+static bool decide(muster_segment *segment, const muster_id *user,
+                   verdicts *all, http_answer *a)
 {
     bool member = false;
     muster_error err;
-    int rc = MUSTER_EINVAL;
-    lookup_name name;
-    muster_id user;
-    if (lookup_id(v, &name, &user))
-        rc = muster_segment_has(segment, &user, &member, &err);
+    const int rc = muster_segment_has(segment, user, &member, &err);
     const bool refused = rc == MUSTER_EINVAL || rc == MUSTER_EREFUSED;
     if (rc != 0 && !refused) {
         answer_error(a, &err, "");
@@ -97,11 +92,11 @@ static bool decide(muster_segment *segment, const json_value *v, verdicts *all,
 }
 
 /* All of them; false: answered. */
-static bool decide_all(muster_segment *segment, const json_value *ids,
+static bool decide_all(muster_segment *segment, const lookup_users *users,
                        uint64_t deadline, verdicts *all, http_answer *a)
 {
-    for (json_iter it = json_iter_of(ids); json_next(&it);) {
-        if (!decide(segment, it.value, all, a))
+    for (size_t i = 0; i < users->count; i++) {
+        if (!decide(segment, &users->ids[i], all, a))
             return false;
         if (all->n % IDS_PER_LOOK == 0 && lookup_is_late(deadline, a))
             return false;
@@ -131,9 +126,10 @@ static void put_verdicts(http_request *r, const verdicts *all,
     reply_map_end(&w);
 }
 
-static void answer_members(http_request *r, const json_value *root,
-                           const json_value *ids, http_answer *a)
+static void answer_members(http_request *r, const lookup_users *users,
+                           http_answer *a)
 {
+    const json_value *root = json_root(users->doc);
     verdicts all = {.n = 0};
     lookup_state state = lookup_newest();
     uint64_t deadline;
@@ -147,7 +143,7 @@ static void answer_members(http_request *r, const json_value *root,
         return;
     lookup_settle(r, &state);
     const uint64_t began = clock_monotonic_ns();
-    const bool done = decide_all(segment, ids, deadline, &all, a);
+    const bool done = decide_all(segment, users, deadline, &all, a);
     a->eval_ns = clock_monotonic_ns() - began;
     muster_segment_free(segment);
     if (done)
@@ -156,10 +152,9 @@ static void answer_members(http_request *r, const json_value *root,
 
 void on_member(http_request *r, http_answer *a)
 {
-    const json_value *ids;
-    json_doc *doc;
-    if (!lookup_body(r, &doc, &ids, a))
+    lookup_users users;
+    if (!lookup_body(r, &users, a))
         return;
-    answer_members(r, json_root(doc), ids, a);
-    json_free(doc);
+    answer_members(r, &users, a);
+    json_free(users.doc);
 }

@@ -154,9 +154,11 @@ static void answer_members(members *m, muster_segment *segment)
     const uint64_t first = m->place;
     muster_task task = request_task(m->r);
     muster_error err;
+    const uint64_t start = clock_monotonic_ns();
     begin(m);
     const int rc = muster_segment_users_from(segment, &m->place, &task,
                                              put_user, m, &err);
+    m->a->eval_ns = clock_monotonic_ns() - start;
     /* Some way was made before time was up: the next page goes on. */
     if (rc == MUSTER_ECANCELLED && m->place > first)
         end(m);

@@ -46,15 +46,16 @@ static int list_row(void *payload, const muster_saved *row)
     return 0;
 }
 
-/* Users of a saved segment; one whose expression is no longer valid has
- * none. */
+/* Of a segment whose expression is no longer valid. */
+#define NOT_COUNTED UINT64_MAX
+
 static int count_row(http_request *r, http_answer *a, const char *expr,
                      uint64_t *out, muster_error *err)
 {
     muster_task task = request_task(r);
     muster_segment *segment = NULL;
     muster_count *n = NULL;
-    *out = 0;
+    *out = NOT_COUNTED;
     if (muster_segment_compile(&segment, r->engine, r->caller->viewer, expr,
                                strlen(expr), err) < 0)
         return 0;
@@ -76,22 +77,38 @@ static void put_list(http_answer *a, listing *l, const uint64_t *counts)
     json_key(w, "data");
     json_open_array(w);
     for (size_t i = 0; i < l->count; i++)
-        shape_put_saved(w, &l->rows[i], counts != NULL ? &counts[i] : NULL);
+        shape_put_saved(w, &l->rows[i],
+                        counts != NULL && counts[i] != NOT_COUNTED
+                            ? &counts[i]
+                            : NULL);
     json_close(w);
     page_put(w, &l->page);
     shape_put_state(w, l->r->engine);
     json_close(w);
 }
 
-static void list(http_request *r, http_answer *a, listing *l, bool counted)
+/* Counts the rows; where time is up the page ends early. */
+static int count_rows(listing *l, http_answer *a, uint64_t *counts,
+                      muster_error *err)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        const int rc = count_row(l->r, a, l->rows[i].expr, &counts[i], err);
+        if (rc == MUSTER_ECANCELLED && i > 0) {
+            l->count = i;
+            page_cut(&l->page, text_of(l->rows[i - 1].key));
+        } else if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static void list(http_answer *a, listing *l, bool counted)
 {
     uint64_t *counts =
         counted ? mem_array(l->count + 1, sizeof *counts) : NULL;
     muster_error err;
-    int rc = 0;
-    for (size_t i = 0; i < l->count && counted && rc == 0; i++)
-        rc = count_row(r, a, l->rows[i].expr, &counts[i], &err);
-    if (rc == 0)
+    if (!counted || count_rows(l, a, counts, &err) == 0)
         put_list(a, l, counts);
     else
         answer_error(a, &err, "");
@@ -105,7 +122,7 @@ void on_segments_list(http_request *r, http_answer *a)
     if (!page_read(r, &l.page, a) || !request_flag(r, "counts", &counts, a))
         return;
     muster_audiences_each(r->engine, list_row, &l);
-    list(r, a, &l, counts);
+    list(a, &l, counts);
     mem_free(l.rows);
 }
 

@@ -160,6 +160,8 @@ static void put_type(json_writer *w, muster_text *at)
 
 /* ---- shapes ---- */
 
+static const char others[] = "...";
+
 static muster_text member_name(muster_text word, bool *required)
 {
     const char *colon = memchr(word.ptr, ':', word.len);
@@ -175,7 +177,7 @@ static void put_properties(json_writer *w, const char *members)
     bool required;
     open_member(w, "properties");
     for (muster_text left = text_of(members);
-         openapi_next_word(&left, &word);) {
+         openapi_next_word(&left, &word) && !text_is(word, others);) {
         const char *colon = memchr(word.ptr, ':', word.len);
         json_key_text(w, member_name(word, &required));
         muster_text type =
@@ -187,12 +189,16 @@ static void put_properties(json_writer *w, const char *members)
     json_key(w, "required");
     json_open_array(w);
     for (muster_text left = text_of(members);
-         openapi_next_word(&left, &word);) {
+         openapi_next_word(&left, &word) && !text_is(word, others);) {
         const muster_text name = member_name(word, &required);
         if (required)
             json_put_text(w, name);
     }
     json_close(w);
+    if (text_is(word, others)) {
+        json_key(w, "additionalProperties");
+        json_put_bool(w, true);
+    }
 }
 
 static void put_shapes(json_writer *w)
@@ -211,10 +217,9 @@ static void put_shapes(json_writer *w)
 /* ---- answers ---- */
 
 
-static void put_content(json_writer *w, const http_route *route,
-                        uint32_t medias, bool with_shape, const char *example)
+static void put_content(json_writer *w, uint32_t medias,
+                        const openapi_shape *shape, const char *example)
 {
-    const openapi_shape *shape = with_shape ? openapi_shape_of(route) : NULL;
     open_member(w, "content");
     for (http_media m = MEDIA_JSON; m < MEDIA_OTHER; m++) {
         if ((medias & HTTP_MEDIA_BIT(m)) == 0)
@@ -265,7 +270,8 @@ static void put_response(json_writer *w, const http_route *route, int status)
     } else {
         put_str(w, "description", success_text(status));
         if (status != 204 && status != 304)
-            put_content(w, route, (uint32_t)route->offers, true, "");
+            put_content(w, (uint32_t)route->offers,
+                        openapi_answered_by(route), "");
     }
     json_close(w);
 }
@@ -354,7 +360,8 @@ static void put_asked(json_writer *w, const http_route *route)
     if (route->body_max == 0)
         return;
     open_member(w, "requestBody");
-    put_content(w, route, (uint32_t)route->takes, false, route->sends);
+    put_content(w, (uint32_t)route->takes, openapi_taken_by(route),
+                route->sends);
     json_close(w);
 }
 

@@ -18,6 +18,7 @@
  *     [type]  {type}                      a list; an object of such values
  *     =hit,miss                           one of these words
  *     type|null
+ *     ... at the end: and others
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -39,11 +40,13 @@ typedef struct openapi_shape {
     const char *about;
 } openapi_shape;
 
-/* Which shape a route answers with, besides problems. */
-typedef struct openapi_answer {
+/* Which shapes a route takes and answers with, besides problems; NULL: none
+ * that is told. */
+typedef struct openapi_body {
     const char *route;
-    const char *shape;
-} openapi_answer;
+    const char *takes;
+    const char *answers;
+} openapi_body;
 
 /* A parameter of a path or a query; means the same wherever it stands. */
 typedef struct openapi_parameter {
@@ -55,13 +58,14 @@ typedef struct openapi_parameter {
 /* Tables, ended by a row without a name. */
 extern const openapi_subject openapi_subjects[];
 extern const openapi_shape openapi_shapes[];
-extern const openapi_answer openapi_answers[];
+extern const openapi_body openapi_bodies[];
 extern const openapi_parameter openapi_parameters[];
 
 /* The subject of a route; the first one when none claims it. */
 const openapi_subject *openapi_subject_of(const http_route *route);
-/* NULL: its answers have no shape that is told. */
-const openapi_shape *openapi_shape_of(const http_route *route);
+/* NULL: none that is told. */
+const openapi_shape *openapi_taken_by(const http_route *route);
+const openapi_shape *openapi_answered_by(const http_route *route);
 const openapi_shape *openapi_shape_find(muster_text name);
 const openapi_parameter *openapi_parameter_find(muster_text name);
 

@@ -193,55 +193,131 @@ const openapi_shape openapi_shapes[] = {
     {"PartnerPage",
      "data:[Partner] has_more:bool next_cursor:text|null as_of:time epoch:int",
      "Partners."},
+    /* what is sent */
+    {"Record",
+     "ids:any ts?:any provider?:text ttl?:text set?:{any} add?:{any}"
+     " remove?:{any} clear?:[text] events?:[Event] ip?:text ua?:text"
+     " consent?:any ...",
+     "What `muster load` takes; many of them as NDJSON, a list, CSV or"
+     " msgpack."},
+    {"Event",
+     "name:text value?:text count?:int amount?:number ts?:any ...",
+     "What happened."},
+    {"Message",
+     "anonymousId?:text userId?:text messageId?:text event?:text name?:text"
+     " groupId?:text traits?:{any} properties?:{any} context?:{any}"
+     " timestamp?:text type?:text ...",
+     "As customer data platforms send it; `messageId` makes that it counts"
+     " once."},
+    {"Messages",
+     "batch:[Message] sentAt?:text ...",
+     "Messages, each with its `type`."},
+    {"Id",
+     "space:text id:text",
+     "A raw id."},
+    {"Ids",
+     "ids:[Id]",
+     "Up to 1,000."},
+    {"Membership",
+     "segment:text ids:[Id]",
+     "A segment, and up to 1,000 ids."},
+    {"BidRequest",
+     "id?:text user?:{any} device?:{any} regs?:{any} tmax?:int ...",
+     "Of OpenRTB 2.6."},
+    {"NewSegment",
+     "key:text expr?:text ast?:any name?:text priority?:int served?:bool",
+     "`expr` or `ast` is needed."},
+    {"SegmentText",
+     "expr?:text ast?:any name?:text priority?:int served?:bool",
+     "`expr` or `ast`; what PATCH does not name stays."},
+    {"OfVersion",
+     "version:int",
+     "A version there was."},
+    {"Expression",
+     "expr?:text ast?:any",
+     "One of the two."},
+    {"CountOf",
+     "expr?:text ast?:any segment?:text clauses?:bool error?:number seed?:int",
+     "One of `expr`, `ast` and `segment`; `error`: about is enough, within"
+     " that share."},
+    {"OverlapOf",
+     "sets:[any]",
+     "Keys of segments, expressions, or objects with `expr`, `ast` or"
+     " `segment`."},
+    {"BreakdownOf",
+     "expr?:text ast?:any segment?:text by:text limit?:int",
+     "By the values of the attribute `by`."},
+    {"ExplainOf",
+     "space:text id:text expr?:text ast?:any segment?:text",
+     "A user, and what he may be in."},
+    {"UsersOf",
+     "expr?:text ast?:any segment?:text limit?:int cursor?:text",
+     "Whose users are wanted."},
+    {"Catalog",
+     "mode?:=lenient,strict providers?:{any} id_spaces?:{any}"
+     " attributes?:{any}",
+     "The catalog file."},
+    {"ProviderText",
+     "party:=first,second,third ttl?:text|null",
+     "How far a provider is trusted, and how long what it says holds."},
+    {"OptOut",
+     "ids:[Id] undo?:bool",
+     "Up to 1,000; `undo`: they want back in."},
+    {"NewKey",
+     "name?:text role?:text permissions?:[text] partner?:text provider?:text",
+     "A role or permissions."},
+    {"PartnerText",
+     "name?:text",
+     "For people."},
     {NULL, NULL, NULL}};
 
-const openapi_answer openapi_answers[] = {
-    {"livez", "Health"},
-    {"readyz", "Readiness"},
-    {"version", "Version"},
-    {"openapi", "OpenApi"},
-    {"ingest", "Receipt"},
-    {"identify", "Taken"},
-    {"track", "Taken"},
-    {"page", "Taken"},
-    {"group", "Taken"},
-    {"batch", "Taken"},
-    {"lookup", "Segments"},
-    {"lookup_batch", "Lookups"},
-    {"member", "Members"},
-    {"enrich", "Enriched"},
-    {"segments_list", "SavedPage"},
-    {"segment_create", "Change"},
-    {"segment_show", "Saved"},
-    {"segment_put", "Change"},
-    {"segment_patch", "Change"},
-    {"segment_remove", "Change"},
-    {"versions_list", "SavedPage"},
-    {"version_show", "Saved"},
-    {"segment_revert", "Change"},
-    {"segment_usage", "Usage"},
-    {"segment_members", "Users"},
-    {"validate", "Verdict"},
-    {"count", "Count"},
-    {"overlap", "Overlap"},
-    {"breakdown", "Breakdown"},
-    {"explain", "Explanation"},
-    {"ids", "Users"},
-    {"attributes_list", "AttributePage"},
-    {"catalog_put", "CatalogChange"},
-    {"attribute_show", "AttributeValues"},
-    {"values_list", "Values"},
-    {"providers_list", "ProviderPage"},
-    {"provider_show", "Provider"},
-    {"provider_put", "Provider"},
-    {"optout", "Wishes"},
-    {"id_forget", "Wishes"},
-    {"keys_list", "KeyPage"},
-    {"key_create", "Key"},
-    {"partners_list", "PartnerPage"},
-    {"partner_show", "Partner"},
-    {"partner_put", "Partner"},
-    {NULL, NULL}};
+const openapi_body openapi_bodies[] = {
+    {"livez", NULL, "Health"},
+    {"readyz", NULL, "Readiness"},
+    {"version", NULL, "Version"},
+    {"openapi", NULL, "OpenApi"},
+    {"ingest", "Record", "Receipt"},
+    {"identify", "Message", "Taken"},
+    {"track", "Message", "Taken"},
+    {"page", "Message", "Taken"},
+    {"group", "Message", "Taken"},
+    {"batch", "Messages", "Taken"},
+    {"lookup", NULL, "Segments"},
+    {"lookup_batch", "Ids", "Lookups"},
+    {"member", "Membership", "Members"},
+    {"enrich", "BidRequest", "Enriched"},
+    {"segments_list", NULL, "SavedPage"},
+    {"segment_create", "NewSegment", "Change"},
+    {"segment_show", NULL, "Saved"},
+    {"segment_put", "SegmentText", "Change"},
+    {"segment_patch", "SegmentText", "Change"},
+    {"segment_remove", NULL, "Change"},
+    {"versions_list", NULL, "SavedPage"},
+    {"version_show", NULL, "Saved"},
+    {"segment_revert", "OfVersion", "Change"},
+    {"segment_usage", NULL, "Usage"},
+    {"segment_members", NULL, "Users"},
+    {"validate", "Expression", "Verdict"},
+    {"count", "CountOf", "Count"},
+    {"overlap", "OverlapOf", "Overlap"},
+    {"breakdown", "BreakdownOf", "Breakdown"},
+    {"explain", "ExplainOf", "Explanation"},
+    {"ids", "UsersOf", "Users"},
+    {"attributes_list", NULL, "AttributePage"},
+    {"catalog_put", "Catalog", "CatalogChange"},
+    {"attribute_show", NULL, "AttributeValues"},
+    {"values_list", NULL, "Values"},
+    {"providers_list", NULL, "ProviderPage"},
+    {"provider_show", NULL, "Provider"},
+    {"provider_put", "ProviderText", "Provider"},
+    {"optout", "OptOut", "Wishes"},
+    {"id_forget", NULL, "Wishes"},
+    {"keys_list", NULL, "KeyPage"},
+    {"key_create", "NewKey", "Key"},
+    {"partners_list", NULL, "PartnerPage"},
+    {"partner_show", NULL, "Partner"},
+    {"partner_put", "PartnerText", "Partner"},
+    {NULL, NULL, NULL}};
 
 const openapi_parameter openapi_parameters[] = {
     {"ack", "=durable,applied",
@@ -305,12 +381,24 @@ const openapi_shape *openapi_shape_find(muster_text name)
     return NULL;
 }
 
-const openapi_shape *openapi_shape_of(const http_route *route)
+static const openapi_body *body_of(const http_route *route)
 {
-    for (const openapi_answer *a = openapi_answers; a->route != NULL; a++)
-        if (strcmp(a->route, route->name) == 0)
-            return openapi_shape_find(text_of(a->shape));
+    for (const openapi_body *b = openapi_bodies; b->route != NULL; b++)
+        if (strcmp(b->route, route->name) == 0)
+            return b;
     return NULL;
+}
+
+const openapi_shape *openapi_taken_by(const http_route *route)
+{
+    const openapi_body *b = body_of(route);
+    return b != NULL ? openapi_shape_find(text_of(b->takes)) : NULL;
+}
+
+const openapi_shape *openapi_answered_by(const http_route *route)
+{
+    const openapi_body *b = body_of(route);
+    return b != NULL ? openapi_shape_find(text_of(b->answers)) : NULL;
 }
 
 const openapi_parameter *openapi_parameter_find(muster_text name)

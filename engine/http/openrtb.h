@@ -37,8 +37,8 @@
 #define OPENRTB_NAME_BYTES_MAX 128u
 
 /* The buyer's own id before the exchange's, a device where there is neither. */
-#define OPENRTB_IDS_DEFAULT                                                   \
-    "user.buyeruid=cookie user.id=cookie device.ifa:ios=idfa "                \
+#define OPENRTB_IDS_DEFAULT                                                    \
+    "user.buyeruid=cookie user.id=cookie device.ifa:ios=idfa "                 \
     "device.ifa:android=gaid device.ifa=ctv"
 
 /* How requests are read and answered. Texts are the server's. */

@@ -22,7 +22,8 @@
  * A route is handled in one of three ways:
  *
  *   QUICK   on the event loop's thread, for what takes microseconds: it must
- *           not wait, neither for a lock that is held long nor for the disk
+ *           not wait, neither for a lock that is held long nor for the disk.
+ *           With a body of more than 16 KiB as WORK
  *   WORK    on a worker's thread, while the connection sleeps; the body is
  *           there whole. When the queue is full: 503 with Retry-After
  *   STREAM  pieces of the body go to a worker as they come, so that a body of
@@ -71,7 +72,10 @@ typedef enum http_permission {
     MAY_READ = 4,
     MAY_WRITE = 8,
     MAY_EXPORT = 16,
-    MAY_ADMIN = 32
+    MAY_ADMIN = 32,
+    /* No permission: where no header shows a key, the handler looks for it in
+     * the body (access_shown); until then the caller may nothing. */
+    KEY_IN_BODY = 1 << 16
 } http_permission;
 
 /* Who asks. Lives as long as the request. */

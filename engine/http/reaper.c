@@ -29,6 +29,11 @@
 #define TICK_MS 100
 /* Ticks between two looks at all connections. */
 #define TICKS_BETWEEN_LOOKS 5
+/* An event loop lets go of a connection in some 15 us. Thousands whose time
+ * is over in the same moment are closed a few at a time, so that it answers
+ * others between them: 12,800 a second. */
+#define CLOSES_AT_ONCE 64u
+#define CLOSES_PAUSE_MS 5
 
 /* 0 where the system does not tell. */
 static uint64_t bytes_received(int fd)
@@ -63,34 +68,51 @@ static void look_at_worker(http_connection *c)
         atomic_store_explicit(&c->gone, true, memory_order_relaxed);
 }
 
-static void look(void *payload, http_connection *c, http_phase phase,
+typedef struct reaping {
+    uint64_t now;
+    unsigned closed;
+} reaping;
+
+static bool look(void *payload, http_connection *c, http_phase phase,
                  uint64_t deadline)
 {
     http_server *s = c->server;
-    const uint64_t now = *(const uint64_t *)payload;
+    reaping *r = payload;
     if (phase == PHASE_WORK) {
         look_at_worker(c);
     } else if (phase == PHASE_IDLE && atomic_load(&s->draining)) {
         gate_close(s->gate, c);
-    } else if (deadline < now) {
+        r->closed++;
+    } else if (deadline < r->now) {
         if (phase != PHASE_IDLE)
             metrics_add(METRIC_CONNECTIONS_LATE, 1);
         gate_close(s->gate, c);
+        r->closed++;
     } else if (phase == PHASE_IDLE) {
-        look_at_idle(s, c, now, deadline);
+        look_at_idle(s, c, r->now, deadline);
     }
+    return r->closed < CLOSES_AT_ONCE;
+}
+
+static void pause_ms(long ms)
+{
+    const struct timespec pause = {0, ms * 1000000L};
+    nanosleep(&pause, NULL);
 }
 
 void *reaper_run(void *payload)
 {
     http_server *s = payload;
     for (unsigned tick = 0; !atomic_load(&s->stopping); tick++) {
-        const struct timespec pause = {0, TICK_MS * 1000000L};
-        nanosleep(&pause, NULL);
-        uint64_t now = clock_monotonic_ns();
-        gate_each(s->gate, now,
-                  tick % TICKS_BETWEEN_LOOKS == 0 || atomic_load(&s->draining),
-                  look, &now);
+        const bool all =
+            tick % TICKS_BETWEEN_LOOKS == 0 || atomic_load(&s->draining);
+        pause_ms(TICK_MS);
+        for (;;) {
+            reaping r = {clock_monotonic_ns(), 0};
+            if (gate_each(s->gate, r.now, all, look, &r))
+                break;
+            pause_ms(CLOSES_PAUSE_MS);
+        }
     }
     return NULL;
 }

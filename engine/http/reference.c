@@ -86,9 +86,12 @@ static void put_parameters(buffer *b, const http_route *route)
 
 static void put_body(buffer *b, const http_route *route)
 {
+    const openapi_shape *shape = openapi_taken_by(route);
     if (route->body_max == 0)
         return;
     buffer_put_str(b, "\nBody: ");
+    if (shape != NULL)
+        buffer_printf(b, "[%s](#shapes) as ", shape->name);
     put_medias(b, (uint32_t)route->takes);
     buffer_put_str(b, ", ");
     put_size(b, route->body_max);
@@ -97,7 +100,7 @@ static void put_body(buffer *b, const http_route *route)
 
 static void put_answers(buffer *b, const http_route *route)
 {
-    const openapi_shape *shape = openapi_shape_of(route);
+    const openapi_shape *shape = openapi_answered_by(route);
     int statuses[OPENAPI_STATUSES_MAX];
     const size_t n = openapi_statuses(route, statuses);
     buffer_put_str(b, "\nAnswers:");
@@ -151,7 +154,7 @@ static void put_shapes(buffer *b)
     buffer_put_str(b, "\n### Shapes\n\n"
                       "`name:type`; `?` marks what may be missing, `[ ]` a"
                       " list, `{ }` an object of such values, `=` one of"
-                      " these words.\n\n"
+                      " these words, `...` that there may be others.\n\n"
                       "| shape | members |\n| --- | --- |\n");
     for (const openapi_shape *s = openapi_shapes; s->name != NULL; s++) {
         buffer_printf(b, "| %s | %s<br>`", s->name, s->about);

@@ -221,5 +221,8 @@ int http_route_find(const char *method, muster_text path,
         allow_methods(methods, allow);
         return 405;
     }
-    return fill_args(r, &best);
+    const int code = fill_args(r, &best);
+    if (code != 0)
+        *out = NULL;
+    return code;
 }

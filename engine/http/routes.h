@@ -136,6 +136,9 @@
 
 /* ---- ingest and the events of CDPs ---- */
 
+/* A write key may also be shown as writeKey in the body. */
+#define MAY_WRITE_KEY (MAY_INGEST | KEY_IN_BODY)
+
 #define HTTP_ROUTES_INGEST(X)                                                 \
     X(ingest, POST, "/v1/ingest", MAY_INGEST, STREAM, BODY_STREAM, false,     \
       false, TAKES_RECORDS, OFFERS_DATA, on_ingest,                           \
@@ -143,30 +146,30 @@
       "provider dry_run max_errors ack",                                      \
       "{\"ids\":{\"cookie\":\"4f2a\"},\"set\":{\"geo.country\":\"DE\"}}",     \
       "/v1/ingest?provider=shop", "200 207 400 403 409 413 422 503 507")      \
-    X(identify, POST, "/v1/identify", MAY_INGEST, WORK, BODY_MESSAGE, false,  \
-      false, TAKES_DOCUMENT, OFFERS_DATA, on_identify,                        \
+    X(identify, POST, "/v1/identify", MAY_WRITE_KEY, STREAM, BODY_MESSAGE,    \
+      false, false, TAKES_DOCUMENT, OFFERS_DATA, on_identify,                 \
       "Traits of a user, as customer data platforms send them", "",           \
       "{\"anonymousId\":\"4f2a\",\"userId\":\"c9\","                          \
       "\"traits\":{\"plan\":\"pro\"}}",                                       \
       "/v1/identify", "200 207 400 503 507")                                  \
-    X(track, POST, "/v1/track", MAY_INGEST, WORK, BODY_MESSAGE, false, false, \
-      TAKES_DOCUMENT, OFFERS_DATA, on_track,                                  \
+    X(track, POST, "/v1/track", MAY_WRITE_KEY, STREAM, BODY_MESSAGE, false,   \
+      false, TAKES_DOCUMENT, OFFERS_DATA, on_track,                           \
       "What a user did", "",                                                  \
       "{\"anonymousId\":\"4f2a\",\"event\":\"Order Completed\","              \
       "\"properties\":{\"revenue\":19.9}}",                                   \
       "/v1/track", "200 207 400 503 507")                                     \
-    X(page, POST, "/v1/page", MAY_INGEST, WORK, BODY_MESSAGE, false, false,   \
-      TAKES_DOCUMENT, OFFERS_DATA, on_page,                                   \
+    X(page, POST, "/v1/page", MAY_WRITE_KEY, STREAM, BODY_MESSAGE, false,     \
+      false, TAKES_DOCUMENT, OFFERS_DATA, on_page,                            \
       "What a user looked at", "",                                            \
       "{\"anonymousId\":\"4f2a\",\"name\":\"Pricing\"}",                      \
       "/v1/page", "200 207 400 503 507")                                      \
-    X(group, POST, "/v1/group", MAY_INGEST, WORK, BODY_MESSAGE, false, false, \
-      TAKES_DOCUMENT, OFFERS_DATA, on_group,                                  \
+    X(group, POST, "/v1/group", MAY_WRITE_KEY, STREAM, BODY_MESSAGE, false,   \
+      false, TAKES_DOCUMENT, OFFERS_DATA, on_group,                           \
       "The company or account that a user belongs to", "",                    \
       "{\"anonymousId\":\"4f2a\",\"groupId\":\"g1\","                         \
       "\"traits\":{\"industry\":\"retail\"}}",                                \
       "/v1/group", "200 207 400 503 507")                                     \
-    X(batch, POST, "/v1/batch", MAY_INGEST, WORK, BODY_MESSAGES, false,       \
+    X(batch, POST, "/v1/batch", MAY_WRITE_KEY, STREAM, BODY_MESSAGES, false,  \
       false, TAKES_DOCUMENT, OFFERS_DATA, on_batch,                           \
       "Up to 2,500 messages of these kinds, each with its type", "",          \
       "{\"batch\":[{\"type\":\"track\",\"anonymousId\":\"4f2a\","             \

@@ -38,8 +38,10 @@
 #define POOL_BYTES ((size_t)16 << 10)
 /* Descriptors that are not connections. */
 #define DESCRIPTORS_KEPT 256u
-/* Threads that read streamed bodies: parsing has threads of its own. */
-#define STREAMERS 4u
+/* Threads that read streamed bodies: parsing of long ones has threads of its
+ * own, and most of the time they wait for the disk. So many bodies can share
+ * one flush of it. */
+#define STREAMERS 32u
 /* How often drain and stop look whether they are done. */
 #define LOOK_MS 2
 

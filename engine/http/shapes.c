@@ -147,9 +147,15 @@ bool page_read(http_request *r, page *out, http_answer *a)
     return true;
 }
 
-bool page_takes(page *p, muster_text name, size_t bytes)
+static void take_last(page *p, muster_text name)
 {
     ASSERT(name.len <= sizeof p->last);
+    memcpy(p->last, name.ptr, name.len);
+    p->last_len = name.len;
+}
+
+bool page_takes(page *p, muster_text name, size_t bytes)
+{
     if (p->after.len > 0 && text_compare(name, p->after) <= 0)
         return false;
     p->more = p->shown == p->limit ||
@@ -158,9 +164,14 @@ bool page_takes(page *p, muster_text name, size_t bytes)
         return false;
     p->shown++;
     p->bytes += bytes;
-    memcpy(p->last, name.ptr, name.len);
-    p->last_len = name.len;
+    take_last(p, name);
     return true;
+}
+
+void page_cut(page *p, muster_text name)
+{
+    take_last(p, name);
+    p->more = true;
 }
 
 void page_put(json_writer *w, const page *p)

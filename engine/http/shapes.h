@@ -71,6 +71,8 @@ bool page_read(http_request *r, page *out, http_answer *a);
  * False when it stands before the page; or behind it, and then p->more is set
  * and the walk may end. */
 bool page_takes(page *p, muster_text name, size_t bytes);
+/* The page ends at an element that it took, before the last one. */
+void page_cut(page *p, muster_text name);
 /* The members "has_more" and "next_cursor" (null at the end). */
 void page_put(json_writer *w, const page *p);
 

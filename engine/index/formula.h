@@ -106,10 +106,13 @@ static inline uint32_t formula_count(formula_frame *x, uint32_t block)
 block_ref formula_block(formula_frame *x, uint32_t block);
 bool formula_has(const formula *f, uint32_t row);
 
+/* A part of a formula that has been rooted, for one row. */
+bool formula_part_has(const formula *f, formula_part p, uint32_t row);
+
 /* Many parts at once, for rows anywhere: bit i of out[k] tells of roots[k] and
  * rows[i], ascending, at most FORMULA_ROWS_MAX of them; bits behind the rows
- * are undefined. Each part of the formula is asked once: about 15 ns a plane
- * and block that rows lie in, 10 ns a part. */
+ * are undefined. What they need is asked once: about 15 ns a plane and block
+ * that rows lie in, 10 ns a part. */
 #define FORMULA_ROWS_MAX 512u
 #define FORMULA_MASK_WORDS (FORMULA_ROWS_MAX / 64)
 void formula_masks(const formula *f, const formula_part *roots, size_t count,

@@ -143,10 +143,30 @@ static void leaf_mask(far_asker *a, const index_leaf *leaf, uint64_t *mask)
         mask[i / 64] |= (uint64_t)index_leaf_has(leaf, a->rows[i]) << (i & 63);
 }
 
-static void all_parts(far_asker *a, const formula *f)
+/* Marks what the roots need; children stand before what they are children
+ * of. */
+static void mark_needed(const formula *f, const formula_part *roots,
+                        size_t count, bool *needed)
+{
+    for (size_t k = 0; k < count; k++)
+        needed[roots[k] >> 1] = true;
+    for (uint32_t i = f->count; i-- > 0;) {
+        const part *p = &f->parts[i];
+        if (!needed[i] || p->type == PART_NOBODY || p->type == PART_PLANE ||
+            p->type == PART_LEAF)
+            continue;
+        const uint32_t children = p->type == PART_FILTER ? 1 : p->count;
+        for (uint32_t c = 0; c < children; c++)
+            needed[f->children[p->first + c] >> 1] = true;
+    }
+}
+
+static void all_parts(far_asker *a, const formula *f, const bool *needed)
 {
     for (uint32_t i = 0; i < f->count; i++) {
         const part *p = &f->parts[i];
+        if (!needed[i])
+            continue;
         if (p->type == PART_NOBODY)
             memset(a->masks[i], 0, sizeof a->masks[i]);
         else if (p->type == PART_PLANE)
@@ -171,7 +191,10 @@ void formula_masks(const formula *f, const formula_part *roots, size_t count,
         low[i] = (row_in)(rows[i] % BLOCK_ROWS);
     arena_init(&a.memory);
     a.masks = mem_array(f->count, sizeof *a.masks);
-    all_parts(&a, f);
+    bool *needed = mem_zalloc(f->count * sizeof *needed);
+    mark_needed(f, roots, count, needed);
+    all_parts(&a, f, needed);
+    mem_free(needed);
     for (size_t k = 0; k < count; k++) {
         const uint64_t flip = is_flipped(roots[k]) ? ~(uint64_t)0 : 0;
         for (uint32_t i = 0; i < MASK_WORDS; i++)

@@ -284,6 +284,11 @@ static bool part_has(const formula *f, formula_part number, uint32_t row)
     return holds != is_flipped(number);
 }
 
+bool formula_part_has(const formula *f, formula_part p, uint32_t row)
+{
+    return part_has(f, p, row);
+}
+
 bool formula_has(const formula *f, uint32_t row)
 {
     return part_has(f, f->root, row);

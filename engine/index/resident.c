@@ -10,9 +10,8 @@
 #include "index/resident.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 
-#define PIECE_BYTES ((size_t)2 << 20)
+#define PIECE_BYTES MEM_LARGE
 #define PIECE_SLOTS (PIECE_BYTES / sizeof(block_buf))
 
 struct index_residents {
@@ -49,7 +48,7 @@ void index_residents_free(index_residents *p)
         return;
     ASSERT(p->sets == NULL);
     for (size_t i = 0; i < p->piece_count; i++)
-        munmap(p->pieces[i], PIECE_BYTES);
+        mem_large_free(p->pieces[i], PIECE_BYTES);
     mem_free(p->pieces);
     mem_free(p->idle);
     pthread_mutex_destroy(&p->lock);
@@ -59,30 +58,12 @@ void index_residents_free(index_residents *p)
 
 /* ---- slots ---- */
 
-/* A piece aligned to its size; NULL when the system has none. */
-static void *map_piece(void)
-{
-    uint8_t *at = mmap(NULL, 2 * PIECE_BYTES, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED)
-        return NULL;
-    const size_t before = (PIECE_BYTES - (uintptr_t)at % PIECE_BYTES) %
-                          PIECE_BYTES;
-    if (before > 0)
-        munmap(at, before);
-    munmap(at + before + PIECE_BYTES, PIECE_BYTES - before);
-    (void)madvise(at + before, PIECE_BYTES, MADV_HUGEPAGE);
-    return at + before;
-}
-
 /* Caller holds the lock. */
 static void add_piece(index_residents *p)
 {
     if ((p->piece_count + 1) * PIECE_BYTES > p->budget)
         return;
-    uint8_t *at = map_piece();
-    if (!at)
-        return;
+    uint8_t *at = mem_large(PIECE_BYTES);
     mem_grow(&p->pieces, &p->piece_capacity, p->piece_count + 1,
              sizeof *p->pieces);
     p->pieces[p->piece_count++] = at;

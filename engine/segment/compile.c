@@ -457,6 +457,7 @@ joint *joint_new(const plan *const *plans, size_t n,
         j->roots[i] = compile_whole(&c, plans[i]->root);
     }
     mem_free(same.slots);
+    formula_root(j->g.formula, FORMULA_NOBODY, state->rows);
     return j;
 }
 
@@ -469,8 +470,15 @@ void joint_free(joint *j)
     mem_free(j);
 }
 
-void joint_rows(const joint *j, const uint32_t *rows, uint32_t n,
-                uint64_t (*out)[FORMULA_MASK_WORDS])
+void joint_rows(const joint *j, size_t count, const uint32_t *rows,
+                uint32_t n, uint64_t (*out)[FORMULA_MASK_WORDS])
 {
-    formula_masks(j->g.formula, j->roots, j->count, rows, n, out);
+    ASSERT(count <= j->count);
+    formula_masks(j->g.formula, j->roots, count, rows, n, out);
+}
+
+bool joint_has(const joint *j, size_t i, uint32_t row)
+{
+    ASSERT(i < j->count && row < j->g.state.rows);
+    return formula_part_has(j->g.formula, j->roots[i], row);
 }

@@ -74,6 +74,8 @@ uint64_t program_count_by(const program *g, unsigned threads,
     const uint64_t work =
         (uint64_t)c.blocks * formula_plane_count(g->formula);
 
+    if (program_stopped(stop))
+        return 0;
     program_note_asked(g);
     crew_run(work < SHARED_BLOCKS || threads < 2 ? 0 : threads - 1,
              count_pieces, &c);

@@ -182,11 +182,13 @@ typedef struct joint joint;
 joint *joint_new(const plan *const *plans, size_t n,
                  const program_state *state);
 void joint_free(joint *j); /* NULL is fine */
-/* Bit r of out[i]: is rows[r] in the set of plans[i]? At most
+/* Bit r of out[i]: is rows[r] in the set of plans[i], i < count? At most
  * FORMULA_ROWS_MAX rows, ascending, below the state's; bits behind them are
  * undefined. */
-void joint_rows(const joint *j, const uint32_t *rows, uint32_t n,
-                uint64_t (*out)[FORMULA_MASK_WORDS]);
+void joint_rows(const joint *j, size_t count, const uint32_t *rows,
+                uint32_t n, uint64_t (*out)[FORMULA_MASK_WORDS]);
+/* Is the row in the set of plans[i]? */
+bool joint_has(const joint *j, size_t i, uint32_t row);
 
 /* What facts may change a user's answer: attribute and value, or SEGMENT_ANY
  * for every value of the attribute; INDEX_UNIVERSE where it matters that the

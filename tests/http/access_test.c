@@ -366,6 +366,38 @@ static void test_http_access__foreign_is_as_if_it_were_not(void **state)
     assert_true(routes >= 1);
 }
 
+/* The same lists in each of their forms, of one user; "buyers" has the number
+ * 1, "hidden" 2. */
+static const struct {
+    const char *method;
+    const char *path;
+    const char *body;
+    const char *shared; /* what a partner finds in it */
+    const char *all;
+} lists[] = {
+    {"GET", "/v1/lookup/cookie/4f2a", NULL, ":[\"buyers\"]",
+     ":[\"buyers\",\"hidden\"]"},
+    {"GET", "/v1/lookup/cookie/4f2a?format=kv&key=s", NULL, "s=1", "s=1,2"},
+    {"POST", "/v1/lookup", "{\"ids\":[{\"space\":\"cookie\",\"id\":"
+                           "\"4f2a\"}]}",
+     ":[\"buyers\"]", ":[\"buyers\",\"hidden\"]"},
+    {"POST", "/v1/openrtb/enrich", "{\"id\":\"1\",\"user\":{\"buyeruid\":"
+                                   "\"4f2a\"}}",
+     "[{\"id\":\"1\"}]", "[{\"id\":\"1\"},{\"id\":\"2\"}]"},
+};
+
+static void expect_list(const served *s, size_t i, const char *secret,
+                        bool all)
+{
+    const char *want = all ? lists[i].all : lists[i].shared;
+    answer a = ask(s->url, lists[i].method, lists[i].path, secret,
+                   lists[i].body);
+    if (a.status != 200 || !strstr(a.body, want) ||
+        (!all && strstr(a.body, lists[i].all)))
+        fail_msg("%s: %d %s", lists[i].path, a.status, a.body);
+    free_answer(&a);
+}
+
 /* Wherever lists of segments come, a partner's have its own alone. */
 static void test_http_access__lists_have_what_is_shared(void **state)
 {
@@ -381,14 +413,10 @@ static void test_http_access__lists_have_what_is_shared(void **state)
             fail_msg("%s: %s", r->name, a.body);
         free_answer(&a);
     }
-    answer a = ask(s->url, "GET", "/v1/lookup/cookie/4f2a", partner->secret,
-                   NULL);
-    assert_non_null(strstr(a.body, "[\"buyers\"]"));
-    free_answer(&a);
-    a = ask(s->url, "GET", "/v1/lookup/cookie/4f2a",
-            kind_of("admin")->secret, NULL);
-    assert_non_null(strstr(a.body, "[\"buyers\",\"hidden\"]"));
-    free_answer(&a);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        expect_list(s, i, partner->secret, false);
+        expect_list(s, i, kind_of("admin")->secret, true);
+    }
 }
 
 /* ---- keys and partners over HTTP ---- */
@@ -518,6 +546,56 @@ static void test_http_access__partners_and_shares(void **state)
     assert_int_equal(status_with(s, partner), 401);
 }
 
+/* ---- a body that takes long ---- */
+
+#define PIECES 1024u
+static const char line[] = "{\"ids\":{\"cookie\":\"s\"}}\n";
+
+/* Sends pieces of the body until something is answered. */
+static void send_until_answered(int fd, const buffer *piece)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    for (unsigned i = 1; i < PIECES; i++)
+        if (poll(&p, 1, 0) != 0 ||
+            send(fd, piece->data, piece->len, MSG_NOSIGNAL) < 0)
+            return;
+}
+
+/* A key that is revoked while its body is read ends the body. */
+static void test_http_access__a_body_ends_with_its_key(void **state)
+{
+    served *s = *state;
+    kind k = {.name = "stream", .may = MAY_INGEST};
+    char id[20];
+    muster_error err;
+    buffer piece;
+    buffer b;
+
+    make_key(s->h.engine, &k, id);
+    buffer_init(&piece, 1 << 20);
+    while (piece.len < 1 << 16)
+        buffer_put(&piece, line, sizeof line - 1);
+    buffer_init(&b, 1 << 20);
+    buffer_printf(&b, "POST /v1/ingest HTTP/1.1\r\nHost: test\r\n"
+                      "Authorization: Bearer %s\r\n"
+                      "Content-Type: application/x-ndjson\r\n"
+                      "Content-Length: %zu\r\n\r\n",
+                  k.secret, PIECES * piece.len);
+    buffer_put(&b, piece.data, piece.len);
+    const int fd = connect_to(s->url);
+    assert_int_equal(send(fd, b.data, b.len, MSG_NOSIGNAL), b.len);
+    assert_int_equal(muster_key_revoke(s->h.engine, id, &err), 0);
+    send_until_answered(fd, &piece);
+    shutdown(fd, SHUT_WR);
+    buffer_clear(&b);
+    read_all(fd, &b);
+    close(fd);
+    if (strncmp(buffer_cstr(&b), "HTTP/1.1 401 ", 13) != 0)
+        fail_msg("%s", buffer_cstr(&b));
+    buffer_release(&b);
+    buffer_release(&piece);
+}
+
 #define SERVED_TEST(name) \
     cmocka_unit_test_setup_teardown(name, open_served, close_served)
 
@@ -528,6 +606,7 @@ int main(void)
         SERVED_TEST(test_http_access__foreign_is_as_if_it_were_not),
         SERVED_TEST(test_http_access__lists_have_what_is_shared),
         SERVED_TEST(test_http_access__a_key_lives_and_ends),
+        SERVED_TEST(test_http_access__a_body_ends_with_its_key),
         SERVED_TEST(test_http_access__keys_come_in_pages),
         SERVED_TEST(test_http_access__partners_and_shares),
     };

@@ -43,6 +43,8 @@ has_url() {
 serve() {
     last="serve $*"
     commands=$((commands + 1))
+    : >server.out # nothing of one before stands there for a moment
+    : >server.err
     "$MUSTER" --now "$NOW" serve --listen 127.0.0.1:0 "$@" \
         >server.out 2>server.err </dev/null &
     server_pid=$!

@@ -22,6 +22,7 @@ def findings($s; $v; $at):
             ($v | keys[] as $k
                 | if ($s.properties // {})[$k] then
                     findings($s.properties[$k]; $v[$k]; "\($at)/\($k)")
+                  elif $s.additionalProperties == true then empty
                   elif $s.additionalProperties then
                     findings($s.additionalProperties; $v[$k]; "\($at)/\($k)")
                   else "\($at)/\($k): not told of" end)

@@ -444,6 +444,46 @@ static void test_privacy_access__is_what_a_plain_model_is(void **state)
 
 /* ---- bytes ---- */
 
+/* Bytes that another program wrote after access_bytes.c: what was stored once
+ * is read by later versions. */
+static void test_privacy_access__golden_bytes(void **state)
+{
+    char path[600];
+    uint8_t bytes[1024];
+    muster_error err;
+    access_store *s = access_store_new();
+    buffer again;
+    (void)state;
+
+    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/privacy_access/example",
+             getenv("MUSTER_SOURCE"));
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    const size_t len = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    if (access_store_decode(s, bytes, len, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(access_key_count(s), 2);
+    const access_key *key = match(s, 2);
+    assert_true(key && text_is(key->id, "k_abcdefghij") &&
+                text_is(key->role, "partner") &&
+                text_is(key->partner, "acme") && key->may == 6 &&
+                key->created == 1795264201 && key->revoked == 1795264300);
+    assert_true(text_is(match(s, 1)->name, "Frontend"));
+    const access_partner *p = access_partner_find(s, text_of("acme"));
+    assert_true(p && text_is(p->name, "Acme Media") && p->shares == 3 &&
+                access_is_shared(p, 1) && access_is_shared(p, 64) &&
+                access_is_shared(p, 700));
+    buffer_init(&again, 1 << 20);
+    access_store_encode(s, &again);
+    assert_int_equal(again.len, len);
+    assert_memory_equal(again.data, bytes, len);
+    buffer_release(&again);
+    assert_int_equal(access_partner_put(s, text_of("new"), text_of(""), 1)
+                         ->number, 4);
+    access_store_free(s);
+}
+
 static void test_privacy_access__broken_bytes_are_refused(void **state)
 {
     access_store *s = access_store_new();
@@ -515,6 +555,7 @@ int main(void)
             test_privacy_access__a_removed_partner_is_another_later),
         cmocka_unit_test(test_privacy_access__scopes_see_what_is_shared),
         cmocka_unit_test(test_privacy_access__is_what_a_plain_model_is),
+        cmocka_unit_test(test_privacy_access__golden_bytes),
         cmocka_unit_test(test_privacy_access__broken_bytes_are_refused),
         cmocka_unit_test(test_privacy_access__memory_is_told),
     };

@@ -517,6 +517,51 @@ static void test_segment_sample__few_users_are_counted(void **state)
     dissolve(h, g);
 }
 
+/* ---- stopped ---- */
+
+typedef struct patience {
+    uint64_t looks;
+    uint64_t ends; /* 0: never */
+} patience;
+
+static bool is_over(void *payload)
+{
+    patience *p = payload;
+    return ++p->looks == p->ends;
+}
+
+/* How often it is asked whether to stop; it must not be asked again once it
+ * was told. */
+static uint64_t looks_of(const program *g, double error, unsigned threads,
+                         uint64_t ends)
+{
+    const sample_request q = {error, 1, threads};
+    patience p = {0, ends};
+    program_stop stop = {is_over, &p, 0};
+    sample_answer a;
+
+    program_estimate(g, &q, &stop, &a);
+    assert_int_equal(stop.stopped, ends != 0);
+    return p.looks;
+}
+
+static void test_segment_sample__stops_when_it_is_told(void **state)
+{
+    static const double errors[] = {0.1, 0.0001, 0};
+    house *h = *state;
+    program *g = resolve(h, "a and b");
+
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        const uint64_t all = looks_of(g, errors[i], 1, 0);
+        assert_true(all > 3);
+        for (uint64_t at = 1; at <= all; at += 1 + all / 50)
+            assert_int_equal(looks_of(g, errors[i], 1, at), at);
+        /* with helpers the caller has fewer pieces, but asks first */
+        assert_int_equal(looks_of(g, errors[i], 3, 1), 1);
+    }
+    dissolve(h, g);
+}
+
 static int set_up(void **state)
 {
     static house h;
@@ -542,6 +587,7 @@ int main(void)
         cmocka_unit_test(
             test_segment_sample__counts_where_a_sample_is_no_gain),
         cmocka_unit_test(test_segment_sample__few_users_are_counted),
+        cmocka_unit_test(test_segment_sample__stops_when_it_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
