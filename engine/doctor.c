@@ -5,7 +5,8 @@
  * structure, every batch of the log, every generation, loads, the mark, files
  * that nobody names. Then the directory is opened without its key, as a reader
  * would, and what it holds is looked at: every plane, the dictionary against
- * its inverse, the readable tables against the state, and the state's hash.
+ * its inverse, the readable tables against the state, the state's hash, and
+ * whether the forward index made of it is what its segments say.
  *
  * A repair is: examine; do what can be done; examine again. What was found the
  * first time and not the second is repaired. Done, in this order:
@@ -238,6 +239,32 @@ static int examine_hash(doctor *d, const epoch *at, muster_error *err)
     return rc == MUSTER_ECORRUPT ? 0 : rc;
 }
 
+static void take_wrong(void *payload, const char *key, uint32_t wrong,
+                       uint32_t of)
+{
+    examination *x = ((doctor *)payload)->x;
+    char text[200];
+
+    snprintf(text, sizeof text,
+             "lookups by the forward index are wrong for segment \"%s\": "
+             "%u of %u users looked at; please report it", key, wrong, of);
+    find(x, MUSTER_DAMAGE, DATABASE, "", text);
+}
+
+/* The index that a server would make of it. */
+static int examine_matches(doctor *d, muster_engine *e, const epoch *at,
+                           muster_error *err)
+{
+    const int rc = task_step(d->task, "matching segments", 0, 0, err);
+
+    if (rc != 0)
+        return rc;
+    matcher_open(e, UINT64_MAX);
+    matcher_start(e);
+    matcher_settle(e);
+    return matcher_check(e, at, d->task, take_wrong, d, err);
+}
+
 /* ---- the readable tables ---- */
 
 static void take_fault(void *payload, const mirror_fault *f)
@@ -343,6 +370,8 @@ static int examine_state(doctor *d, muster_error *err)
         rc = examine_ids(d, at, err);
     if (rc == 0 && !d->x->unreadable)
         rc = examine_hash(d, at, err);
+    if (rc == 0 && !d->x->unreadable)
+        rc = examine_matches(d, e, at, err);
     epoch_unpin(e, &pin);
     muster_engine_close(e);
     return rc;

@@ -24,6 +24,7 @@
  *   lookup.c      muster_audience_lookup: which of them a user is in
  *   matcher.c     the background: the forward index kept up
  *   match_list.c  the segments that it keeps, and what they read
+ *   match_check.c  is it right?
  *   journal.c     what changed of whom, from the writer to the matcher
  *   names.c       muster_catalog and muster_attributes, providers
  *   people.c      muster_privacy: opt-out, forget
@@ -606,6 +607,13 @@ void matcher_stats(const muster_engine *e, muster_engine_stats *out);
 /* Waits until the index holds for the newest epoch and hour of now, or later
  * ones. */
 void matcher_settle(muster_engine *e);
+/* Compares the index, which has settled and is not changed meanwhile, with
+ * asking every segment about a sample of the users; tells of each segment that
+ * is wrong somewhere. About a second. MUSTER_ECANCELLED. */
+int matcher_check(muster_engine *e, const epoch *at, const muster_task *task,
+                  void (*found)(void *payload, const char *key,
+                                uint32_t wrong, uint32_t of),
+                  void *payload, muster_error *err);
 /* Tests: sweeps go by so many blocks, 1 to 16, before they follow the newest
  * epoch. */
 void matcher_chunk_hook(uint32_t blocks);

@@ -208,6 +208,11 @@ int muster_audience_lookup(muster_engine *engine, const muster_scope *viewer,
     return rc;
 }
 
+bool muster_audience_is_indexed(const muster_engine *engine)
+{
+    return matcher_index(engine) != NULL;
+}
+
 /* ---- several users ---- */
 
 /* Users that go step by step together, so that while memory is fetched for

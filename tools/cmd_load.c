@@ -270,6 +270,7 @@ static void send_file(load *l, int fd)
     error_clear(&err);
     source_open(&s, l, fd);
     const remote_load what = {&l->options, send_bytes, &s};
+    const uint64_t before = l->total.records;
     const int status = remote_load_send(l->c->remote, &what, &json, &err);
     if (json != NULL)
         take_receipt(l, json);
@@ -278,7 +279,8 @@ static void send_file(load *l, int fd)
     l->code = s.code;
     if (status < 0 && l->code == 0)
         l->code = tell_feed(l, &err);
-    l->begun = s.read > 0;
+    /* What came without an answer may be stored. */
+    l->begun = json != NULL ? l->total.records > before : s.read > 0;
     mem_free(json);
     source_close(&s);
 }

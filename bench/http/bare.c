@@ -4,10 +4,9 @@
  *
  *   bare THREADS BYTES      prints the port it listens on; ends with its stdin
  *
- * The daemon is started as engine/http/server.c starts its own: epoll on
- * threads of libmicrohttpd's own, a strict parser, a connection's memory of
- * the same size. The handler returns MHD_YES on its first call and answers on
- * the next one, as it must for connections to be kept.
+ * Its parser is as strict as that of engine/http/server.c. The handler returns
+ * MHD_YES on its first call and answers on the next one, as it must for
+ * connections to be kept.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

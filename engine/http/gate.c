@@ -172,15 +172,16 @@ static uint32_t find_longest(http_gate *g, http_phase phase)
     return best;
 }
 
-void gate_close(http_gate *g, http_connection *c)
+bool gate_close(http_gate *g, http_connection *c)
 {
     gate_slot *slot = &g->slots[c->slot];
     gate_wait(g, c->slot, PHASE_CLOSING, 0);
     if (slot->closing)
-        return;
+        return false;
     shutdown(c->fd, SHUT_RDWR);
     slot->closing = true;
     g->closing++;
+    return true;
 }
 
 /* One that waits gives way; false: none does. */

@@ -69,7 +69,7 @@ bool gate_each(http_gate *gate, uint64_t now, bool all,
                             http_phase phase, uint64_t deadline),
                void *payload);
 /* Ends a connection from outside: its loop sees the end of the stream. Called
- * from `each` alone. */
-void gate_close(http_gate *gate, http_connection *c);
+ * from `each` alone. False: it was told before. */
+bool gate_close(http_gate *gate, http_connection *c);
 
 #endif

@@ -14,7 +14,8 @@
  * for one wake and one write between them, and writes what came.
  *
  * When the reader of the log is slow, the writer waits for it, the ring fills,
- * and lines are dropped and counted.
+ * and lines are dropped and counted. Closing the log waits for a reader that
+ * has stopped no longer than LAST_NS.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -22,6 +23,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -34,6 +36,9 @@
  * two. */
 #define SLOTS 4096u
 #define PAUSE_NS 2000000
+/* A log that is closed waits so long for a reader that does not read. */
+#define LAST_NS UINT64_C(1000000000)
+#define LOOK_MS 50
 /* Bytes that are written at once, at most; a line has less than 1 KiB. */
 #define CHUNK 65536u
 #define LINE_MAX_BYTES 2048u
@@ -65,6 +70,7 @@ struct http_log {
     pthread_t thread;
     sem_t wake;
     bool closing;
+    uint64_t give_up; /* writing, when closed; the writer's */
     uint64_t dropped; /* since the last line about it */
     _Alignas(64) uint64_t next; /* number of the next line to come */
     _Alignas(64) uint64_t taken; /* of the next to be written; the writer's */
@@ -322,19 +328,44 @@ static void put_line(const http_log *log, buffer *b, const line *l)
         put_logfmt(b, l);
 }
 
-/* All of it, however slow the reader is. A log that cannot be written any
- * more (its reader is gone) is no reason to stop serving. */
-static void write_all(int fd, const uint8_t *bytes, size_t len)
+static bool is_closing(const http_log *log)
 {
-    while (len > 0) {
-        const ssize_t n = write(fd, bytes, len);
+    return __atomic_load_n(&log->closing, __ATOMIC_ACQUIRE);
+}
+
+/* Waits until there is room. False: it will not be, or the log is closed and
+ * its reader has had LAST_NS. */
+static bool has_room(http_log *log)
+{
+    struct pollfd out = {log->fd, POLLOUT, 0};
+    for (;;) {
+        const int n = poll(&out, 1, LOOK_MS);
+        if (n > 0)
+            return (out.revents & POLLOUT) != 0;
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (!is_closing(log))
+            continue;
+        const uint64_t now = clock_monotonic_ns();
+        if (log->give_up == 0)
+            log->give_up = now + LAST_NS;
+        if (now >= log->give_up)
+            return false;
+    }
+}
+
+/* All of it, however slow the reader is, in pieces that a pipe with room takes
+ * without waiting. A log that cannot be written any more (its reader is gone)
+ * is no reason to stop serving. */
+static void write_all(http_log *log, const uint8_t *bytes, size_t len)
+{
+    while (len > 0 && has_room(log)) {
+        const ssize_t n =
+            write(log->fd, bytes, len < PIPE_BUF ? len : PIPE_BUF);
         if (n > 0) {
             bytes += n;
             len -= (size_t)n;
-        } else if (errno == EAGAIN) {
-            struct pollfd ready = {fd, POLLOUT, 0};
-            poll(&ready, 1, -1);
-        } else if (errno != EINTR) {
+        } else if (errno != EINTR && errno != EAGAIN) {
             return;
         }
     }
@@ -364,7 +395,7 @@ static void drain(http_log *log, buffer *b)
         }
         put_dropped(log, b);
         ASSERT(buffer_ok(b));
-        write_all(log->fd, b->data, b->len);
+        write_all(log, b->data, b->len);
     } while (b->len > 0);
 }
 
@@ -386,9 +417,9 @@ static void *write_lines(void *payload)
     const struct timespec pause = {0, PAUSE_NS};
     buffer b;
     buffer_init(&b, CHUNK);
-    while (!__atomic_load_n(&log->closing, __ATOMIC_ACQUIRE)) {
+    while (!is_closing(log)) {
         sleep_until_woken(log);
-        if (!__atomic_load_n(&log->closing, __ATOMIC_ACQUIRE))
+        if (!is_closing(log))
             nanosleep(&pause, NULL);
         drain(log, &b);
     }

@@ -41,8 +41,9 @@ typedef struct http_log http_log;
 /* Writes to `fd`, which stays the caller's, lines of `level` and above.
  * Starts a thread unless the level is HTTP_LOG_OFF. */
 http_log *http_log_open(int fd, http_log_format format, http_log_level level);
-/* Everything logged before is written, then the thread ends. NULL is fine. No
- * other thread may log any more. */
+/* Everything logged before is written, then the thread ends; a reader that does
+ * not read is waited for a second. NULL is fine. No other thread may log any
+ * more. */
 void http_log_close(http_log *log);
 
 /* "debug", "info", "warn", "error", "off"; "logfmt", "json". */

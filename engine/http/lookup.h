@@ -19,6 +19,9 @@
 #define LOOKUP_BATCH_MAX 1000u
 /* Of timeout_ms; longer is no deadline. */
 #define LOOKUP_TIMEOUT_MS_MAX 60000u
+/* Ids between two looks at the clock: some microseconds of an index, some
+ * milliseconds where every segment is asked. */
+#define LOOKUP_IDS_PER_LOOK 8u
 /* Seconds that an answer may be kept by its client. */
 #define LOOKUP_CACHE_SECONDS 60
 

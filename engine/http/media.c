@@ -155,7 +155,11 @@ http_media media_choose(muster_text accept, http_offers offers)
 
 /* ---- Content-Encoding ---- */
 
-typedef enum unpack_result { UNPACK_DONE, UNPACK_BAD, UNPACK_LONG } unpack_result;
+typedef enum unpack_result {
+    UNPACK_DONE,
+    UNPACK_BAD,
+    UNPACK_LONG
+} unpack_result;
 
 static unpack_result unpack_gzip(const buffer *in, buffer *out)
 {

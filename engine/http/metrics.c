@@ -3,8 +3,10 @@
  * of Prometheus, version 0.0.4.
  *
  * A stripe is one full set of numbers. A thread takes the next stripe when it
- * first counts, and keeps it: with no more threads than stripes each line of
- * memory has one writer. Adding is relaxed: a number orders nothing.
+ * first counts and keeps it for itself, so that counting is a load and a store
+ * without a locked instruction; the last stripe is shared by all threads that
+ * come when the others are gone, and added to atomically. A stripe whose
+ * thread ended keeps its numbers. A number orders nothing, so all is relaxed.
  *
  * Stripes are static and mostly never touched: a page of a route that nobody
  * asks for is never there.
@@ -20,11 +22,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "http/routes.h"
 
-#define STRIPES 8
+/* More than a server has threads, but for very large machines. */
+#define STRIPES 64u
 #define SECOND_NS UINT64_C(1000000000)
 
 /* ---- what there is ---- */
+
+#define COUNT_ROUTE(...) +1
+enum { ROUTES = 0 HTTP_ROUTES(COUNT_ROUTE) };
 
 /* Upper bounds in nanoseconds; requests are told from 50 us on. */
 static const uint64_t bounds_ns[] = {
@@ -59,26 +66,32 @@ typedef struct route_numbers {
 typedef struct stripe {
     _Alignas(64) uint64_t single[METRIC_COUNT];
     histogram eval;
-    route_numbers routes[HTTP_ROUTES_MAX + 1]; /* the last: no route */
+    route_numbers routes[ROUTES + 1]; /* the last: no route */
 } stripe;
 
 static stripe stripes[STRIPES];
 
 /* ---- counting ---- */
 
+static uint32_t taken; /* stripes, the shared one once or more often */
+static _Thread_local stripe *mine;
+
 static stripe *my_stripe(void)
 {
-    static uint32_t next;
-    static _Thread_local stripe *mine;
-    if (mine == NULL)
-        mine = &stripes[__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) %
-                        STRIPES];
+    if (mine == NULL) {
+        const uint32_t n = __atomic_fetch_add(&taken, 1, __ATOMIC_RELAXED);
+        mine = &stripes[n < STRIPES ? n : STRIPES - 1];
+    }
     return mine;
 }
 
 static void add(uint64_t *to, uint64_t n)
 {
-    __atomic_fetch_add(to, n, __ATOMIC_RELAXED);
+    if (mine == &stripes[STRIPES - 1])
+        __atomic_fetch_add(to, n, __ATOMIC_RELAXED);
+    else
+        __atomic_store_n(to, __atomic_load_n(to, __ATOMIC_RELAXED) + n,
+                         __ATOMIC_RELAXED);
 }
 
 static void observe(histogram *h, size_t first, uint64_t ns)
@@ -102,9 +115,9 @@ static size_t status_slot(int status)
 static size_t route_slot(const http_route *route)
 {
     if (route == NULL)
-        return HTTP_ROUTES_MAX;
+        return ROUTES;
     const size_t at = (size_t)(route - http_routes);
-    ASSERT(at < HTTP_ROUTES_MAX);
+    ASSERT(at < ROUTES);
     return at;
 }
 
@@ -141,8 +154,9 @@ void metrics_add(http_metric which, int64_t n)
  * sums wrap. */
 static uint64_t total(size_t offset)
 {
+    const uint32_t begun = __atomic_load_n(&taken, __ATOMIC_RELAXED);
     uint64_t sum = 0;
-    for (size_t i = 0; i < STRIPES; i++) {
+    for (size_t i = 0; i < STRIPES && i < begun; i++) {
         const uint64_t *at =
             (const uint64_t *)((const char *)&stripes[i] + offset);
         sum += __atomic_load_n(at, __ATOMIC_RELAXED);
@@ -258,10 +272,10 @@ static const char *route_labels(buffer *b, const http_route *route)
 /* Rows of the table, then the one for no route. */
 static bool next_route(size_t *slot, const http_route **route)
 {
-    if (*slot == HTTP_ROUTES_MAX)
+    if (*slot == ROUTES)
         return false;
     const size_t next = *slot == SIZE_MAX ? 0 : *slot + 1;
-    *slot = http_routes[next].name != NULL ? next : HTTP_ROUTES_MAX;
+    *slot = http_routes[next].name != NULL ? next : ROUTES;
     *route = http_routes[next].name != NULL ? &http_routes[next] : NULL;
     return true;
 }

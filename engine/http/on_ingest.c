@@ -6,7 +6,8 @@
  * one becomes a feed at that moment, and goes on as its bytes come: parsed
  * beside, committed in parts, so that it needs the same memory whatever its
  * length. Which of the two it is depends on its length as sent alone, so a
- * repeated request goes the same way as the first.
+ * repeated request goes the same way as the first. (One that unpacks to more
+ * than the engine takes whole becomes a feed, too.)
  *
  * The answer comes when everything accepted is durable. Idempotency-Key is the
  * load id (ingest_key.h): the same body again answers the first receipt, one
@@ -360,23 +361,6 @@ static void wrap(http_request *r, ingest_stream *s)
     s->held.len++;
 }
 
-static void end_whole(http_request *r, ingest_stream *s, http_answer *a)
-{
-    muster_receipt receipt;
-    muster_error err;
-    char *json = NULL;
-    error_clear(&err);
-    if (!check_packing(s, a))
-        return;
-    wrap(r, s);
-    if (muster_ingest(r->engine, &s->options, s->held.data, s->held.len,
-                      &receipt, &json, &err) != 0)
-        answer_broken(r, s, &err, a);
-    else
-        answer_receipt(r, s, &receipt, json, a);
-    mem_free(json);
-}
-
 static void end_feed(http_request *r, ingest_stream *s, http_answer *a)
 {
     muster_receipt receipt;
@@ -388,6 +372,26 @@ static void end_feed(http_request *r, ingest_stream *s, http_answer *a)
     }
     muster_feed_receipt(s->feed, &receipt);
     answer_receipt(r, s, &receipt, muster_feed_receipt_json(s->feed), a);
+}
+
+static void end_whole(http_request *r, ingest_stream *s, http_answer *a)
+{
+    muster_receipt receipt;
+    muster_error err;
+    char *json = NULL;
+    error_clear(&err);
+    if (!check_packing(s, a))
+        return;
+    wrap(r, s);
+    const int rc = muster_ingest(r->engine, &s->options, s->held.data,
+                                 s->held.len, &receipt, &json, &err);
+    if (rc == 0)
+        answer_receipt(r, s, &receipt, json, a);
+    else if (strcmp(err.word, "long_body") != 0)
+        answer_broken(r, s, &err, a);
+    else if (begin_feed(r, s, a)) /* it unpacks to a long one */
+        end_feed(r, s, a);
+    mem_free(json);
 }
 
 static void end_stream(http_request *r, http_answer *a)

@@ -23,7 +23,9 @@
  *
  *   QUICK   on the event loop's thread, for what takes microseconds: it must
  *           not wait, neither for a lock that is held long nor for the disk.
- *           With a body of more than 16 KiB as WORK
+ *           With a body of more than 8 KiB as WORK
+ *   INDEXED for lookups: as QUICK while the engine keeps a forward index, else
+ *           as WORK, since it then asks every segment
  *   WORK    on a worker's thread, while the connection sleeps; the body is
  *           there whole. When the queue is full: 503 with Retry-After
  *   STREAM  pieces of the body go to a worker as they come, so that a body of
@@ -201,7 +203,12 @@ typedef struct http_stream {
     void (*close)(http_request *r);
 } http_stream;
 
-typedef enum http_way { WAY_QUICK, WAY_WORK, WAY_STREAM } http_way;
+typedef enum http_way {
+    WAY_QUICK,
+    WAY_INDEXED,
+    WAY_WORK,
+    WAY_STREAM
+} http_way;
 
 /* Media types of bodies, as bits of a route. */
 #define HTTP_MEDIA_BIT(media) (1u << (media))

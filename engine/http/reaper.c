@@ -81,13 +81,12 @@ static bool look(void *payload, http_connection *c, http_phase phase,
     if (phase == PHASE_WORK) {
         look_at_worker(c);
     } else if (phase == PHASE_IDLE && atomic_load(&s->draining)) {
-        gate_close(s->gate, c);
-        r->closed++;
+        r->closed += gate_close(s->gate, c);
     } else if (deadline < r->now) {
-        if (phase != PHASE_IDLE)
-            metrics_add(METRIC_CONNECTIONS_LATE, 1);
-        gate_close(s->gate, c);
-        r->closed++;
+        if (gate_close(s->gate, c)) {
+            metrics_add(METRIC_CONNECTIONS_LATE, phase != PHASE_IDLE);
+            r->closed++;
+        }
     } else if (phase == PHASE_IDLE) {
         look_at_idle(s, c, r->now, deadline);
     }

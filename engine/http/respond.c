@@ -123,7 +123,8 @@ void respond_tell(http_connection *c, int status)
 {
     const http_request *r = &c->request;
     const uint64_t ns = c->answered - c->began;
-    const size_t sent = status == 0 || c->head ? 0 : c->answer.body.len;
+    const size_t sent =
+        status != c->answer.status || c->head ? 0 : c->answer.body.len;
     metrics_request(r->route, status, ns);
     if (c->answer.eval_ns > 0)
         metrics_eval(c->answer.eval_ns);

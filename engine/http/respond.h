@@ -15,8 +15,8 @@ void respond_finish(http_connection *c);
 /* Queues the answer; on the event loop, where libmicrohttpd takes one: in the
  * first call for a request or once its body is whole. */
 mhd_result respond_send(http_connection *c);
-/* Counts and logs the request, with its answer's status (0: none was
- * given). */
+/* Counts and logs the request, with its answer's status or, when it was not
+ * given, another. */
 void respond_tell(http_connection *c, int status);
 /* The answer as the bytes of a whole response that closes its connection;
  * behind what is in `out`. */

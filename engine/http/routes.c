@@ -19,6 +19,7 @@
 #include "base/hash.h"
 
 #define ROUTE_QUICK(handler) .handle = handler
+#define ROUTE_INDEXED(handler) .handle = handler
 #define ROUTE_WORK(handler) .handle = handler
 #define ROUTE_STREAM(handler) .stream = &handler
 #define ROUTE_ROW(name_, method_, path_, may_, way_, body_max_, partner_,     \

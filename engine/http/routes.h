@@ -3,8 +3,8 @@
  * OpenAPI document, the reference in docs/ and the tests all read it.
  *
  * To add a route: write its handler in on_<subject>.c, then a row in the
- * section of its subject. The handler is declared from the row: WAY QUICK and
- * WORK declare `void handler(http_request *r, http_answer *a)`, STREAM
+ * section of its subject. The handler is declared from the row: WAY QUICK,
+ * INDEXED and WORK declare `void handler(http_request *r, http_answer *a)`, STREAM
  * declares `extern const http_stream handler`.
  *
  * X(name, METHOD, "path", may, WAY, body_max, partner, admin_only,
@@ -15,7 +15,7 @@
  *   METHOD      GET POST PUT PATCH DELETE; HEAD comes with GET
  *   path        {name} is one part of it, never empty, decoded into r->args
  *   may         http_permission bits of which one is needed; 0: open to all
- *   WAY         QUICK WORK STREAM (parts.h)
+ *   WAY         QUICK INDEXED WORK STREAM (parts.h)
  *   body_max    bytes, after its Content-Encoding; 0: no body is taken
  *   partner     a partner's key may ask
  *   admin_only  with two listeners, on the admin one alone
@@ -110,24 +110,24 @@
 /* ---- lookup, member, enrich ---- */
 
 #define HTTP_ROUTES_LOOKUP(X)                                                 \
-    X(lookup, GET, "/v1/lookup/{space}/{id}", MAY_LOOKUP, QUICK, 0, true,     \
+    X(lookup, GET, "/v1/lookup/{space}/{id}", MAY_LOOKUP, INDEXED, 0, true,   \
       false, TAKES_NOTHING, OFFERS_LOOKUP, on_lookup,                         \
       "The segments a user is in, the highest priority first",                \
       "only format key limit budget_bytes timeout_ms", "",                    \
       "/v1/lookup/cookie/4f2a?limit=10", "200 304 400 422 503")               \
-    X(lookup_batch, POST, "/v1/lookup", MAY_LOOKUP, QUICK, BODY_DOCUMENT,     \
+    X(lookup_batch, POST, "/v1/lookup", MAY_LOOKUP, INDEXED, BODY_DOCUMENT,   \
       true, false, TAKES_DOCUMENT, OFFERS_DATA, on_lookup_batch,              \
       "The segments of up to 1,000 users, in order",                          \
       "only limit timeout_ms",                                                \
       "{\"ids\":[{\"space\":\"cookie\",\"id\":\"4f2a\"}]}",                   \
       "/v1/lookup", "200 400 422 503")                                        \
-    X(member, POST, "/v1/member", MAY_LOOKUP, QUICK, BODY_DOCUMENT, true,     \
+    X(member, POST, "/v1/member", MAY_LOOKUP, INDEXED, BODY_DOCUMENT, true,   \
       false, TAKES_DOCUMENT, OFFERS_DATA, on_member,                          \
       "Which of up to 1,000 users are in a segment", "timeout_ms",            \
       "{\"segment\":\"buyers\",\"ids\":[{\"space\":\"cookie\","               \
       "\"id\":\"4f2a\"}]}",                                                   \
       "/v1/member", "200 400 404 422 503")                                    \
-    X(enrich, POST, "/v1/openrtb/enrich", MAY_LOOKUP, QUICK, BODY_DOCUMENT,   \
+    X(enrich, POST, "/v1/openrtb/enrich", MAY_LOOKUP, INDEXED, BODY_DOCUMENT, \
       true, false, TAKES_JSON, OFFERS_JSON, on_enrich,                        \
       "Segments into a bid request of OpenRTB; 204 when there are none",      \
       "return",                                                               \
@@ -326,6 +326,7 @@
 
 #define HTTP_DECLARE_QUICK(handler)                                           \
     void handler(http_request *r, http_answer *a);
+#define HTTP_DECLARE_INDEXED(handler) HTTP_DECLARE_QUICK(handler)
 #define HTTP_DECLARE_WORK(handler) HTTP_DECLARE_QUICK(handler)
 #define HTTP_DECLARE_STREAM(handler) extern const http_stream handler;
 #define HTTP_DECLARE(name, method, path, may, way, body_max, partner,         \

@@ -88,7 +88,8 @@ bool pseudonym_parse(muster_text text, muster_pseudonym *out);
 
 /* split("salt", ..): SipHash-2-4 of the primary pseudonym under
  * BLAKE2b-128(key || 0 || "split" || salt), mod 100. (The 0 stands where a
- * space's length would, so that no id can hash to a split's key.) */
+ * space's length would, so that no id can hash to a split's key.) `key` NULL,
+ * of a directory opened for checking only: another split. */
 typedef struct identity_split {
     uint8_t key[16];
 } identity_split;

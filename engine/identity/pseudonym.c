@@ -125,7 +125,9 @@ void identity_split_init(identity_split *s, const identity_key *key,
                          muster_text salt)
 {
     ASSERT(s != NULL);
-    derive(s->key, key, "split", salt);
+    memset(s->key, 0, sizeof s->key);
+    if (key)
+        derive(s->key, key, "split", salt);
 }
 
 uint32_t identity_split_bucket(const identity_split *s,

@@ -140,6 +140,9 @@ MUSTER_API int muster_audience_lookup_many(muster_engine *engine,
                                            muster_looked_fn looked,
                                            muster_saved_fn each,
                                            void *payload, muster_error *err);
+/* Is the forward index whole, so that a lookup takes about a microsecond? Else
+ * it asks every segment, for milliseconds when there are thousands. */
+MUSTER_API bool muster_audience_is_indexed(const muster_engine *engine);
 /* Of a pseudonym that is known already. */
 MUSTER_API int muster_audience_lookup_user(muster_engine *engine,
                                            const muster_scope *viewer,

@@ -16,7 +16,7 @@
 #include "http/metrics.h"
 
 /* More threads than there are stripes, so that some share one. */
-enum { THREADS = 20, ROUNDS = 200000 };
+enum { THREADS = 80, ROUNDS = 50000 };
 
 static pthread_barrier_t together;
 
