@@ -57,7 +57,6 @@
 
 #include <muster/muster.h>
 #include "audience/audience.h"
-#include "audience/forward.h"
 #include "base/base.h"
 #include "base/point.h"
 #include "catalog/catalog.h"

@@ -1,7 +1,10 @@
 /*
- * audience.h - the door of room `audience`: saved segments.
+ * audience.h - the door of room `audience`: saved segments, and which of them
+ * each user is in.
  *
- *   store.c   keys, versions, numeric ids
+ *   store.c     keys, versions, numeric ids
+ *   roster.c    those that are served, in order
+ *   forward.c   from a user to the segments (forward.h)
  *
  * A segment's numeric id is given once and never reused; removing adds a
  * version that says so, and saving the key again goes on counting.
@@ -74,5 +77,9 @@ const audience *audience_put(audience_store *s, muster_text key,
 void audience_store_encode(const audience_store *s, buffer *out);
 int audience_store_decode(audience_store *s, const void *bytes, size_t len,
                           muster_error *err);
+
+/* ---- which of them each user is in ---- */
+
+#include "audience/forward.h"
 
 #endif

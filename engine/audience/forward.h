@@ -27,7 +27,7 @@
 
 #include <muster/limits.h>
 #include "audience/audience.h"
-#include "index/block.h"
+#include "index/index.h"
 
 /* ---- which segments: a roster ---- */
 

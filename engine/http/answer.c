@@ -280,6 +280,10 @@ void answer_header(http_answer *a, const char *name, const char *format, ...)
 {
     char value[ANSWER_HEADER_VALUE_MAX];
     va_list args;
+    if (strpbrk(format, "%\r\n") == NULL) { /* most are as they are */
+        put_header(a, name, format, strlen(format));
+        return;
+    }
     va_start(args, format);
     const int len = vsnprintf(value, sizeof value, format, args);
     va_end(args);

@@ -125,7 +125,9 @@ static void leave_stream(http_connection *c)
     const uint64_t now = clock_monotonic_ns();
     orphan *o = mem_zalloc(sizeof *o);
     o->request = c->request;
-    o->request.connection = NULL;
+    o->request.connection = NULL; /* nor what belongs to it */
+    o->request.id = "";
+    memset(o->request.args, 0, sizeof o->request.args);
     o->request.body = text_make(NULL, 0);
     arena_init(&o->request.texts);
     o->stream = c->request.route->stream;
@@ -231,10 +233,11 @@ static bool check_length(http_connection *c)
     }
     if (route->way == WAY_STREAM || (uint64_t)length <= route->body_max)
         return true;
-    answer_problem(&c->answer, 413, "long_body",
-                   route->body_max > 0 ? "bodies have at most %zu bytes here"
-                                       : "no body is taken here%.0zu",
-                   route->body_max);
+    if (route->body_max == 0)
+        answer_problem(&c->answer, 413, "long_body", "no body is taken here");
+    else
+        answer_problem(&c->answer, 413, "long_body",
+                       "bodies have at most %zu bytes here", route->body_max);
     return false;
 }
 

@@ -1,6 +1,6 @@
 /*
- * ingest_key.c - load ids of what clients call their inputs, and the answers
- * that all routes of ingest share.
+ * ingest_key.c - load ids of what clients call their inputs, and what the
+ * routes of ingest share: answers, keys in bodies, memory.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -61,7 +61,7 @@ void ingest_message_id(char *out, const char *provider, muster_text id)
 /* ---- answers ---- */
 
 void ingest_answer(http_request *r, http_answer *a, int status,
-                   const char *first, const char *receipt)
+                   const char *receipt)
 {
     const size_t len = strlen(receipt);
     json_writer *w = answer_json(a, status);
@@ -69,10 +69,7 @@ void ingest_answer(http_request *r, http_answer *a, int status,
     json_writer id;
     ASSERT(len > 2 && receipt[0] == '{' && receipt[len - 1] == '}');
     buffer_init(&b, len + 4096);
-    buffer_put_str(&b, "{");
-    if (first != NULL)
-        buffer_printf(&b, "%s,", first);
-    buffer_put(&b, receipt + 1, len - 2);
+    buffer_put(&b, receipt, len - 1);
     buffer_put_str(&b, ",\"request_id\":");
     json_begin(&id, &b, false);
     json_put_str(&id, r->id);

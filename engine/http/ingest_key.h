@@ -20,10 +20,9 @@ void ingest_load_id(char *out, const char *provider, muster_text key);
 /* The load id of a CDP's messageId: always a hash, for it may be anything. */
 void ingest_message_id(char *out, const char *provider, muster_text id);
 
-/* `receipt`, with a member before all others (`first`, e.g. "\"success\":true",
- * may be NULL) and the id of the request behind them, is the answer. */
+/* `receipt`, with the id of the request added, is the answer. */
 void ingest_answer(http_request *r, http_answer *a, int status,
-                   const char *first, const char *receipt);
+                   const char *receipt);
 
 /* The caller of a request whose key stands in its body; `key` as
  * access_shown. False: answered. */

@@ -1,7 +1,7 @@
 /*
  * msgpack.c - between msgpack and JSON.
  *
- * Reading recurses at most MSGPACK_DEPTH_MAX deep and allocates nothing but
+ * Reading recurses at most PACKED_DEPTH_MAX deep and allocates nothing but
  * the text it writes: lengths that the input claims are only believed as far
  * as bytes of it follow. Writing takes integers as integers, other numbers as
  * 64-bit floats.
@@ -87,7 +87,7 @@ static bool unpack_key(unpacker *u)
 
 static bool unpack_list(unpacker *u, uint64_t n, bool map)
 {
-    if (u->depth == MSGPACK_DEPTH_MAX || n > reader_left(&u->in))
+    if (u->depth == PACKED_DEPTH_MAX || n > reader_left(&u->in))
         return false;
     u->depth++;
     if (map)
@@ -153,7 +153,7 @@ static bool unpack_value(unpacker *u)
     }
 }
 
-int msgpack_to_json(muster_text in, buffer *out, muster_error *err)
+int packed_to_json(muster_text in, buffer *out, muster_error *err)
 {
     unpacker u = {.depth = 0};
     reader_init(&u.in, in.ptr, in.len);
@@ -162,7 +162,7 @@ int msgpack_to_json(muster_text in, buffer *out, muster_error *err)
         return error_set(err, MUSTER_EPARSE, "bad_msgpack",
                          "the body is not one value of msgpack with texts as"
                          " keys, at most %d deep",
-                         MSGPACK_DEPTH_MAX);
+                         PACKED_DEPTH_MAX);
     if (!buffer_ok(out))
         return error_set(err, MUSTER_ELIMIT, "long_body",
                          "the body is too long");
@@ -261,7 +261,7 @@ static void put_value(buffer *out, const json_value *v)
     }
 }
 
-bool msgpack_of_json(muster_text json, buffer *out)
+bool packed_of_json(muster_text json, buffer *out)
 {
     json_doc *doc = NULL;
     if (json_parse(&doc, json.ptr, json.len, JSON_STRICT, NULL) < 0)

@@ -10,14 +10,14 @@
 #include "base/base.h"
 
 /* Deeper bodies are refused; none of ours is deeper than an expression. */
-#define MSGPACK_DEPTH_MAX 64
+#define PACKED_DEPTH_MAX 64
 
 /* One value, and nothing behind it. 0, or MUSTER_EPARSE "bad_msgpack" (broken,
  * too deep, keys that are no text, ext), MUSTER_ELIMIT "long_body" when the
  * text does not fit `out`. bin is taken as text. */
-int msgpack_to_json(muster_text in, buffer *out, muster_error *err);
+int packed_to_json(muster_text in, buffer *out, muster_error *err);
 /* A JSON document as msgpack, behind what is in `out`. False: it is no JSON,
  * or did not fit. */
-bool msgpack_of_json(muster_text json, buffer *out);
+bool packed_of_json(muster_text json, buffer *out);
 
 #endif

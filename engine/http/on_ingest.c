@@ -101,21 +101,35 @@ static void answer_receipt(http_request *r, const ingest_stream *s,
 {
     if (!receipt->repeated)
         metrics_ingest(r->route, receipt->accepted, receipt->rejected);
-    ingest_answer(r, a, status_of(receipt), NULL, json);
+    ingest_answer(r, a, status_of(receipt), json);
     if (receipt->repeated && s->options.load_id != NULL)
         answer_header(a, "Idempotent-Replayed", "true");
     a->eval_ns = clock_monotonic_ns() - s->started_ns;
 }
 
-/* A problem that also tells what was accepted before it. */
+/* The engine's error, in the words of HTTP where its own speak of flags. */
+static void answer_why(const ingest_stream *s, const muster_error *err,
+                       http_answer *a)
+{
+    if (strcmp(err->word, "max_errors") == 0)
+        answer_problem(a, 422, err->word,
+                       "more than %llu records were rejected",
+                       (unsigned long long)s->options.max_errors);
+    else if (strcmp(err->word, "unknown_format") == 0)
+        answer_problem(a, 400, err->word,
+                       "the body is none of NDJSON, a JSON array, CSV with a "
+                       "header of paths like ids.cookie, and msgpack; "
+                       "Content-Type says which it is");
+    else
+        ingest_answer_error(a, err);
+}
+
+/* And what was accepted before it. */
 static void answer_broken(http_request *r, ingest_stream *s,
                           const muster_error *err, http_answer *a)
 {
     muster_receipt receipt;
-    if (strcmp(err->word, "max_errors") == 0)
-        answer_problem(a, 422, err->word, "%s", err->message);
-    else
-        ingest_answer_error(a, err);
+    answer_why(s, err, a);
     if (s->feed == NULL)
         return;
     muster_feed_receipt(s->feed, &receipt);

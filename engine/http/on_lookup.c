@@ -37,8 +37,6 @@
 /* Headers of requests end at some KB: longer values reach no ad server. */
 #define KV_BUDGET_MAX 65536u
 #define SECONDS_PER_HOUR 3600
-/* Ids looked up between two looks at the clock: some 20 microseconds. */
-#define IDS_PER_LOOK 32u
 
 typedef enum lookup_format { FORMAT_JSON, FORMAT_ORTB2, FORMAT_KV } format;
 
@@ -273,7 +271,7 @@ static int begin_result(void *payload, size_t which, int rc,
     const lookup_status status = lookup_status_of(rc, about);
     if (which > 0)
         end_result(p);
-    if (which % IDS_PER_LOOK == 0)
+    if (which % LOOKUP_IDS_PER_LOOK == 0)
         b->late = lookup_is_late(p->wants->deadline, b->a);
     if (b->late)
         return 1;

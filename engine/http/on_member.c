@@ -8,10 +8,10 @@
  * when something was. A segment that is not served is there only for keys
  * that may read; one that the caller may not see is not there.
  *
- * A segment that is served is found among those of each user, which takes less
- * than a microsecond of a forward index, however long its expression; one that
- * is not is decided by its expression. `epoch` is the oldest that an id was
- * decided on.
+ * Where there is a forward index, a segment that is served is found among those
+ * of each user, which takes less than a microsecond however long its
+ * expression. Else the expression is decided. `epoch` is the oldest that an id
+ * was decided on.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,7 +21,6 @@
 #include <string.h>
 #include "http/lookup.h"
 
-#define IDS_PER_LOOK 32u
 #define EXPR_BYTES_MAX (MUSTER_SEGMENT_KEY_BYTES_MAX + 16)
 
 typedef struct wanted {
@@ -76,10 +75,11 @@ static bool put_verdict(members *m, enum verdict verdict)
 {
     m->refused += verdict == REFUSED;
     m->verdicts[m->n++] = (uint8_t)verdict;
-    return m->n % IDS_PER_LOOK != 0 || !lookup_is_late(m->deadline, m->a);
+    return m->n % LOOKUP_IDS_PER_LOOK != 0 ||
+           !lookup_is_late(m->deadline, m->a);
 }
 
-/* ---- of a segment that is served: by lookups ---- */
+/* ---- of a segment that is served: by the forward index ---- */
 
 static int begin_user(void *payload, size_t which, int rc,
                       const muster_lookup *about)
@@ -112,7 +112,7 @@ static bool look_up_all(http_request *r, const lookup_users *users, members *m)
     return rc == 0;
 }
 
-/* ---- of one that is not: by its expression ---- */
+/* ---- of others: by its expression ---- */
 
 /* segment("key") for the caller; NULL: answered. */
 static muster_segment *open_segment(http_request *r, const wanted *wants,
@@ -192,8 +192,9 @@ static void answer_members(http_request *r, const lookup_users *users,
         return;
     m.wants = &wants;
     const uint64_t began = clock_monotonic_ns();
+    const bool indexed = wants.served && muster_audience_is_indexed(r->engine);
     const bool done =
-        wants.served ? look_up_all(r, users, &m) : decide_all(r, users, &m);
+        indexed ? look_up_all(r, users, &m) : decide_all(r, users, &m);
     a->eval_ns = clock_monotonic_ns() - began;
     if (done && !lookup_is_late(m.deadline, a))
         put_members(r, &m);

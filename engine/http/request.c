@@ -310,7 +310,7 @@ static int parse_document(http_request *r, json_doc **out, muster_error *err)
         return json_parse(out, r->body.ptr, r->body.len, JSON_STRICT, err);
     buffer text;
     buffer_init(&text, DOCUMENT_ROOM);
-    int code = msgpack_to_json(r->body, &text, err);
+    int code = packed_to_json(r->body, &text, err);
     if (code == 0)
         code = json_parse(out, (const char *)text.data, text.len, JSON_STRICT,
                           err);

@@ -26,7 +26,7 @@ void respond_finish(http_connection *c)
         return;
     buffer packed;
     buffer_init(&packed, ANSWER_BYTES_MAX);
-    if (msgpack_of_json(text_make((const char *)a->body.data, a->body.len),
+    if (packed_of_json(text_make((const char *)a->body.data, a->body.len),
                         &packed)) {
         buffer_release(&a->body);
         a->body = packed;

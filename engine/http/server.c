@@ -90,8 +90,6 @@ static void copy_options(muster_server_options *to,
         to->loops = (thread_processors() + 1) / 2;
     if (to->workers == 0)
         to->workers = thread_processors();
-    if (to->address_connections == 0)
-        to->address_connections = (to->connections + 1) / 2;
 }
 
 static void release_options(muster_server_options *o)
@@ -295,7 +293,9 @@ static int start_listening(http_server *s, muster_error *err)
     s->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (s->wake < 0)
         return error_errno(err, "make", "an eventfd");
-    s->gate = gate_new(o->connections, o->address_connections);
+    s->gate = gate_new(o->connections, o->address_connections > 0
+                                           ? o->address_connections
+                                           : (o->connections + 1) / 2);
     s->workers = workers_new(o->workers, o->queue, o->queue_ms * NS_PER_MS);
     /* Each stream has one step in the queue, or its end. */
     s->streamers = workers_new(STREAMERS, 2 * (size_t)o->streams, 0);

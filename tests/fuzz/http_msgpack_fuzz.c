@@ -16,11 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buffer_init(&json, ROOM);
     buffer_init(&packed, ROOM);
     buffer_init(&again, ROOM);
-    if (msgpack_to_json(text_make((const char *)data, size), &json, NULL) ==
+    if (packed_to_json(text_make((const char *)data, size), &json, NULL) ==
         0) {
-        ASSERT(msgpack_of_json(
+        ASSERT(packed_of_json(
             text_make((const char *)json.data, json.len), &packed));
-        ASSERT(msgpack_to_json(
+        ASSERT(packed_to_json(
                    text_make((const char *)packed.data, packed.len), &again,
                    NULL) == 0);
     }

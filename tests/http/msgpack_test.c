@@ -23,7 +23,7 @@ static void expect_json(const char *bytes, size_t len, const char *json)
     muster_error err;
     error_clear(&err);
     buffer_init(&out, ROOM);
-    const int code = msgpack_to_json(text_make(bytes, len), &out, &err);
+    const int code = packed_to_json(text_make(bytes, len), &out, &err);
     if (json == NULL) {
         if (code != MUSTER_EPARSE || strcmp(err.word, "bad_msgpack") != 0)
             fail_msg("taken: %s", buffer_cstr(&out));
@@ -74,7 +74,7 @@ static void test_http_msgpack__every_form_is_read(void **state)
 
 static void test_http_msgpack__what_is_none_is_refused(void **state)
 {
-    char deep[MSGPACK_DEPTH_MAX + 2];
+    char deep[PACKED_DEPTH_MAX + 2];
     (void)state;
     EXPECT("", NULL);
     EXPECT("\xc1", NULL);             /* no such form */
@@ -92,16 +92,16 @@ static void test_http_msgpack__what_is_none_is_refused(void **state)
     EXPECT("\xd4\x01\x02", NULL);     /* ext */
     EXPECT("\xc7\x01\x01\x02", NULL);
     memset(deep, 0x91, sizeof deep);
-    deep[MSGPACK_DEPTH_MAX] = 0x01;
+    deep[PACKED_DEPTH_MAX] = 0x01;
     buffer out;
     buffer_init(&out, ROOM);
-    assert_int_equal(msgpack_to_json(text_make(deep, MSGPACK_DEPTH_MAX + 1),
+    assert_int_equal(packed_to_json(text_make(deep, PACKED_DEPTH_MAX + 1),
                                      &out, NULL),
                      0);
     buffer_clear(&out);
-    deep[MSGPACK_DEPTH_MAX] = (char)0x91;
-    deep[MSGPACK_DEPTH_MAX + 1] = 0x01;
-    assert_int_equal(msgpack_to_json(text_make(deep, sizeof deep), &out, NULL),
+    deep[PACKED_DEPTH_MAX] = (char)0x91;
+    deep[PACKED_DEPTH_MAX + 1] = 0x01;
+    assert_int_equal(packed_to_json(text_make(deep, sizeof deep), &out, NULL),
                      MUSTER_EPARSE);
     buffer_release(&out);
 }
@@ -111,12 +111,12 @@ static void test_http_msgpack__what_does_not_fit_is_refused(void **state)
     buffer out;
     (void)state;
     buffer_init(&out, 4);
-    assert_int_equal(msgpack_to_json(text_make("\xa5" "abcde", 6), &out, NULL),
+    assert_int_equal(packed_to_json(text_make("\xa5" "abcde", 6), &out, NULL),
                      MUSTER_ELIMIT);
     buffer_clear(&out);
-    assert_false(msgpack_of_json(text_of("\"abcde\""), &out));
+    assert_false(packed_of_json(text_of("\"abcde\""), &out));
     buffer_clear(&out);
-    assert_false(msgpack_of_json(text_of("{"), &out));
+    assert_false(packed_of_json(text_of("{"), &out));
     buffer_release(&out);
 }
 
@@ -185,9 +185,9 @@ static void there_and_back(uint64_t seed)
         json_begin(&w, &json, false);
         put_random(&w, &r, 0);
         const muster_text text = text_make((const char *)json.data, json.len);
-        assert_true(msgpack_of_json(text, &packed));
+        assert_true(packed_of_json(text, &packed));
         assert_int_equal(
-            msgpack_to_json(
+            packed_to_json(
                 text_make((const char *)packed.data, packed.len), &again,
                 NULL),
             0);
