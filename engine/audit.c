@@ -43,7 +43,7 @@ int audit_write(muster_engine *e, const change_request *r, muster_error *err)
     const storage_value most = storage_int(AUDIT_ROWS_MAX);
     const storage_value row[] = {
         storage_int((int64_t)r->seq),
-        storage_int(e->fixed_now ? e->fixed_now : clock_now()),
+        storage_int(engine_fixed_now(e) ? engine_fixed_now(e) : clock_now()),
         storage_text(text_of(r->actor ? r->actor : "")),
         storage_text(text_of(change_name(r->kind))),
         storage_text(change_object(r->kind, r->body->data, r->body->len))};

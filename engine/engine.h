@@ -227,7 +227,7 @@ struct mirror;
 struct muster_engine {
     uint32_t magic;
     muster_open_mode mode;
-    muster_time fixed_now; /* 0 = wall clock */
+    muster_time fixed_now; /* engine_fixed_now */
     unsigned threads;
     uint64_t memory_budget;
     uint64_t log_budget;
@@ -260,6 +260,11 @@ struct muster_engine {
     struct open_load *loads;         /* load ids being fed */
 };
 
+/* 0: the wall clock. Tests move it while threads look. */
+static inline muster_time engine_fixed_now(const muster_engine *e)
+{
+    return __atomic_load_n(&e->fixed_now, __ATOMIC_RELAXED);
+}
 static inline void engine_check(const muster_engine *e)
 {
     ASSERT(e != NULL && e->magic == ENGINE_MAGIC);

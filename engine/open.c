@@ -25,8 +25,7 @@ int engine_check_writable(const muster_engine *e, muster_error *err)
 
 muster_time engine_now_at(const muster_engine *e, const epoch *at)
 {
-    const muster_time fixed =
-        __atomic_load_n(&e->fixed_now, __ATOMIC_RELAXED);
+    const muster_time fixed = engine_fixed_now(e);
     if (fixed)
         return fixed;
     const muster_time now = clock_now();

@@ -408,7 +408,7 @@ static int log_tick(muster_engine *e, muster_error *err)
     const muster_hour hour = clock_hour_of(clock_now());
     change_request tick = {.kind = CHANGE_TICK, .body = &w->tick};
 
-    if (e->fixed_now || hour <= e->state.tick)
+    if (engine_fixed_now(e) || hour <= e->state.tick)
         return 0;
     buffer_clear(&w->tick);
     change_tick(&w->tick, hour);
@@ -673,7 +673,7 @@ static void *run(void *payload)
             serve(e, group);
         else if (!stopping && is_lost(e))
             (void)revive(e, NULL);
-        else if (!stopping && !e->fixed_now &&
+        else if (!stopping && !engine_fixed_now(e) &&
                  clock_hour_of(clock_now()) > e->state.tick)
             serve(e, NULL); /* the clock alone */
         epoch_reap(e);

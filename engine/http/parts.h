@@ -17,6 +17,8 @@
  *   log.c        one line a request
  *   config.c     options from a file, the environment, flags
  *   openapi.c    the table as OpenAPI 3.1 and as the reference in docs/
+ *   ask.c        the body of a question: expressions, members
+ *   shapes.c     what answers have in common; pages of lists
  *   on_<subject>.c  the handlers
  *
  * A route is handled in one of three ways:
