@@ -82,6 +82,8 @@ struct http_connection {
     uint64_t received;       /* the reaper's: bytes of TCP when it was first
                                 seen idle */
     uint64_t idle_since;     /* the reaper's: which idleness that was of */
+    uint64_t deserted_at;    /* the reaper's: what it was waited for when its
+                                client was seen to have closed; a deadline */
 
     http_request request;
     http_answer answer;

@@ -12,14 +12,18 @@
  * the whole header is there. That one has begun is seen by the bytes that TCP
  * counted: once they grow, the time of the header runs.
  *
- * A worker's client cannot be seen by the loop; whether it went away is asked
- * here, so that work for nobody stops.
+ * That a client closed is told to the loop once, and lost when the last bytes
+ * came with it: libmicrohttpd reads those and waits for more. So is it here
+ * that such connections are found, by the state of TCP. A worker's client
+ * cannot be seen by the loop at all; whether it went away is asked here, so
+ * that work for nobody stops.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE 1 /* POLLRDHUP */
 #include <linux/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include "http/metrics.h"
@@ -35,26 +39,42 @@
 #define CLOSES_AT_ONCE 64u
 #define CLOSES_PAUSE_MS 5
 
-/* 0 where the system does not tell. */
-static uint64_t bytes_received(int fd)
+/* CLOSE_WAIT: the client has closed, and not we. */
+#define STATE_CLOSE_WAIT 8
+
+static struct tcp_info info_of(int fd)
 {
     struct tcp_info info;
     socklen_t len = sizeof info;
     memset(&info, 0, sizeof info);
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-        return 0;
-    return info.tcpi_bytes_received;
+        memset(&info, 0, sizeof info);
+    return info;
+}
+
+/* Did the client close, with all it sent read, and has nothing happened since
+ * the last look? Then nothing will. */
+static bool is_deserted(http_connection *c, const struct tcp_info *info,
+                        uint64_t deadline)
+{
+    int unread = 0;
+    if (info->tcpi_state != STATE_CLOSE_WAIT ||
+        ioctl(c->fd, FIONREAD, &unread) != 0 || unread > 0)
+        return false;
+    const bool twice = c->deserted_at == deadline;
+    c->deserted_at = deadline;
+    return twice;
 }
 
 /* Has the next request begun? */
-static void look_at_idle(http_server *s, http_connection *c, uint64_t now,
+static void look_at_idle(http_server *s, http_connection *c,
+                         const struct tcp_info *info, uint64_t now,
                          uint64_t deadline)
 {
-    const uint64_t received = bytes_received(c->fd);
     if (c->idle_since != deadline) {
         c->idle_since = deadline;
-        c->received = received;
-    } else if (received > c->received) {
+        c->received = info->tcpi_bytes_received;
+    } else if (info->tcpi_bytes_received > c->received) {
         gate_wait_if(s->gate, c->slot, PHASE_IDLE, deadline, PHASE_HEADER,
                      now + s->options.header_ms * NS_PER_MS);
     }
@@ -73,6 +93,17 @@ typedef struct reaping {
     unsigned closed;
 } reaping;
 
+/* A client that is waited for, and in time. */
+static void look_at_waiting(reaping *r, http_connection *c, http_phase phase,
+                            uint64_t deadline)
+{
+    const struct tcp_info info = info_of(c->fd);
+    if (is_deserted(c, &info, deadline))
+        r->closed += gate_close(c->server->gate, c);
+    else if (phase == PHASE_IDLE)
+        look_at_idle(c->server, c, &info, r->now, deadline);
+}
+
 static bool look(void *payload, http_connection *c, http_phase phase,
                  uint64_t deadline)
 {
@@ -87,8 +118,8 @@ static bool look(void *payload, http_connection *c, http_phase phase,
             metrics_add(METRIC_CONNECTIONS_LATE, phase != PHASE_IDLE);
             r->closed++;
         }
-    } else if (phase == PHASE_IDLE) {
-        look_at_idle(s, c, r->now, deadline);
+    } else if (phase != PHASE_ANSWER) {
+        look_at_waiting(r, c, phase, deadline);
     }
     return r->closed < CLOSES_AT_ONCE;
 }

@@ -429,6 +429,24 @@ static void test_http_hostile__clients_that_go_away_leave_nothing(
     wire_close(&server); /* which asserts that every slot is free */
 }
 
+/* Not by their deadlines: those are far away. */
+static void test_http_hostile__who_has_gone_is_not_waited_for(void **state)
+{
+    enum { TIMES = 20 };
+    muster_server_options options = wire_options();
+    (void)state;
+    options.body_ms = 10 * WIRE_SECONDS * 1000;
+    open_with(options);
+    for (int i = 0; i < TIMES; i++) {
+        const int fd = wire_connect(server.port, NULL);
+        wire_say(fd, "POST /v1/validate HTTP/1.1\r\nHost: a\r\n"
+                     "Content-Length: 100\r\n\r\n{");
+        close(fd);
+    }
+    await_under_way(1);
+    wire_close(&server);
+}
+
 /* ---- the end ---- */
 
 static void *drain(void *payload)
@@ -509,6 +527,7 @@ int main(void)
         TEST(what_is_too_large_is_refused),
         TEST(a_refusal_keeps_the_connection),
         TEST(clients_that_go_away_leave_nothing),
+        TEST(who_has_gone_is_not_waited_for),
         TEST(a_drain_finishes_what_is_under_way),
         TEST(a_drain_does_not_wait_for_ever),
     };
