@@ -298,7 +298,7 @@ static void put_problems(json_writer *w)
     }
     open_member(w, "responses");
     for (int status = 400; status < 600; status++) {
-        char name[16];
+        char name[24];
         if (!used[status])
             continue;
         snprintf(name, sizeof name, "Problem%d", status);
