@@ -62,12 +62,17 @@ static const char *type_of(muster_input_format format)
     }
 }
 
-/* What the engine calls these, the server words for all of its clients. */
-static void reword(muster_error *err)
+/* What the engine calls these, and the flags that it speaks of, the server
+ * words for all of its clients. */
+static void reword(const muster_feed_options *o, muster_error *err)
 {
-    if (strcmp(err->word, "max_errors") == 0)
+    if (strcmp(err->word, "max_errors") == 0) {
         err->code = MUSTER_ECANCELLED;
-    else if (strcmp(err->word, "idempotency_mismatch") == 0)
+        snprintf(err->message, sizeof err->message,
+                 "stopped: more than %llu records were rejected "
+                 "(--max-errors %llu)", (unsigned long long)o->max_errors,
+                 (unsigned long long)o->max_errors);
+    } else if (strcmp(err->word, "idempotency_mismatch") == 0)
         err->code = MUSTER_ECONFLICT;
     else if (strcmp(err->word, "idempotency_in_use") == 0)
         err->code = MUSTER_EBUSY;
@@ -132,7 +137,7 @@ int remote_load_send(remote *r, const remote_load *load, char **receipt,
     if (status == 0 && *receipt == NULL)
         status = remote_bad_answer(r, "a receipt", err);
     if (status < 0 && err != NULL) {
-        reword(err);
+        reword(load->options, err);
         status = err->code;
     }
     remote_call_release(&call);
