@@ -76,7 +76,7 @@ static int tell_list(const forward_list *l, access_view view,
  * second. */
 static muster_time list_time(muster_time now, muster_hour hour)
 {
-    return clock_hour_of(now) == hour ? now
+    return clock_hour_of(now) <= hour ? now
                                       : (muster_time)hour * 3600 + 3599;
 }
 

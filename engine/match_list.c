@@ -103,6 +103,19 @@ static size_t seek(const match_list *l, uint32_t attribute, uint32_t value)
 
 /* ---- who is touched ---- */
 
+static void touch_rank(match_touched *t, const change_note *notes,
+                       size_t count, uint32_t rank)
+{
+    if (count > MATCH_FEW)
+        bit_add(t->many, rank);
+    if (bit_has(t->many, rank))
+        return;
+    mem_grow(&t->pairs, &t->pair_capacity, t->pair_count + count,
+             sizeof *t->pairs);
+    for (size_t k = 0; k < count; k++)
+        t->pairs[t->pair_count++] = (match_pair){notes[k].row, rank};
+}
+
 /* The notes [0, count) touch those who read values first to last. */
 static void touch(match_touched *t, const match_list *l,
                   const change_note *notes, size_t count, uint32_t first,
@@ -113,17 +126,8 @@ static void touch(match_touched *t, const match_list *l,
     for (size_t i = seek(l, attribute, first);
          i < l->read_count && l->reads[i].attribute == attribute &&
          l->reads[i].value <= last;
-         i++) {
-        const uint32_t rank = l->reads[i].rank;
-        if (count > MATCH_FEW)
-            bit_add(t->many, rank);
-        if (bit_has(t->many, rank))
-            continue;
-        mem_grow(&t->pairs, &t->pair_capacity, t->pair_count + count,
-                 sizeof *t->pairs);
-        for (size_t k = 0; k < count; k++)
-            t->pairs[t->pair_count++] = (match_pair){notes[k].row, rank};
-    }
+         i++)
+        touch_rank(t, notes, count, l->reads[i].rank);
 }
 
 /* Notes of one attribute. */
@@ -191,7 +195,7 @@ void match_touched_init(match_touched *t, const match_list *l,
             end++;
         if (attribute == INDEX_OPTED_OUT || attribute == INDEX_FORGOTTEN)
             for (uint32_t rank = 0; rank < l->with->count; rank++)
-                bit_add(t->many, rank);
+                touch_rank(t, notes + i, end - i, rank);
         else
             touch_readers(t, l, notes + i, end - i);
     }
@@ -215,11 +219,16 @@ static uint64_t shape_of(const catalog *names)
         const catalog_attribute *a = catalog_attribute_at(names, i);
         const uint64_t row[] = {h,      a->id,    (uint64_t)a->kind,
                                 a->cap, a->grain, a->retention_days,
-                                a->unit_date};
+                                a->unit_date, a->amount};
         h = hash_bytes(row, sizeof row);
     }
-    const uint64_t all[] = {h, catalog_provider_count(names)};
-    return hash_bytes(all, sizeof all);
+    for (uint32_t i = 0; i < catalog_provider_count(names); i++) {
+        const catalog_provider *p = catalog_provider_get(names, i);
+        const uint64_t row[] = {h, p ? p->id : UINT64_MAX,
+                                p ? (uint64_t)p->party : 0};
+        h = hash_bytes(row, sizeof row);
+    }
+    return h;
 }
 
 static uint64_t mark_of(const audience *a)
@@ -244,7 +253,7 @@ static bool refers_to(const audience *a, const char *const *keys, size_t n)
     ast_tree *tree;
     bool refers = false;
 
-    if (!v || !text_contains(v->expr, text_of("segment")) ||
+    if (!v || !text_contains_nocase(v->expr, text_of("segment")) ||
         segment_parse(&tree, v->expr, NULL) != 0)
         return false;
     for (size_t i = 0; i < n && !refers; i++)
@@ -365,4 +374,10 @@ void match_list_reopen(match_list *l, const epoch *at,
             reopen(l, at, i);
     for (size_t i = 0; i < touched->pair_count; i++)
         reopen(l, at, touched->pairs[i].rank);
+}
+
+void match_list_reopen_all(match_list *l, const epoch *at)
+{
+    for (uint32_t i = 0; i < l->with->count; i++)
+        reopen(l, at, i);
 }

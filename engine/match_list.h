@@ -77,5 +77,6 @@ void match_touched_release(match_touched *t);
 /* Open plans among these are bound anew. */
 void match_list_reopen(match_list *l, const epoch *at,
                        const match_touched *touched);
+void match_list_reopen_all(match_list *l, const epoch *at);
 
 #endif

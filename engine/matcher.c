@@ -104,6 +104,8 @@ typedef struct asking {
     joint *joint;
     uint64_t (*masks)[FORMULA_MASK_WORDS];
     uint32_t *list; /* of one row */
+    uint32_t *marks; /* by rank: the row, as counted, that it was hit for */
+    uint32_t asked;  /* rows so far */
     struct row_lists *out; /* where lists go; NULL: they are patches */
 } asking;
 
@@ -148,6 +150,7 @@ static void begin_asking(muster_engine *e, struct matcher *m,
     a->order = mem_array(count + 1, sizeof *a->order);
     a->plans = mem_array(count + 1, sizeof *a->plans);
     a->list = mem_array(2 * (size_t)count + 1, sizeof *a->list);
+    a->marks = mem_array(count + 1, sizeof *a->marks);
     for (uint32_t i = 0; i < count; i++)
         a->order[i] = NOT_ASKED;
     for (uint32_t i = 0; i < count; i++)
@@ -164,6 +167,7 @@ static void end_asking(asking *a)
 {
     joint_free(a->joint);
     mem_free(a->masks);
+    mem_free(a->marks);
     mem_free(a->list);
     mem_free(a->plans);
     mem_free(a->order);
@@ -181,21 +185,27 @@ static bool is_asked(const asking *a, uint32_t rank, size_t first, size_t end)
     return false;
 }
 
+static void put_hit(asking *a, uint32_t rank, uint32_t *n)
+{
+    a->list[(*n)++] = a->m->list.with->entries[rank].id;
+    a->marks[rank] = a->asked;
+}
+
 /* The segments asked that the row is in; how many. */
-static uint32_t find_hits(const asking *a, uint32_t row, uint32_t bit,
+static uint32_t find_hits(asking *a, uint32_t row, uint32_t bit,
                           size_t first, size_t end)
 {
-    const roster_entry *entries = a->m->list.with->entries;
     uint32_t n = 0;
 
+    a->asked++;
     for (uint32_t i = 0; i < a->many; i++)
         if (bit_has(a->masks[i], bit))
-            a->list[n++] = entries[a->ranks[i]].id;
+            put_hit(a, a->ranks[i], &n);
     for (size_t i = first; i < end; i++) {
         const uint32_t rank = a->touched->pairs[i].rank;
         const uint32_t at = a->order[rank];
         if (at != NOT_ASKED && joint_has(a->joint, at, row))
-            a->list[n++] = entries[rank].id;
+            put_hit(a, rank, &n);
     }
     return n;
 }
@@ -229,8 +239,7 @@ static bool list_row(asking *a, uint32_t row, uint32_t bit, uint32_t *count)
             continue;
         }
         had++;
-        for (uint32_t k = 0; k < hits; k++)
-            same += a->list[k] == id;
+        same += a->marks[rank] == a->asked;
     }
     *count = n;
     return had != hits || same != hits;
@@ -435,20 +444,20 @@ static const epoch *newest_held(muster_engine *e)
     return at;
 }
 
-static bool wants_sweep(muster_engine *e, const struct matcher *m,
-                        const epoch *at)
+static bool wants_sweep(const struct matcher *m, const epoch *at,
+                        muster_time now)
 {
     return !m->at || m->at->audiences != at->audiences ||
-           m->hour != clock_hour_of(engine_now_at(e, at)) ||
-           match_list_is_stale(&m->list, at);
+           m->hour != clock_hour_of(now) ||
+           (!m->is_over && match_list_is_stale(&m->list, at));
 }
 
-static void go_to(muster_engine *e, struct matcher *m, const epoch *take_at)
+static void go_to(struct matcher *m, const epoch *take_at, muster_time now)
 {
     if (m->at)
         epoch_let_go(m->at);
     m->at = take_at;
-    m->now = engine_now_at(e, take_at);
+    m->now = now;
     if (m->each)
         m->each(m->payload, take_at);
 }
@@ -466,17 +475,19 @@ static void advance(muster_engine *e, struct matcher *m)
 static void follow_on(muster_engine *e, struct matcher *m, uint32_t made)
 {
     const epoch *at = newest_held(e);
+    const muster_time now = engine_now_at(e, at);
     change_note *items = NULL;
     size_t count = 0;
 
-    if (at == m->at || wants_sweep(e, m, at)) {
+    /* what was lost since the sweep began is not in the blocks made */
+    if (m->lost || at == m->at || wants_sweep(m, at, now)) {
         epoch_let_go(at);
         return;
     }
     const journal_state state =
         journal_take(m->journal, at->noted, &items, &count);
     if (state == JOURNAL_WHOLE) {
-        go_to(e, m, at);
+        go_to(m, at, now);
         const size_t below = notes_below(items, count, made);
         patch(e, m, items, below);
         wait_with(m, items + below, count - below);
@@ -535,6 +546,14 @@ static void drop_waiting(struct matcher *m, uint32_t end)
         memmove(w->items, w->items + below, w->count * sizeof *w->items);
 }
 
+/* Everybody in blocks below `end` is looked at, whoever changed; values that
+ * came may stand in notes that were lost. */
+static void look_anew(struct matcher *m, uint32_t end)
+{
+    drop_waiting(m, end);
+    match_list_reopen_all(&m->list, m->at);
+}
+
 /* Users of blocks below `end` who changed since the blocks were made; NULL
  * `out`: they are patched. */
 static void look_at_waiting(muster_engine *e, struct matcher *m, uint32_t end,
@@ -557,7 +576,7 @@ static void sweep_chunk(muster_engine *e, struct matcher *m, uint32_t first,
     if (dropped)
         look_at_waiting(e, m, end, ranks, &changed);
     else
-        drop_waiting(m, end);
+        look_anew(m, end);
     evaluate(e, m, ranks, &c);
     make_chunk(m, &c, dropped, &changed);
     arena_release(&changed.memory);
@@ -576,8 +595,11 @@ static bool sweep_blocks(muster_engine *e, struct matcher *m,
         const uint32_t users = dictionary_rows(m->at->ids);
         const uint32_t blocks =
             users / BLOCK_ROWS + (users % BLOCK_ROWS != 0);
-        if (first >= blocks)
+        if (first >= blocks) {
+            if (first == 0)
+                advance(e, m); /* there is nobody */
             return true;
+        }
         const uint32_t end = blocks - first < chunk_blocks
                                  ? blocks
                                  : first + chunk_blocks;
@@ -668,7 +690,8 @@ static void tell_settled(struct matcher *m)
 static bool attend(muster_engine *e, struct matcher *m)
 {
     const epoch *at = newest_held(e);
-    const bool changed = wants_sweep(e, m, at);
+    const muster_time now = engine_now_at(e, at);
+    const bool changed = wants_sweep(m, at, now);
     change_note *items;
     size_t count;
 
@@ -680,7 +703,7 @@ static bool attend(muster_engine *e, struct matcher *m)
     }
     m->lost |= state == JOURNAL_LOST;
     m->wants |= changed;
-    go_to(e, m, at);
+    go_to(m, at, now);
     if (m->is_over && !changed) {
         mem_free(items);
         return true;
@@ -696,6 +719,8 @@ static bool attend(muster_engine *e, struct matcher *m)
     } else {
         patch(e, m, items, count);
         advance(e, m);
+        if (is_over_budget(m))
+            give_up(e, m);
     }
     mem_free(items);
     return !m->lost;
@@ -792,7 +817,8 @@ void matcher_stop(muster_engine *e)
     pthread_mutex_unlock(&m->lock);
     thread_join(m->thread);
     m->started = false;
-    epoch_let_go(m->at);
+    if (m->at)
+        epoch_let_go(m->at);
 }
 
 void matcher_free(muster_engine *e)

@@ -345,6 +345,7 @@ void muster_engine_stats_get(muster_engine *engine, muster_engine_stats *out)
     out->deltas = index_delta_count(at->index);
     out->epoch = at->seq;
     out->tick = (muster_time)at->tick * 3600;
+    matcher_stats(engine, out); /* the index stays while an epoch is pinned */
     epoch_unpin(engine, &pin);
     out->log_batches = engine_shown(&engine->shown_log_batches);
     out->log_bytes = engine_shown(&engine->shown_log_bytes);
@@ -356,7 +357,6 @@ void muster_engine_stats_get(muster_engine *engine, muster_engine_stats *out)
     out->resident_forms = residents.forms;
     out->resident_hits = residents.hits;
     out->resident_misses = residents.misses;
-    matcher_stats(engine, out);
     out->memory_bytes = engine_shown(&engine->shown_memory);
     out->memory_budget = engine->memory_budget;
     out->generation = engine_shown(&engine->shown_generation);

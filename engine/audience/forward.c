@@ -19,6 +19,9 @@
  * 3 MB, so this keeps it at about one a thousand changes. */
 #define PATCHES_MAX 2048u
 #define TABLE_LEAST 64u
+/* While readers keep so many bytes of blocks that were replaced, patches are
+ * not taken in: they are the smaller evil. */
+#define RETIRED_MAX ((uint64_t)64 << 20)
 #define FOREVER UINT64_MAX
 
 typedef struct patch {
@@ -80,6 +83,7 @@ struct forward {
     size_t former_count;
     size_t former_capacity;
     forward_retired *retired;
+    uint64_t retired_bytes; /* of blocks in it */
     /* shown; atomic */
     uint64_t bytes;
     uint64_t pairs;
@@ -146,6 +150,7 @@ forward_retired *forward_take_retired(forward *f)
 {
     forward_retired *r = f->retired;
     f->retired = NULL;
+    f->retired_bytes = 0;
     return r;
 }
 
@@ -444,6 +449,7 @@ static void replace_block(forward *f, uint32_t number, forward_block *b)
     show(&f->bytes, (int64_t)b->bytes);
     show(&f->pairs, b->pairs);
     STORE(f->blocks[number], b);
+    f->retired_bytes += former ? former->bytes : 0;
     retire(f, RETIRED_BLOCK, former);
     if (number >= f->block_count)
         f->block_count = number + 1;
@@ -568,7 +574,8 @@ static const forward_block *most_patched(const forward *f, uint32_t *number)
 void forward_fold(forward *f, uint64_t epoch)
 {
     uint32_t number = 0;
-    const forward_block *from = most_patched(f, &number);
+    const forward_block *from =
+        f->retired_bytes < RETIRED_MAX ? most_patched(f, &number) : NULL;
 
     if (!from)
         return;

@@ -460,10 +460,14 @@ static mhd_result drop(http_connection *c, size_t *len)
 static mhd_result start_stream(http_connection *c)
 {
     http_server *s = c->server;
+    /* who has not shown a key yet may hold half of the places */
+    const unsigned most = c->request.caller->may != 0
+                              ? s->options.streams
+                              : (s->options.streams + 1) / 2;
     c->stage = STAGE_STREAM;
     c->opening = true;
     c->deadline = NEVER;
-    if (atomic_fetch_add(&s->streams, 1) < s->options.streams &&
+    if (atomic_fetch_add(&s->streams, 1) < most &&
         hand_over(c, s->streamers, run_stream))
         return MHD_YES;
     atomic_fetch_sub(&s->streams, 1);

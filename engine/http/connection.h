@@ -66,6 +66,7 @@ typedef struct http_headers {
     muster_text content_length;
     muster_text transfer_encoding;
     muster_text request_id;
+    muster_text gpc;
     unsigned count;
     bool twice; /* one of those that must stand once stands twice */
 } http_headers;

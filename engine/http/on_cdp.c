@@ -394,8 +394,8 @@ static void serve(http_request *r, http_answer *a, cdp_type type)
     work->view = (cdp_view){muster_engine_now(r->engine),
                             muster_catalog_is_strict(r->engine),
                             find_attribute, note_drop, work};
-    /* Names and values come from the body; what is put around them does not
-     * make ten times as much of it. */
+    /* Names stand in front of each trait, so records may be much longer than
+     * their messages, but seldom are. */
     buffer_init(&work->records, 16 * BODY_MESSAGES);
     bool ok = true;
     if (type == CDP_ANY) {
@@ -404,7 +404,12 @@ static void serve(http_request *r, http_answer *a, cdp_type type)
         make_room(work, 1);
         take_message(work, type, work->root, text_make(NULL, 0));
     }
-    ASSERT(buffer_ok(&work->records));
+    if (ok && !buffer_ok(&work->records)) {
+        answer_problem(a, 413, "long_body",
+                       "the records of this body are too long; send fewer "
+                       "messages at once");
+        ok = false;
+    }
     if (ok)
         send_work(work, a);
     a->eval_ns = clock_monotonic_ns() - started_ns;

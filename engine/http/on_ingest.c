@@ -191,7 +191,7 @@ static bool read_key(http_request *r, ingest_stream *s, http_answer *a)
                        INGEST_KEY_BYTES_MAX);
         return false;
     }
-    ingest_load_id(s->load_id, r->caller->provider, key);
+    ingest_load_id(s->load_id, s->options.provider, key);
     s->options.load_id = s->load_id;
     return true;
 }

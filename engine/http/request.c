@@ -81,6 +81,8 @@ static muster_text *place_of(http_headers *h, const char *name, size_t len)
     switch (len) {
     case 6:
         return strncasecmp(name, "Accept", len) == 0 ? &h->accept : NULL;
+    case 7: /* who says no and yes says no clear word */
+        return strncasecmp(name, "Sec-GPC", len) == 0 ? &h->gpc : NULL;
     case 12:
         if (strncasecmp(name, "Content-Type", len) == 0)
             return &h->content_type;
