@@ -19,7 +19,7 @@
 #include "http/workers.h"
 
 #define LISTENERS_MAX 2 /* data, admin */
-#define URL_BYTES_MAX 80
+#define URL_BYTES_MAX 96
 #define NS_PER_MS UINT64_C(1000000)
 /* A body that is streamed, and an answer that is taken, may take a second
  * more for every so many bytes: half a megabit a second. */

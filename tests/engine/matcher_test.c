@@ -343,6 +343,136 @@ static void test_engine_matcher__is_what_asking_says(void **state)
     test_each_seed(run_steps, test_size(40, 2000));
 }
 
+/* ---- single cases ---- */
+
+static void save_as(stage *s, const char *key, const char *expr)
+{
+    muster_save save = MUSTER_SAVE_INIT;
+    muster_error err;
+
+    save.key = key;
+    save.expr = expr;
+    save.expr_len = strlen(expr);
+    must_seed(s, muster_audience_save(s->house.engine, &save, NULL, &err),
+              &err, expr);
+}
+
+static void feed_line(stage *s, const char *line)
+{
+    const muster_receipt r =
+        house_feed(&s->house, MUSTER_INPUT_NDJSON, line, strlen(line));
+    assert_int_equal(r.rejected, 0);
+}
+
+/* A population of nobody: what it has is said line by line. */
+static void case_open(stage *s)
+{
+    stage_open(s, 1, 2);
+}
+
+/* Names of functions are read in any case; what refers to an edited segment
+ * is made anew. */
+static void test_engine_matcher__references_in_capitals(void **state)
+{
+    (void)state;
+    stage s;
+
+    case_open(&s);
+    feed_line(&s, "{\"ids\":{\"cookie\":\"x\"},\"set\":{\"colour\":\"red\"}}\n");
+    save_as(&s, "s1", "colour = \"red\"");
+    save_as(&s, "s2", "SEGMENT(\"s1\")");
+    expect_right(&s, "before the edit");
+    save_as(&s, "s1", "colour = \"blue\"");
+    expect_right(&s, "behind the edit");
+    stage_close(&s);
+}
+
+/* A provider that becomes another party's. */
+static void test_engine_matcher__parties_change(void **state)
+{
+    (void)state;
+    stage s;
+    muster_error err;
+
+    case_open(&s);
+    feed_line(&s, "{\"ids\":{\"cookie\":\"x\"},\"provider\":\"acme\",\"set\":{"
+                  "\"colour\":\"red\"}}\n");
+    must_seed(&s, muster_provider_set(s.house.engine, "acme", "second", NULL,
+                                      &err), &err, "provider");
+    save_as(&s, "s1", "colour = \"red\" from third party");
+    expect_right(&s, "before");
+    must_seed(&s, muster_provider_set(s.house.engine, "acme", "third", NULL,
+                                      &err), &err, "provider");
+    expect_right(&s, "behind");
+    stage_close(&s);
+}
+
+/* A value that comes with the first record behind an hour's edge. */
+static void test_engine_matcher__new_values_at_an_edge(void **state)
+{
+    (void)state;
+    stage s;
+
+    case_open(&s);
+    feed_line(&s, "{\"ids\":{\"cookie\":\"x\"},\"set\":{\"colour\":\"red\"}}\n");
+    save_as(&s, "s1", "colour starts with \"gr\"");
+    save_as(&s, "s2", "colour = \"green\"");
+    expect_right(&s, "before");
+    house_set_now(&s.house, s.house.now + HOUR);
+    feed_line(&s, "{\"ids\":{\"cookie\":\"y\"},\"set\":{\"colour\":\"green\"}}\n");
+    expect_right(&s, "behind");
+    stage_close(&s);
+}
+
+static int count_row(void *payload, const muster_saved *row)
+{
+    (void)row;
+    ++*(size_t *)payload;
+    return 0;
+}
+
+/* More than the budget: lookups go on without the index. */
+static void test_engine_matcher__a_budget_that_is_too_small(void **state)
+{
+    (void)state;
+    stage s;
+    const muster_id user = {"cookie", "f7", 2};
+    size_t found = 0;
+    bool known;
+    muster_error err;
+
+    case_open(&s);
+    fill(&s, 3000);
+    house_close(&s.house);
+    s.house.forward_bytes = 4096;
+    house_open(&s.house, s.people.feeds[0].now, 2);
+    fill(&s, 3000);
+    save_as(&s, "s1", "filled >= 0");
+    matcher_settle(s.house.engine);
+    assert_null(matcher_index(s.house.engine));
+    must_seed(&s, muster_audience_lookup(s.house.engine, s.house.scope, &user,
+                                         &known, count_row, &found, &err),
+              &err, "lookup");
+    assert_true(known);
+    assert_int_equal(found, 1);
+    stage_close(&s);
+}
+
+/* Segments before there is anybody. */
+static void test_engine_matcher__segments_of_nobody(void **state)
+{
+    (void)state;
+    stage s;
+
+    case_open(&s);
+    for (int i = 0; i < 50; i++)
+        save_as(&s, "s1", i % 2 ? "all" : "none");
+    expect_right(&s, "of nobody");
+    feed_line(&s, "{\"ids\":{\"cookie\":\"x\"},\"set\":{\"colour\":\"red\"}}\n");
+    expect_right(&s, "of the first user");
+    stage_close(&s);
+}
+
 /* ---- readers beside ---- */
 
 typedef struct seen {
@@ -488,6 +618,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engine_matcher__is_what_asking_says),
         cmocka_unit_test(test_engine_matcher__is_right_in_every_block),
+        cmocka_unit_test(test_engine_matcher__references_in_capitals),
+        cmocka_unit_test(test_engine_matcher__parties_change),
+        cmocka_unit_test(test_engine_matcher__new_values_at_an_edge),
+        cmocka_unit_test(test_engine_matcher__a_budget_that_is_too_small),
+        cmocka_unit_test(test_engine_matcher__segments_of_nobody),
         cmocka_unit_test(
             test_engine_matcher__answers_hold_for_the_epoch_they_name),
     };
