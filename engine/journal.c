@@ -16,6 +16,12 @@
 /* 24 MB; a matcher that is behind by so much is faster making everything
  * anew. */
 #define NOTES_MAX ((size_t)2 << 20)
+static size_t notes_max = NOTES_MAX;
+
+void journal_notes_hook(size_t max)
+{
+    notes_max = max < NOTES_MAX ? max : NOTES_MAX;
+}
 
 typedef struct note_list {
     change_note *items;
@@ -68,7 +74,7 @@ void journal_note(journal *j, uint32_t row, uint32_t attribute,
     note_list *l = &j->pending;
 
     j->noted++;
-    if (l->count >= NOTES_MAX) {
+    if (l->count >= notes_max) {
         lose(j);
         return;
     }
@@ -97,7 +103,7 @@ void journal_hand_over(journal *j, uint64_t upto)
     if (n == 0)
         return;
     pthread_mutex_lock(&j->lock);
-    const bool fits = to->count + n <= NOTES_MAX;
+    const bool fits = to->count + n <= notes_max;
     if (fits) {
         mem_grow(&to->items, &to->capacity, to->count + n,
                  sizeof *to->items);

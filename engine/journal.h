@@ -21,6 +21,9 @@ typedef struct journal journal;
 journal *journal_new(void);
 void journal_free(journal *j); /* NULL is fine */
 
+/* Tests: so many notes wait at most. Before there is a journal. */
+void journal_notes_hook(size_t max);
+
 /* ---- the writer's thread ---- */
 
 /* About 2 ns. */

@@ -294,6 +294,9 @@ void out_printf(cli *c, const char *format, ...)
 void out_flush(cli *c);
 /* Takes back what was not flushed yet: an error leaves no half answer. */
 void out_discard(cli *c);
+/* The end of a verb that lists rows and the state they are of; status < 0:
+ * nothing is printed but the error. Returns the exit code. */
+int out_end_rows(cli *c, rows *r, int status, const muster_error *err);
 /* False, with the error told, when something could not be written. */
 bool out_finish(cli *c);
 /* Columns that a text takes on the terminal. */

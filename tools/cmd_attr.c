@@ -55,13 +55,7 @@ static int cmd_ls(cli *c, int argc, char **argv)
     out_open(c);
     rows *r = rows_open(c, "data", attribute_columns, 10);
     const int status = client_attributes_each(c, put_attribute, r, &err);
-    rows_close(r);
-    out_member_state(c);
-    out_close(c);
-    if (status >= 0)
-        return 0;
-    out_discard(c);
-    return tell_status(c, &err, NULL, 0);
+    return out_end_rows(c, r, status, &err);
 }
 
 /* ---- show ---- */

@@ -195,13 +195,7 @@ static int cmd_ls(cli *c, int argc, char **argv)
     out_open(c);
     rows *r = rows_open(c, "data", columns, LISTED);
     const int status = client_keys_each(c, put_key, r, &err);
-    rows_close(r);
-    out_member_state(c);
-    out_close(c);
-    if (status >= 0)
-        return 0;
-    out_discard(c);
-    return tell_status(c, &err, NULL, 0);
+    return out_end_rows(c, r, status, &err);
 }
 
 static int cmd_revoke(cli *c, int argc, char **argv)

@@ -51,13 +51,7 @@ static int cmd_ls(cli *c, int argc, char **argv)
     out_open(c);
     rows *r = rows_open(c, "data", columns, 5);
     const int status = client_partners_each(c, put_partner, r, &err);
-    rows_close(r);
-    out_member_state(c);
-    out_close(c);
-    if (status >= 0)
-        return 0;
-    out_discard(c);
-    return tell_status(c, &err, NULL, 0);
+    return out_end_rows(c, r, status, &err);
 }
 
 static int put_shared(void *payload, const muster_saved *row)
@@ -84,13 +78,7 @@ static int cmd_show(cli *c, int argc, char **argv)
     rows *r = rows_open(c, "data", columns, 3);
     const int status = client_partner_shares_each(c, argv[0], put_shared, r,
                                                   &err);
-    rows_close(r);
-    out_member_state(c);
-    out_close(c);
-    if (status >= 0)
-        return 0;
-    out_discard(c);
-    return tell_status(c, &err, NULL, 0);
+    return out_end_rows(c, r, status, &err);
 }
 
 static int cmd_rm(cli *c, int argc, char **argv)

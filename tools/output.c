@@ -711,3 +711,14 @@ void rows_time(rows *r, muster_time v)
         put_plain(r, text_make(stamp, clock_format_time(stamp, v)));
     cell_end(r, start);
 }
+
+int out_end_rows(cli *c, rows *r, int status, const muster_error *err)
+{
+    rows_close(r);
+    out_member_state(c);
+    out_close(c);
+    if (status >= 0)
+        return 0;
+    out_discard(c);
+    return tell_status(c, err, NULL, 0);
+}

@@ -15,11 +15,18 @@
  *   workers.c    threads for what may take long
  *   metrics.c    counters and histograms
  *   log.c        one line a request
- *   config.c     options from a file, the environment, flags
- *   openapi.c    the table as OpenAPI 3.1 and as the reference in docs/
+ *   openapi*.c   the table as OpenAPI 3.1; reference.c: as docs/http.md
  *   ask.c        the body of a question: expressions, members
  *   shapes.c     what answers have in common; pages of lists
+ *   lookup.c     one user or many; reply.c, kv.c: how that is written
+ *   openrtb*.c   bid requests: read, and answered byte for byte
+ *   cdp.c        messages of customer data platforms to records
+ *   ingest_key.c keys and ids of what is taken in
  *   on_<subject>.c  the handlers
+ *
+ * The way of a request: listen.c accepts, gate.c admits, connection.c reads and
+ * routes, access.c tells who asks, a handler of on_*.c answers, respond.c
+ * sends. Options come from tools/serve_config.c.
  *
  * A route is handled in one of three ways:
  *

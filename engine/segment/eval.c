@@ -87,14 +87,6 @@ uint64_t program_count(const program *g)
     return program_count_by(g, 1, NULL);
 }
 
-void program_blocks(const program *g,
-                    void (*each)(void *payload, uint32_t block,
-                                 block_ref rows),
-                    void *payload)
-{
-    program_some_blocks(g, 0, block_total(g), each, payload);
-}
-
 void program_some_blocks(const program *g, uint32_t first, uint32_t end,
                          void (*each)(void *payload, uint32_t block,
                                       block_ref rows),

@@ -164,11 +164,6 @@ int program_each(const program *g, int (*each)(void *payload, uint32_t row),
 int program_each_from(const program *g, uint32_t *row, program_stop *stop,
                       int (*each)(void *payload, uint32_t row),
                       void *payload);
-/* Calls each block that may hold rows, in order, with its rows. */
-void program_blocks(const program *g,
-                    void (*each)(void *payload, uint32_t block,
-                                 block_ref rows),
-                    void *payload);
 bool program_has(const program *g, uint32_t row);
 /* Calls each of the blocks [first, end) that may hold rows, with its rows. */
 void program_some_blocks(const program *g, uint32_t first, uint32_t end,

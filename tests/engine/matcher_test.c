@@ -311,6 +311,20 @@ static void run_steps(uint64_t seed)
     stage_close(&s);
 }
 
+static void run_lost(uint64_t seed)
+{
+    stage s;
+
+    stage_open(&s, seed, 60);
+    for (int i = 0; i < 40; i++)
+        act(&s);
+    expect_right(&s, "behind losses");
+    while (feed_some(&s))
+        continue;
+    expect_right(&s, "behind more of them");
+    stage_close(&s);
+}
+
 /* Three blocks, and sweeps that go one by one. */
 static void run_blocks(uint64_t seed)
 {
@@ -335,6 +349,15 @@ static void test_engine_matcher__is_right_in_every_block(void **state)
     (void)state;
     matcher_chunk_hook(1);
     test_each_seed(run_blocks, test_size(3, 100));
+}
+
+/* Most of what changes is too much to be noted. */
+static void test_engine_matcher__more_than_is_noted(void **state)
+{
+    (void)state;
+    journal_notes_hook(20);
+    test_each_seed(run_lost, test_size(4, 100));
+    journal_notes_hook(SIZE_MAX);
 }
 
 static void test_engine_matcher__is_what_asking_says(void **state)
@@ -617,6 +640,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engine_matcher__is_what_asking_says),
+        cmocka_unit_test(test_engine_matcher__more_than_is_noted),
         cmocka_unit_test(test_engine_matcher__is_right_in_every_block),
         cmocka_unit_test(test_engine_matcher__references_in_capitals),
         cmocka_unit_test(test_engine_matcher__parties_change),
