@@ -21,7 +21,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.sh"
 
-CURL_SECONDS=20
+CURL_SECONDS=60
 URL=
 server_pid=
 may_echo=
