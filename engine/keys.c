@@ -67,6 +67,16 @@ int muster_key_get(muster_engine *engine, uint32_t number, muster_key_fn each,
 
 /* ---- verifying ---- */
 
+static muster_key_verdict judge_key(const access_key *key, muster_rights *out)
+{
+    *out = (muster_rights){0, 0};
+    if (key == NULL)
+        return MUSTER_KEY_UNKNOWN;
+    out->number = key->number;
+    out->may = key->revoked ? 0 : key->may;
+    return key->revoked ? MUSTER_KEY_REVOKED : MUSTER_KEY_HOLDS;
+}
+
 muster_key_verdict muster_key_verify(muster_engine *engine,
                                      const char *secret, size_t len,
                                      muster_rights *out)
@@ -78,14 +88,18 @@ muster_key_verdict muster_key_verify(muster_engine *engine,
     ASSERT(engine->key != NULL);
     if (!access_secret_hash(engine->key, text_make(secret, len), hash))
         return MUSTER_KEY_MALFORMED;
-    const access_key *key =
-        access_key_match(epoch_pin_newest(engine, &pin)->access, hash);
-    muster_key_verdict verdict = MUSTER_KEY_UNKNOWN;
-    if (key) {
-        verdict = key->revoked ? MUSTER_KEY_REVOKED : MUSTER_KEY_HOLDS;
-        out->number = key->number;
-        out->may = key->revoked ? 0 : key->may;
-    }
+    const muster_key_verdict verdict = judge_key(
+        access_key_match(epoch_pin_newest(engine, &pin)->access, hash), out);
+    epoch_unpin(engine, &pin);
+    return verdict;
+}
+
+muster_key_verdict muster_key_rights(muster_engine *engine, uint32_t number,
+                                     muster_rights *out)
+{
+    epoch_pin pin;
+    const muster_key_verdict verdict = judge_key(
+        access_key_at(epoch_pin_newest(engine, &pin)->access, number), out);
     epoch_unpin(engine, &pin);
     return verdict;
 }

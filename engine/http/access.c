@@ -5,7 +5,9 @@
  * facts are brought, as the user of `Basic` with an empty password, as the
  * libraries of CDPs send their write key. The engine says which key that is
  * and whether it holds, from its newest epoch; nothing about that is kept
- * here, so a key that was revoked is refused by the next request.
+ * here, so a key that was revoked is refused by the next request. Which key a
+ * connection showed last is: by two hashes of the secret, 128 bits, whose seeds
+ * are drawn at the start and leave the process as little as the hashes do.
  *
  * What never changes of a key (its id, permissions, partner and provider, and
  * a scope made of them) is kept from its first request on, by its number, and
@@ -26,6 +28,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define SECOND_NS 1000000000u
 /* Base64 of a secret, a colon, and some room. */
@@ -46,6 +49,7 @@ typedef struct access_slot {
 struct http_access {
     muster_engine *engine;
     bool open;
+    uint64_t seeds[2];    /* of memos: nobody outside can choose collisions */
     uint64_t interval_ns; /* of one request; 0: no limit */
     uint64_t ahead_ns;    /* of a whole burst */
     http_caller nobody;   /* asks where all may */
@@ -87,6 +91,8 @@ int access_new(http_access **out, muster_engine *engine,
     access->anybody = (http_caller){
         .may = MUSTER_MAY_ALL, .key = "", .viewer = access->house};
     access->slots = mem_array(MUSTER_KEYS_MAX + 1, sizeof *access->slots);
+    ASSERT(getrandom(access->seeds, sizeof access->seeds, 0) ==
+           (ssize_t)sizeof access->seeds);
     set_rate(access, options);
     *out = access;
     return 0;
@@ -229,14 +235,32 @@ static muster_key_verdict verify_basic(http_access *access, muster_text word,
     return verdict;
 }
 
+/* A key that is shown once more by the same connection is known by its hash. */
+static muster_key_verdict verify_bearer(http_access *access, muster_text word,
+                                        access_memo *memo, muster_rights *out)
+{
+    uint64_t shown[2];
+
+    for (size_t i = 0; i < 2; i++)
+        shown[i] = hash_bytes_seed(word.ptr, word.len, access->seeds[i]);
+    if (memo->number != 0 && memcmp(shown, memo->shown, sizeof shown) == 0)
+        return muster_key_rights(access->engine, memo->number, out);
+    const muster_key_verdict verdict =
+        muster_key_verify(access->engine, word.ptr, word.len, out);
+    memcpy(memo->shown, shown, sizeof shown);
+    memo->number = out->number;
+    return verdict;
+}
+
 static muster_key_verdict verify(http_access *access, const http_route *route,
-                                 muster_text header, muster_rights *out)
+                                 muster_text header, access_memo *memo,
+                                 muster_rights *out)
 {
     muster_text word;
 
     *out = (muster_rights){0, 0};
     if (scheme_is(header, "Bearer", &word))
-        return muster_key_verify(access->engine, word.ptr, word.len, out);
+        return verify_bearer(access, word, memo, out);
     if ((route->may & MAY_INGEST) != 0 && scheme_is(header, "Basic", &word))
         return verify_basic(access, word, out);
     return MUSTER_KEY_MALFORMED;
@@ -374,7 +398,8 @@ static bool admit(http_access *access, const http_route *route,
 
 bool access_caller(http_access *access, const http_route *route,
                    muster_text authorization, uint64_t now_ns,
-                   const http_caller **out, http_answer *a)
+                   access_memo *memo, const http_caller **out,
+                   http_answer *a)
 {
     muster_rights rights;
 
@@ -390,7 +415,7 @@ bool access_caller(http_access *access, const http_route *route,
     if (authorization.ptr == NULL)
         return refuse_missing(route, a);
     const muster_key_verdict verdict =
-        verify(access, route, authorization, &rights);
+        verify(access, route, authorization, memo, &rights);
     return admit(access, route, verdict, &rights, now_ns, out, a);
 }
 

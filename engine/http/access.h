@@ -31,6 +31,15 @@ int access_new(http_access **out, muster_engine *engine,
                const http_access_options *options, muster_error *err);
 void access_free(http_access *access); /* NULL is fine */
 
+/* What a connection remembers of the key that it showed last, zeroed at first:
+ * seeded hashes of the header, not the header. Whoever shows the same again is
+ * spared the keyed hash (half a microsecond), never the question whether the
+ * key holds. */
+typedef struct access_memo {
+    uint64_t shown[2];
+    uint32_t number; /* of the key; 0: none yet */
+} access_memo;
+
 /*
  * May this be asked? `authorization` is the value of that header (ptr NULL:
  * none), `now_ns` of the monotone clock. True: *out is who asks, borrowed
@@ -43,7 +52,8 @@ void access_free(http_access *access); /* NULL is fine */
  */
 bool access_caller(http_access *access, const http_route *route,
                    muster_text authorization, uint64_t now_ns,
-                   const http_caller **out, http_answer *a);
+                   access_memo *memo, const http_caller **out,
+                   http_answer *a);
 /* The same for a key that stood in the body, of a route with KEY_IN_BODY (`key`
  * is the secret itself; ptr NULL: there is none). */
 bool access_shown(http_access *access, const http_route *route,

@@ -244,7 +244,7 @@ static bool check_length(http_connection *c)
 static bool check_caller(http_connection *c)
 {
     return access_caller(c->server->access, c->request.route,
-                         c->headers.authorization, c->began,
+                         c->headers.authorization, c->began, &c->memo,
                          &c->request.caller, &c->answer);
 }
 

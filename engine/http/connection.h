@@ -15,6 +15,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
+#include "http/access.h"
 #include "http/answer.h"
 #include "http/parts.h"
 
@@ -102,6 +103,7 @@ struct http_connection {
     uint64_t suspended; /* when */
     uint64_t waited;    /* nanoseconds that a streamed body waited for us */
     uint64_t bytes_in;  /* of the body, as sent */
+    access_memo memo;   /* the key that it showed last */
     buffer body;        /* as sent, or the next piece of it */
     buffer plain;       /* without its Content-Encoding */
     char id[REQUEST_ID_MAX + 1];

@@ -22,8 +22,8 @@
 /* Ids between two looks at the clock: some microseconds of an index, some
  * milliseconds where every segment is asked. */
 #define LOOKUP_IDS_PER_LOOK 8u
-/* Seconds that an answer may be kept by its client. */
-#define LOOKUP_CACHE_SECONDS 60
+/* A minute that an answer may be kept, by its client alone. */
+#define LOOKUP_CACHE_CONTROL "private, max-age=60"
 
 typedef enum lookup_status {
     LOOKUP_HIT, /* the user is known; it may be in no segment */

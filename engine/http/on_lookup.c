@@ -25,8 +25,6 @@
  */
 #include "http/routes.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include "http/enrich.h"
 #include "http/kv.h"
@@ -209,11 +207,14 @@ static void end_one(putting *p, const lookup_state *state, http_answer *a,
 static bool put_validator(http_request *r, const lookup_state *state,
                           uint64_t content, http_answer *a)
 {
-    char tag[80];
-    snprintf(tag, sizeof tag, "%" PRIu64 ".%" PRId32 ".%016" PRIx64,
-             state->epoch, clock_hour_of(state->as_of), content);
-    answer_header(a, "Cache-Control", "private, max-age=%d",
-                  LOOKUP_CACHE_SECONDS);
+    char tag[80]; /* three numbers of 20 digits */
+    size_t len = text_format_uint(tag, state->epoch);
+    tag[len++] = '.';
+    len += text_format_uint(tag + len, (uint64_t)clock_hour_of(state->as_of));
+    tag[len++] = '.';
+    len += text_format_uint(tag + len, content);
+    tag[len] = '\0';
+    answer_header(a, "Cache-Control", LOOKUP_CACHE_CONTROL);
     answer_header(a, "Vary", "Accept, Authorization");
     return answer_etag(a, r, tag);
 }

@@ -125,6 +125,11 @@ MUSTER_API muster_key_verdict muster_key_verify(muster_engine *engine,
                                                 const char *secret,
                                                 size_t len,
                                                 muster_rights *out);
+/* The same of a key whose secret was verified before, by its number: does it
+ * hold still? Some nanoseconds. */
+MUSTER_API muster_key_verdict muster_key_rights(muster_engine *engine,
+                                                uint32_t number,
+                                                muster_rights *out);
 /* The same key by its number, with the texts that verifying does not give;
  * MUSTER_ENOTFOUND "unknown_key". What it says never changes but for
  * `revoked`. */

@@ -45,16 +45,18 @@ static void take_headers(asked *out, const http_answer *a)
     }
 }
 
+/* All ask by one connection, which remembers the key that it showed last. */
 static asked ask_at(http_access *access, const http_route *route,
                     const char *header, uint64_t now)
 {
+    static access_memo memo;
     http_answer a;
     asked out = {.status = 0};
     const http_request r = {.route = route};
     answer_init(&a);
     answer_clear(&a, &r);
     out.passed = access_caller(access, route, text_of(header), now,
-                               &out.caller, &a);
+                               &memo, &out.caller, &a);
     out.status = a.status;
     take_headers(&out, &a);
     snprintf(out.body, sizeof out.body, "%.*s", (int)a.body.len,
