@@ -17,11 +17,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/error.h"
 #include "base/mem.h"
 
 #define PROCESSORS_MAX 256
+/* The shortest turn that the scheduler takes. */
+#define PROMPT_TURN_NS 100000u
+#define PROMPT_NICE (-10)
 
 struct queue {
     pthread_mutex_t lock;
@@ -142,5 +146,31 @@ void thread_yield_to_others(void)
 {
 #ifdef __linux__ /* there a priority is a thread's */
     (void)setpriority(PRIO_PROCESS, 0, 10);
+#endif
+}
+
+/* struct sched_attr of sched_setattr(2), which the C library does not have:
+ * the runtime of a normal thread is the turn that it asks for (EEVDF). */
+typedef struct turn_wish {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime;
+    uint64_t deadline;
+    uint64_t period;
+} turn_wish;
+
+void thread_be_prompt(void)
+{
+#if defined(__linux__) && defined(SYS_sched_setattr)
+    turn_wish wish = {.size = sizeof wish,
+                      .nice = PROMPT_NICE,
+                      .runtime = PROMPT_TURN_NS};
+    if (syscall(SYS_sched_setattr, 0, &wish, 0u) == 0)
+        return;
+    wish.nice = getpriority(PRIO_PROCESS, 0);
+    (void)syscall(SYS_sched_setattr, 0, &wish, 0u);
 #endif
 }

@@ -28,5 +28,9 @@ pthread_t thread_start(void *(*run)(void *), void *payload);
 void thread_join(pthread_t t);
 /* The calling thread gives way to others of the machine (Linux: nice 10). */
 void thread_yield_to_others(void);
+/* The calling thread goes before others, for one that waits and answers
+ * quickly: short turns, soon (Linux 6.12 and later), and a priority above the
+ * normal one where the process may have it (CAP_SYS_NICE). */
+void thread_be_prompt(void);
 
 #endif

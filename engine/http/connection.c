@@ -592,6 +592,16 @@ static mhd_result answer(http_connection *c, const size_t *len)
     return *len > 0 ? refuse_midway(c) : respond_send(c);
 }
 
+/* An event loop goes before what computes, so that lookups need not wait until
+ * a thread of an ingest has ended its turn. */
+static void be_prompt(void)
+{
+    static _Thread_local bool is_prompt;
+    if (!is_prompt)
+        thread_be_prompt();
+    is_prompt = true;
+}
+
 mhd_result connection_access(void *closure, struct MHD_Connection *mhd,
                              const char *url, const char *method,
                              const char *version, const char *upload,
@@ -601,6 +611,7 @@ mhd_result connection_access(void *closure, struct MHD_Connection *mhd,
     (void)closure;
     (void)version;
     if (c == NULL) {
+        be_prompt();
         c = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
                 ->socket_context;
         *context = c;

@@ -17,10 +17,24 @@
 
 typedef struct workers workers;
 
-/* `places` in the queue; `wait_ns` 0: no bound in time. */
+/* `places` in the queue. `wait_ns`: nobody is let in while the first has waited
+ * longer, and when somebody always waited for that long, while what waits will
+ * take longer than one job does (5 ms at least); 0: no bound in time. */
 workers *workers_new(unsigned threads, size_t places, uint64_t wait_ns);
 /* Waits for what is queued. NULL is fine. */
 void workers_free(workers *w);
+/* What decides who is let in. Times are monotone nanoseconds. */
+typedef struct workers_load {
+    uint64_t wait_ns;      /* as told to workers_new */
+    uint64_t threads;
+    uint64_t ahead;        /* jobs that would be done before */
+    uint64_t first_queued; /* when the first of them came */
+    uint64_t crowded;      /* since when there always were some */
+    uint64_t refused;      /* when somebody was, last; 0: never */
+    uint64_t mean_ns;      /* that a job takes */
+} workers_load;
+/* Would one that comes now wait longer than it may? */
+bool workers_is_late(const workers_load *l, uint64_t now_ns);
 /* Takes a place in the queue; false: there is none, try later. A place that
  * was taken must be used, by one workers_put. */
 bool workers_reserve(workers *w, uint64_t now_ns);

@@ -50,7 +50,9 @@ typedef struct muster_server_options {
                                  processors */
     uint32_t queue;           /* requests that may wait for a worker; more
                                  are answered 503 */
-    uint32_t queue_ms;        /* and so are they while one has waited longer */
+    uint32_t queue_ms;        /* and so are they while one has waited longer;
+                                 when some always waited for that long, longer
+                                 than a request takes */
     uint32_t streams;         /* bodies that are read in pieces at a time */
     uint32_t connections;     /* of all clients */
     uint32_t address_connections; /* of one address (IPv6: of one /64); 0: a

@@ -99,6 +99,37 @@ static void test_http_workers__nor_does_one_that_is_slow(void **state)
     assert_int_equal(done, 2);
 }
 
+/* A queue in which somebody always waits lets only those in who need not wait
+ * much longer than a job takes; a burst may wait as long as the bound says. */
+static void test_http_workers__a_standing_queue_is_kept_short(void **state)
+{
+    const uint64_t ms = 1000000;
+    workers_load l = {.wait_ns = 100 * ms, .threads = 2, .ahead = 100,
+                      .first_queued = 950 * ms, .crowded = 950 * ms,
+                      .mean_ns = ms};
+    (void)state;
+    assert_false(workers_is_late(&l, 1000 * ms)); /* 50 ms of work: a burst */
+    assert_true(workers_is_late(&l, 1051 * ms));  /* the first waits too long */
+    l.first_queued = 1000 * ms;
+    assert_true(workers_is_late(&l, 1051 * ms)); /* there always was one */
+    l.ahead = 10;                                /* 5 ms */
+    assert_false(workers_is_late(&l, 1051 * ms));
+    l.ahead = 11;
+    assert_true(workers_is_late(&l, 1051 * ms));
+    l.mean_ns = 200 * ms; /* jobs that take long are waited for */
+    l.ahead = 2;
+    assert_false(workers_is_late(&l, 1051 * ms));
+    l.ahead = 3;
+    assert_true(workers_is_late(&l, 1051 * ms));
+    l.crowded = 1040 * ms; /* it was empty, but one was refused lately */
+    l.refused = 1000 * ms;
+    assert_true(workers_is_late(&l, 1051 * ms));
+    l.first_queued = 1100 * ms;
+    assert_false(workers_is_late(&l, 1101 * ms));
+    l.wait_ns = 0;
+    assert_false(workers_is_late(&l, 9000 * ms));
+}
+
 typedef struct crowd {
     workers *w;
     _Atomic int let_in;
@@ -136,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_http_workers__a_full_queue_takes_no_more),
         cmocka_unit_test(test_http_workers__nor_does_one_that_is_slow),
+        cmocka_unit_test(test_http_workers__a_standing_queue_is_kept_short),
         cmocka_unit_test(test_http_workers__all_that_was_let_in_is_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
