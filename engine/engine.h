@@ -322,6 +322,7 @@ struct change_request {
     muster_error error;
     muster_epoch seq; /* of the change, or the newest when there is none */
     void *waiter;     /* writer_do's */
+    uint64_t posted_ns; /* writer_post's: when it was handed over */
     change_request *next;
 };
 
@@ -331,6 +332,9 @@ void writer_post(muster_engine *e, change_request *first);
 /* Hands over a chain and waits for it (the last one's `done` is used). The
  * last one's rc. */
 int writer_do(muster_engine *e, change_request *r, muster_error *err);
+/* How long the oldest request has waited whose change nobody sees yet; 0:
+ * there is none. Any thread. */
+uint64_t writer_lag_ns(muster_engine *e);
 void writer_start(muster_engine *e);
 /* Everything handed over is done first. */
 void writer_stop(muster_engine *e);

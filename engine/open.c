@@ -361,5 +361,8 @@ void muster_engine_stats_get(muster_engine *engine, muster_engine_stats *out)
     out->memory_budget = engine->memory_budget;
     out->generation = engine_shown(&engine->shown_generation);
     out->generation_epoch = engine_shown(&engine->shown_generation_seq);
+    out->generation_time =
+        storage_generation_time(engine->data_dir, (int64_t)out->generation);
+    out->lag_ns = writer_lag_ns(engine);
     out->disk_bytes = directory_bytes(engine->data_dir);
 }

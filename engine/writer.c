@@ -69,6 +69,8 @@ struct writer {
     request_queue lazy;
     bool stopping;
     bool made; /* the delta begun is there */
+    uint64_t unseen_ns; /* when the oldest of what was taken and is not visible
+                           yet was handed over; 0: all is */
     /* the thread's own */
     epoch *prepared; /* what to publish with it; NULL: none was begun */
     bool dirty; /* the working state may not be what the disk holds */
@@ -88,8 +90,11 @@ void writer_post(muster_engine *e, change_request *first)
     request_queue *q = first->lazy ? &w->lazy : &w->urgent;
     change_request *last = first;
 
-    while (last->next)
+    first->posted_ns = clock_monotonic_ns();
+    while (last->next) {
         last = last->next;
+        last->posted_ns = first->posted_ns;
+    }
     pthread_mutex_lock(&w->lock);
     ASSERT(!w->stopping);
     if (q->last)
@@ -99,6 +104,25 @@ void writer_post(muster_engine *e, change_request *first)
     q->last = last;
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
+}
+
+static uint64_t older(uint64_t ns, const change_request *r)
+{
+    return r && (ns == 0 || r->posted_ns < ns) ? r->posted_ns : ns;
+}
+
+uint64_t writer_lag_ns(muster_engine *e)
+{
+    struct writer *w = e->writer;
+
+    if (!w)
+        return 0;
+    pthread_mutex_lock(&w->lock);
+    const uint64_t since =
+        older(older(w->unseen_ns, w->urgent.first), w->lazy.first);
+    pthread_mutex_unlock(&w->lock);
+    const uint64_t now = clock_monotonic_ns();
+    return since != 0 && since < now ? now - since : 0;
 }
 
 typedef struct waiting {
@@ -638,12 +662,24 @@ static change_request *next_group(muster_engine *e, bool *stopping,
         pthread_cond_timedwait(&w->wake, &w->lock, &until);
     }
     change_request *group = take_group(w);
+    w->unseen_ns = older(w->unseen_ns, group);
     if (group)
         w->idle_ms = 0;
     *made = w->made;
     *stopping = w->stopping && !group;
     pthread_mutex_unlock(&w->lock);
     return group;
+}
+
+static void note_seen(muster_engine *e)
+{
+    struct writer *w = e->writer;
+
+    if (is_behind(e))
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->unseen_ns = 0;
+    pthread_mutex_unlock(&w->lock);
 }
 
 static bool is_heavy(const change_request *group)
@@ -676,6 +712,7 @@ static void *run(void *payload)
         else if (!stopping && !engine_fixed_now(e) &&
                  clock_hour_of(clock_now()) > e->state.tick)
             serve(e, NULL); /* the clock alone */
+        note_seen(e);
         epoch_reap(e);
     }
     return NULL;

@@ -69,9 +69,19 @@ static const engine_number engine_numbers[] = {
            "Epoch that the newest generation holds."),
     NUMBER("gauge", "muster_snapshot_epoch", epoch,
            "Epoch that answers hold for."),
+    NUMBER("gauge", "muster_snapshot_last_success_timestamp_seconds",
+           generation_time,
+           "When the newest generation was written; 0 when there is none."),
     NUMBER("gauge", "muster_tick_timestamp_seconds", tick,
            "The state's own clock, a full hour; 0 before the first fact."),
 };
+
+static void put_lag(buffer *b, uint64_t ns)
+{
+    metrics_put_head(b, "muster_ingest_lag_seconds", "gauge",
+                     "Age of the oldest change that answers do not show yet.");
+    buffer_printf(b, "muster_ingest_lag_seconds %.6f\n", (double)ns / 1e9);
+}
 
 static void put_engine(buffer *b, muster_engine *engine)
 {
@@ -85,6 +95,7 @@ static void put_engine(buffer *b, muster_engine *engine)
         metrics_put_head(b, n->name, n->type, n->help);
         metrics_put_uint(b, n->name, "", v);
     }
+    put_lag(b, stats.lag_ns);
 }
 
 static void put_build(buffer *b)

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "storage/file.h"
 
@@ -226,6 +227,15 @@ static int insert_row(storage *s, const generation_row *row, muster_error *err)
                     args, sizeof args / sizeof args[0], err);
     mem_free(path);
     return rc;
+}
+
+muster_time storage_generation_time(const char *dir, int64_t id)
+{
+    struct stat st;
+    char *path = generation_path(dir, id, "mgen");
+    const bool found = stat(path, &st) == 0;
+    mem_free(path);
+    return found ? st.st_mtime : 0;
 }
 
 static int delete_row(storage *s, int64_t id, muster_error *err)

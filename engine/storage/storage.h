@@ -233,6 +233,9 @@ typedef struct generation_writer generation_writer;
  */
 /* A number that was not given before. */
 int storage_generation_next(storage *s, int64_t *id, muster_error *err);
+/* When the file of a generation was last written; 0 when there is none. Any
+ * thread. */
+muster_time storage_generation_time(const char *dir, int64_t id);
 int generation_start(generation_writer **out, storage *s, int64_t id,
                      uint64_t seq, muster_error *err);
 int generation_begin(generation_writer *w, const char *section,

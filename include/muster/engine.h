@@ -148,6 +148,10 @@ typedef struct muster_engine_stats {
     uint64_t forward_epoch;   /* that it holds for, or a newer one */
     uint64_t generation;      /* number of the newest; 0 when none */
     muster_epoch generation_epoch;
+    muster_time generation_time; /* when it was written; 0 when none */
+    uint64_t lag_ns;          /* since when the oldest change waits that was
+                                 handed over and that no answer shows yet; 0:
+                                 answers show all */
     muster_time tick;         /* the state's own clock, a full hour; 0: none */
     muster_epoch epoch;
 } muster_engine_stats;
