@@ -88,7 +88,7 @@ static change_request *last_request(const body *b)
     return &b->flights[b->count - 1]->request;
 }
 
-static int parse(const muster_engine *e, body *b, muster_time now,
+static int parse(muster_engine *e, body *b, muster_time now,
                  const void *bytes, size_t len, muster_error *err)
 {
     const ingest_options how = feed_input_options(e, b->options, now);

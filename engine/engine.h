@@ -523,7 +523,7 @@ int feed_check_options(const muster_feed_options *o, muster_error *err);
 int feed_bad_load_id(muster_error *err);
 /* How an input is read, at `now`, as options that were checked say. The
  * provider stays the options'; what a resumed load needs is not set. */
-ingest_options feed_input_options(const muster_engine *e,
+ingest_options feed_input_options(muster_engine *e,
                                   const muster_feed_options *o,
                                   muster_time now);
 

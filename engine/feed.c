@@ -288,7 +288,18 @@ int feed_check_options(const muster_feed_options *o, muster_error *err)
     return 0;
 }
 
-ingest_options feed_input_options(const muster_engine *e,
+/* As the catalog is now: a name that it gets later with another kind refuses
+ * the records that derive it, as any other that speak of it. */
+static uint32_t derivable(muster_engine *e)
+{
+    epoch_pin pin;
+
+    const uint32_t mask = derive_mask_of(epoch_pin_newest(e, &pin)->names);
+    epoch_unpin(e, &pin);
+    return mask;
+}
+
+ingest_options feed_input_options(muster_engine *e,
                                   const muster_feed_options *o,
                                   muster_time now)
 {
@@ -299,6 +310,8 @@ ingest_options feed_input_options(const muster_engine *e,
         .provider = o->provider,
         .only_provider = o->only_provider,
         .gentle = o->gentle,
+        .derive = o->derive,
+        .derive_mask = o->derive ? derivable(e) : 0,
         .key = e->key,
         .now = now,
         .threads = e->threads,

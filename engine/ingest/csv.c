@@ -9,7 +9,7 @@
  *                         fact is untyped text
  *   add.<attribute>       values, split by |
  *   event.<attribute>     the value of one event
- *   ip, ua                accepted and dropped
+ *   ip, ua                derived from (derive.c), and dropped
  *
  * An empty cell says nothing. The separator is the comma, or the tab or
  * semicolon if the header has that. Pointers of rejects are those of the
@@ -28,6 +28,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE 1 /* memrchr */
+#include "ingest/derive.h"
 #include "ingest/format.h"
 
 #define COLUMNS_MAX 20000u
@@ -44,7 +45,8 @@ typedef enum column_kind {
     COLUMN_SET,
     COLUMN_ADD,
     COLUMN_EVENT,
-    COLUMN_DROPPED,
+    COLUMN_IP,
+    COLUMN_UA,
     COLUMN_KIND_COUNT
 } column_kind;
 
@@ -67,8 +69,8 @@ static const struct {
     PATH("set.", COLUMN_SET, true),
     PATH("add.", COLUMN_ADD, true),
     PATH("event.", COLUMN_EVENT, true),
-    PATH("ip", COLUMN_DROPPED, false),
-    PATH("ua", COLUMN_DROPPED, false),
+    PATH("ip", COLUMN_IP, false),
+    PATH("ua", COLUMN_UA, false),
 #undef PATH
 };
 #define PATH_COUNT (sizeof paths / sizeof paths[0])
@@ -595,8 +597,14 @@ static bool read_event(record_front *f, muster_text name, muster_text cell,
     return true;
 }
 
+/* What the cells of a row add up to. */
+typedef struct csv_sum {
+    int64_t events;
+    derive_input brings;
+} csv_sum;
+
 static bool read_cell(record_front *f, const csv_column *column,
-                      muster_text cell, int64_t *events)
+                      muster_text cell, csv_sum *sum)
 {
     switch (column->kind) {
     case COLUMN_IDS:
@@ -616,8 +624,13 @@ static bool read_cell(record_front *f, const csv_column *column,
     case COLUMN_ADD:
         return read_list(f, "add", FACT_ADD, column->name, cell);
     case COLUMN_EVENT:
-        return read_event(f, column->name, cell, (*events)++);
-    case COLUMN_DROPPED:
+        return read_event(f, column->name, cell, sum->events++);
+    case COLUMN_IP:
+        sum->brings.ip = cell;
+        break;
+    case COLUMN_UA:
+        sum->brings.device.ua = cell;
+        break;
     case COLUMN_KIND_COUNT:
         break;
     }
@@ -627,7 +640,7 @@ static bool read_cell(record_front *f, const csv_column *column,
 static void read_cells(record_front *f, const csv_header *h, const csv_row *r,
                        record_place place)
 {
-    int64_t events = 0;
+    csv_sum sum = {0, {.ip = {NULL, 0}}};
     record_begin(f, place);
     for (size_t i = 0; i < h->column_count; i++) {
         const csv_column *column = &h->columns[h->order[i]];
@@ -636,10 +649,10 @@ static void read_cells(record_front *f, const csv_header *h, const csv_row *r,
             record_has_ids(f);
             return;
         }
-        if (cell.len > 0 && !read_cell(f, column, cell, &events))
+        if (cell.len > 0 && !read_cell(f, column, cell, &sum))
             return;
     }
-    if (record_has_ids(f))
+    if (record_has_ids(f) && record_derive(f, &sum.brings))
         record_end(f);
 }
 

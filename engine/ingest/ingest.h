@@ -7,6 +7,8 @@
  *   intern.c       texts to numbers within one batch
  *   record.c       the shared front of all formats: one record's checks
  *   record_tree.c  a record that comes as nested maps
+ *   derive.c       attributes that follow from what a record brings
+ *   geo.c          where an address is
  *   ndjson.c       one JSON object a line
  *   array.c        the elements of a JSON array
  *   scan.c         the fast way for plain lines of JSON
@@ -31,6 +33,8 @@
  */
 #ifndef INGEST_INGEST_H
 #define INGEST_INGEST_H
+
+#include <muster/derive.h>
 
 #include "base/base.h"
 #include "catalog/catalog.h"
@@ -63,6 +67,7 @@
     X(BAD_TIME, "bad_time", "a time is not RFC 3339 or integer seconds")     \
     X(BAD_TTL, "bad_ttl", "a ttl is not like 30d, 12h or 0")                 \
     X(FUTURE, "future", "the fact is dated over 24 hours ahead")             \
+    X(BOT, "bot", "the user agent is that of a bot")                         \
     X(UNKNOWN_ATTRIBUTE, "unknown_attribute",                                \
       "the attribute is not declared and the catalog is strict")             \
     X(UNKNOWN_PROVIDER, "unknown_provider",                                  \
@@ -212,6 +217,12 @@ bool batch_next_fact(batch_reader *r, fact *out);
 bool batch_ok(const batch_reader *r);
 void batch_close(batch_reader *r);
 
+/* ---- deriving ---- */
+
+/* The attributes of MUSTER_DERIVED_LIST that can be facts in this catalog: it
+ * has them with the kind of the list, or not at all and infers them. */
+uint32_t derive_mask_of(const catalog *names);
+
 /* ---- parsing ---- */
 
 typedef enum ingest_format {
@@ -227,6 +238,8 @@ typedef struct ingest_options {
     const char *provider;     /* of records without one; NULL = "default" */
     bool only_provider;       /* records that name another are refused */
     bool gentle;              /* parser threads give way to others */
+    muster_derive *derive;    /* outlives the input; NULL: nothing derived */
+    uint32_t derive_mask;     /* what may be: derive_mask_of the catalog */
     const identity_key *key;
     muster_time now;          /* for records without ts, and for `future` */
     unsigned threads;         /* 0 = all processors */

@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "ingest/derive.h"
 #include "ingest/format.h"
 
 #define BATCH_REJECTS_MAX 4096u
@@ -104,6 +105,8 @@ fact_batch *parser_read(parser *p, const chunk *c, chunk_cursor *cursor,
         from = c->start;
         cursor->line = c->lines_before;
     }
+    if (p->front.deriver != NULL)
+        deriver_begin(p->front.deriver);
     if (c->kind == CHUNK_RECORDS)
         read_records(p, c, cursor, whole);
     else

@@ -25,7 +25,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "ingest/record.h"
+#include "ingest/derive.h"
 
 #include <stdio.h>
 
@@ -44,12 +44,15 @@ void record_front_init(record_front *f, const ingest_options *options)
     f->default_provider =
         text_of(options->provider != NULL ? options->provider : "default");
     f->latest = options->now + FUTURE_SECONDS;
+    if (options->derive != NULL)
+        f->deriver = deriver_take(options->derive);
 }
 
 void record_front_release(record_front *f)
 {
     batch_writer_free(f->writer);
     identity_queue_free(f->waiting.queue);
+    deriver_give(f->deriver);
     mem_free(f->memos);
     mem_free(f->places);
     mem_free(f->rejects);
@@ -372,7 +375,7 @@ static void add_memos(record_front *f, uint32_t attribute)
     mem_grow(&f->memos, &f->memo_capacity, (size_t)attribute + 1,
              sizeof *f->memos);
     while (f->memo_count <= attribute)
-        f->memos[f->memo_count++] = (record_attribute_memo){{0}, NO_ATTRIBUTE};
+        f->memos[f->memo_count++] = (record_attribute_memo){{0}, NO_ATTRIBUTE, 0};
 }
 
 static inline record_attribute_memo *memo_of(record_front *f,
@@ -431,6 +434,16 @@ bool record_attribute_once(record_front *f, record_section section,
     return true;
 }
 
+void record_note_own(record_front *f, uint32_t attribute)
+{
+    memo_of(f, attribute)->own = f->serial;
+}
+
+bool record_is_own(record_front *f, uint32_t attribute)
+{
+    return memo_of(f, attribute)->own == f->serial;
+}
+
 /* C0, DEL, C1. `text` is UTF-8. */
 static bool has_control(muster_text text)
 {
@@ -444,20 +457,28 @@ static bool has_control(muster_text text)
     return false;
 }
 
+ingest_reason record_value_fault(muster_text value)
+{
+    if (!text_is_utf8(value))
+        return INGEST_BAD_UTF8;
+    if (has_control(value))
+        return INGEST_BAD_VALUE;
+    return identity_is_pii(value) ? INGEST_PII_SUSPECTED : INGEST_OK;
+}
+
 static bool check_value(record_front *f, muster_text value,
                         const record_where *where)
 {
-    if (!text_is_utf8(value))
-        return record_refuse(f, INGEST_BAD_UTF8, where,
-                             "the value is not valid UTF-8");
-    if (has_control(value))
-        return record_refuse(f, INGEST_BAD_VALUE, where,
-                             "the value has control characters");
-    if (identity_is_pii(value))
-        return record_refuse(f, INGEST_PII_SUSPECTED, where,
-                             "the value looks like an e-mail address or a "
-                             "phone number; it is not stored");
-    return true;
+    const ingest_reason fault = record_value_fault(value);
+    if (fault == INGEST_OK)
+        return true;
+    return record_refuse(f, fault, where, "%s",
+                         fault == INGEST_BAD_UTF8
+                             ? "the value is not valid UTF-8"
+                         : fault == INGEST_BAD_VALUE
+                             ? "the value has control characters"
+                             : "the value looks like an e-mail address or a "
+                               "phone number; it is not stored");
 }
 
 static inline bool put_term(record_front *f, uint32_t attribute,

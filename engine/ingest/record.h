@@ -13,6 +13,8 @@
 
 #include "ingest/batch.h"
 
+#include <muster/derive.h>
+
 /* Sections in which an attribute may stand once. */
 typedef enum record_section {
     SECTION_SET = 0,
@@ -37,6 +39,7 @@ typedef struct record_where {
 typedef struct record_attribute_memo {
     uint32_t seen[SECTION_COUNT]; /* serial of the last record with it */
     uint32_t next; /* the attribute that came after it last time */
+    uint32_t own;  /* serial of the last record noted to speak of it */
 } record_attribute_memo;
 
 /* Where the pseudonym of an id that waits goes: of the current record, its
@@ -51,6 +54,7 @@ typedef struct record_front {
     const ingest_options *options;
     batch_writer *writer;
     record_waiting waiting;
+    muster_deriver *deriver; /* NULL: nothing is derived */
     muster_text default_provider;
     muster_time latest; /* later times are refused */
     /* The current record. */
@@ -114,6 +118,11 @@ bool record_attribute(record_front *f, muster_text name,
 /* The attribute where->name, which may stand once in the section. */
 bool record_attribute_once(record_front *f, record_section section,
                            const record_where *where, uint32_t *out);
+/* Notes that the current record speaks of the attribute itself. */
+void record_note_own(record_front *f, uint32_t attribute);
+bool record_is_own(record_front *f, uint32_t attribute);
+/* Why a text of the right length cannot be a value; INGEST_OK when it can. */
+ingest_reason record_value_fault(muster_text value);
 bool record_term(record_front *f, uint32_t attribute, muster_text value,
                  const record_where *where, uint32_t *out);
 /* A fact to be filled: op, attribute and term as given, the rest zero. */

@@ -12,20 +12,22 @@
  *   set       map: attribute -> text, number, bool, list of texts, null
  *   add       map: attribute -> text or list of texts
  *   events    list of maps: name, value, count, amount, ts
- *   ip, ua    text       \  accepted, and dropped: nothing here stores
- *   consent   map        /  them or derives facts from them
+ *   ip, ua    text       \
+ *   sua, ch   maps        | derived from (derive.c), and dropped
+ *   device    map        /
+ *   consent   map        accepted, and dropped
  *
  * Members may come in any order: they are noted first and read in the order
  * of this list, which is the order in which their facts apply. Anything else
  * is refused with the nearest known name. A key stands once in its map.
  *
  * Cost: one pass over the members, no allocation. Depth: the shape above is
- * four levels; only `consent` is walked deeper, as deep as the format
+ * four levels; only what is dropped is walked deeper, as deep as the format
  * allows, and its keys are sorted to find one that stands twice.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "ingest/record.h"
+#include "ingest/derive.h"
 
 #include <stdlib.h>
 
@@ -42,6 +44,9 @@
     X(clear)                                                                   \
     X(ip)                                                                      \
     X(ua)                                                                      \
+    X(sua)                                                                     \
+    X(ch)                                                                      \
+    X(device)                                                                  \
     X(consent)
 
 typedef enum member {
@@ -79,7 +84,7 @@ typedef struct reading {
     tree_value members[MEMBER_COUNT];
 } reading;
 
-#define DEPTH_MAX 100 /* of consent; formats are bounded below this */
+#define DEPTH_MAX 100 /* of what is dropped; formats are bounded below this */
 #define KEYS_ON_STACK 32u
 #define WHOLE_LIMIT ((int64_t)1 << MUSTER_NUMBER_BITS)
 
@@ -373,14 +378,19 @@ static bool check_dropped(reading *r)
             return refuse_type(f, &RECORD_AT(member_names[texts[i]].ptr),
                                "a string", v.kind);
     }
-    if (!r->has[MEMBER_consent])
-        return true;
-    const tree_value consent = r->members[MEMBER_consent];
-    if (consent.kind != TREE_MAP)
-        return refuse_type(f, &RECORD_AT("consent"), "an object", consent.kind);
-    if (tree_repeats(r->source, consent, 0))
-        return record_refuse(f, INGEST_DUPLICATE_KEY, &RECORD_AT("consent"),
-                             "a key stands twice");
+    const member maps[] = {MEMBER_sua, MEMBER_ch, MEMBER_device,
+                           MEMBER_consent};
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
+        const tree_value v = r->members[maps[i]];
+        const record_where where = RECORD_AT(member_names[maps[i]].ptr);
+        if (!r->has[maps[i]])
+            continue;
+        if (v.kind != TREE_MAP)
+            return refuse_type(f, &where, "an object", v.kind);
+        if (tree_repeats(r->source, v, 0))
+            return record_refuse(f, INGEST_DUPLICATE_KEY, &where,
+                                 "a key stands twice");
+    }
     return true;
 }
 
@@ -623,6 +633,53 @@ static bool read_events(reading *r, tree_value v)
     return true;
 }
 
+/* ---- what a record brings to derive from ---- */
+
+static muster_text text_member(const reading *r, member which)
+{
+    return r->has[which] ? tree_text(r->members[which]) : text_make(NULL, 0);
+}
+
+static tree_value map_member(const reading *r, member which)
+{
+    return r->has[which] ? r->members[which] : (tree_value){.kind = TREE_NULL};
+}
+
+/* The address of an OpenRTB device: `ip`, else `ipv6`. */
+static muster_text device_address(const tree_source *source, tree_value device)
+{
+    muster_text v4 = {NULL, 0};
+    muster_text v6 = {NULL, 0};
+    tree_iter it = source->walk(device.as.node);
+    while (source->next(&it)) {
+        const tree_value v = source->value(it.value);
+        if (v.kind == TREE_TEXT && text_is(it.key, "ip"))
+            v4 = tree_text(v);
+        if (v.kind == TREE_TEXT && text_is(it.key, "ipv6"))
+            v6 = tree_text(v);
+    }
+    return v4.ptr != NULL ? v4 : v6;
+}
+
+static bool read_derived(reading *r)
+{
+    if (r->front->deriver == NULL)
+        return true;
+    derive_input in = {
+        .ip = text_member(r, MEMBER_ip),
+        .device = {
+            .ua = text_member(r, MEMBER_ua),
+            .source = r->source,
+            .sua = map_member(r, MEMBER_sua),
+            .ch = map_member(r, MEMBER_ch),
+            .device = map_member(r, MEMBER_device),
+        },
+    };
+    if (in.ip.ptr == NULL && in.device.device.kind == TREE_MAP)
+        in.ip = device_address(r->source, in.device.device);
+    return record_derive(r->front, &in);
+}
+
 bool record_read_tree(record_front *f, const tree_source *source,
                       tree_value root)
 {
@@ -641,5 +698,7 @@ bool record_read_tree(record_front *f, const tree_source *source,
            read_section(&r, MEMBER_set, SECTION_SET, FACT_SET, read_set_of) &&
            read_section(&r, MEMBER_add, SECTION_ADD, FACT_ADD,
                         read_values_of) &&
-           (!r.has[MEMBER_events] || read_events(&r, r.members[MEMBER_events]));
+           (!r.has[MEMBER_events] ||
+            read_events(&r, r.members[MEMBER_events])) &&
+           read_derived(&r);
 }

@@ -12,6 +12,7 @@
 #define MUSTER_INGEST_H
 
 #include <stdbool.h>
+#include <muster/derive.h>
 #include <muster/engine.h>
 
 #ifdef __cplusplus
@@ -61,10 +62,12 @@ typedef struct muster_feed_options {
     void (*progress)(void *payload, const muster_progress *progress);
     void *payload;
     muster_ack ack;
+    muster_derive *derive;  /* what attributes are derived from; outlives the
+                               feed; NULL: none are */
 } muster_feed_options;
 #define MUSTER_FEED_OPTIONS_INIT                                             \
     { sizeof(muster_feed_options), MUSTER_INPUT_AUTO, NULL, false, false,    \
-      NULL, UINT64_MAX, false, NULL, NULL, NULL, MUSTER_ACK_DURABLE }
+      NULL, UINT64_MAX, false, NULL, NULL, NULL, MUSTER_ACK_DURABLE, NULL }
 
 /* The engine must be open for writing (or reading, when dry_run).
  *
