@@ -86,7 +86,7 @@ typedef struct muster_derive_options {
     { sizeof(muster_derive_options), NULL, 0, NULL, false, false, NULL, NULL }
 
 /* Opens and checks all of it. Paths are copied. Errors: MUSTER_EINVAL
- * "bad_options"; MUSTER_EIO "read_failed"; MUSTER_ELIMIT "too_large";
+ * "bad_options", "nothing_derived"; MUSTER_EIO "io"; MUSTER_ELIMIT "too_large";
  * MUSTER_ECORRUPT "bad_database", "bad_regexes". A database costs its size in
  * memory and some seconds for each 100 MB. */
 MUSTER_API int muster_derive_open(muster_derive **out,

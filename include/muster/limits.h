@@ -46,6 +46,9 @@
 /* Days an inferred event is kept. */
 #define MUSTER_RETENTION_DAYS_DEFAULT 400u
 #define MUSTER_RETENTION_DAYS_MAX 10000u
+/* A database of addresses: GeoIP2 Enterprise, the largest, has 1 GB; offsets
+ * within one have 32 bits. */
+#define MUSTER_GEO_BYTES_MAX ((size_t)2 << 30)
 /* Segment expressions. */
 #define MUSTER_SEGMENT_BYTES_MAX 65536u
 #define MUSTER_SEGMENT_DEPTH_MAX 64u
