@@ -14,6 +14,7 @@
  *   task.c          long work that an interrupt ends
  *   segment_file.c  segments as files (segment_file.h)
  *   receipt.c       receipts of loads (receipt.h)
+ *   derive.c        what attributes are derived from (derive.h)
  *   words.c         a line of the shell to words
  *   help.c          help texts from the verb table
  *   cmd_<verb>.c    one verb each
@@ -180,6 +181,8 @@ struct cli {
 
 /* Value of a flag of the verb ("" when it takes none); NULL = not given. */
 const char *cli_flag_text(const cli *c, const char *name);
+/* The n-th, from 0, of a flag that may be given more than once. */
+const char *cli_flag_nth(const cli *c, const char *name, size_t n);
 bool cli_flag_is(const cli *c, const char *name);
 /* Whole number from 0; *out stays when the flag was not given. False, with
  * the error told, when it is none. */

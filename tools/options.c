@@ -375,6 +375,14 @@ const char *cli_flag_text(const cli *c, const char *name)
     return NULL;
 }
 
+const char *cli_flag_nth(const cli *c, const char *name, size_t n)
+{
+    for (size_t i = 0; i < c->given_count; i++)
+        if (strcmp(c->given[i].flag->name, name) == 0 && n-- == 0)
+            return c->given[i].value;
+    return NULL;
+}
+
 bool cli_flag_is(const cli *c, const char *name)
 {
     return cli_flag_text(c, name) != NULL;

@@ -22,9 +22,14 @@
  * requests do not begin with cold caches. On the way of a record no lock is
  * taken.
  *
+ * One that watches has a thread which looks for replaced files once a second,
+ * so that neither parsers nor requests wait for one to be read.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ingest/geo.h"
+
+#include <time.h>
 
 /* Spare derivers: more are only made when more threads parse at a time. */
 #define SPARE_MAX 64u
@@ -44,6 +49,10 @@ struct muster_derive {
     pthread_mutex_t lock; /* over what follows */
     muster_deriver *spare;
     size_t spare_count;
+    pthread_t watcher;
+    bool watching;
+    bool ending;        /* the watcher ends */
+    pthread_cond_t end; /* with `ending` */
 };
 
 /* ---- the list ---- */
@@ -109,6 +118,63 @@ static int check_options(const muster_derive_options *o, muster_error *err)
     return 0;
 }
 
+/* ---- watching ---- */
+
+static struct timespec in_a_second(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec++;
+    return at;
+}
+
+static void *watch(void *payload)
+{
+    muster_derive *d = payload;
+    thread_yield_to_others();
+    pthread_mutex_lock(&d->lock);
+    while (!d->ending) {
+        const struct timespec until = in_a_second();
+        while (!d->ending &&
+               pthread_cond_timedwait(&d->end, &d->lock, &until) == 0)
+            ;
+        if (d->ending)
+            break;
+        pthread_mutex_unlock(&d->lock);
+        muster_derive_refresh(d);
+        pthread_mutex_lock(&d->lock);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+static void start_watching(muster_derive *d)
+{
+    d->watcher = thread_start(watch, d);
+    d->watching = true;
+}
+
+static void stop_watching(muster_derive *d)
+{
+    if (!d->watching)
+        return;
+    pthread_mutex_lock(&d->lock);
+    d->ending = true;
+    pthread_cond_signal(&d->end);
+    pthread_mutex_unlock(&d->lock);
+    thread_join(d->watcher);
+}
+
+static void init_locks(muster_derive *d)
+{
+    pthread_condattr_t attributes;
+    ASSERT(pthread_mutex_init(&d->lock, NULL) == 0);
+    ASSERT(pthread_condattr_init(&attributes) == 0);
+    ASSERT(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    ASSERT(pthread_cond_init(&d->end, &attributes) == 0);
+    pthread_condattr_destroy(&attributes);
+}
+
 int muster_derive_open(muster_derive **out,
                        const muster_derive_options *options, muster_error *err)
 {
@@ -122,13 +188,15 @@ int muster_derive_open(muster_derive **out,
     d->keep_bots = options->keep_bots;
     d->say = options->say;
     d->payload = options->payload;
-    ASSERT(pthread_mutex_init(&d->lock, NULL) == 0);
+    init_locks(d);
     if (options->geo_count > 0)
         rc = geo_shelf_open(&d->geo, options->geo, options->geo_count, err);
     if (rc != 0) {
         muster_derive_free(d);
         return rc;
     }
+    if (options->watch && d->geo != NULL)
+        start_watching(d);
     *out = d;
     return 0;
 }
@@ -143,12 +211,14 @@ void muster_derive_free(muster_derive *d)
 {
     if (d == NULL)
         return;
+    stop_watching(d);
     while (d->spare != NULL) {
         muster_deriver *r = d->spare;
         d->spare = r->next;
         free_deriver(r);
     }
     geo_shelf_free(d->geo);
+    pthread_cond_destroy(&d->end);
     pthread_mutex_destroy(&d->lock);
     mem_free(d);
 }

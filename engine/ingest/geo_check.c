@@ -63,6 +63,7 @@ enum {
 
 /* Values that point at each other: the data, or the metadata. */
 typedef struct section {
+    const char *name; /* for messages */
     const uint8_t *bytes;
     size_t len;
     uint8_t *heights; /* by offset: 0 = not seen */
@@ -88,15 +89,20 @@ refuse(muster_error *err, const char *format, ...)
     return false;
 }
 
-static void section_init(section *s, const uint8_t *bytes, size_t len,
-                         muster_error *err)
+static void section_init(section *s, const char *name, const uint8_t *bytes,
+                         size_t len, muster_error *err)
 {
-    *s = (section){.bytes = bytes, .len = len, .err = err};
+    *s = (section){.name = name, .bytes = bytes, .len = len, .err = err};
     s->heights = mem_zalloc(len + 1);
     s->budget = 4 * (uint64_t)len + 64;
 }
 
 /* ---- values ---- */
+
+static bool refuse_at(const section *s, size_t at, const char *what)
+{
+    return refuse(s->err, "%s, at byte %zu of %s", what, at, s->name);
+}
 
 static uint64_t big_endian(const uint8_t *p, size_t len)
 {
@@ -110,7 +116,7 @@ static bool has_bytes(const section *s, size_t at, size_t count)
 {
     if (at <= s->len && count <= s->len - at)
         return true;
-    return refuse(s->err, "the value at byte %zu ends behind its section", at);
+    return refuse_at(s, at, "a value ends behind them");
 }
 
 static bool read_pointer(const section *s, unsigned head, field *f)
@@ -143,8 +149,7 @@ static bool read_field(const section *s, size_t at, field *f)
             return false;
         f->type = 7u + s->bytes[f->at++];
         if (f->type < INT32)
-            return refuse(s->err, "the value at byte %zu has no known type",
-                          at);
+            return refuse_at(s, at, "a value has no known type");
     }
     f->size = head & 31;
     if (f->size < 29)
@@ -170,20 +175,17 @@ static bool check_plain(section *s, size_t at, const field *f)
     };
     const bool text = f->type == TEXT || f->type == BYTES;
     if (f->type > FLOAT || (!text && sizes[f->type].most == 0))
-        return refuse(s->err, "the value at byte %zu has no known type", at);
+        return refuse_at(s, at, "a value has no known type");
     if (!text && (f->size < sizes[f->type].least ||
                   f->size > sizes[f->type].most))
-        return refuse(s->err,
-                      "the value at byte %zu has a length that its type "
-                      "cannot have",
-                      at);
+        return refuse_at(s, at, "a value is longer or shorter than its type");
     if (f->type == BOOLEAN)
         return true;
     if (!has_bytes(s, f->at, f->size))
         return false;
     if (f->type == TEXT &&
         !text_is_utf8(text_make((const char *)s->bytes + f->at, f->size)))
-        return refuse(s->err, "the text at byte %zu is not UTF-8", at);
+        return refuse_at(s, at, "a text is not UTF-8");
     return true;
 }
 
@@ -191,7 +193,7 @@ static bool spend(section *s, const field *f)
 {
     const uint64_t price = 1 + (f->type == TEXT ? f->size : 0);
     if (price > s->budget)
-        return refuse(s->err, "its values overlap");
+        return refuse(s->err, "values of %s overlap", s->name);
     s->budget -= price;
     return true;
 }
@@ -202,8 +204,7 @@ static bool check_depth(section *s, size_t at, unsigned depth)
 {
     if (depth < DEPTH_MAX)
         return true;
-    return refuse(s->err, "the value at byte %zu is nested deeper than %u", at,
-                  DEPTH_MAX);
+    return refuse_at(s, at, "values are nested too deep");
 }
 
 /* A value that something points to; looked at once. */
@@ -214,9 +215,9 @@ static bool check_target(section *s, size_t at, unsigned depth)
     if (!read_field(s, at, &f))
         return false;
     if (f.type == POINTER)
-        return refuse(s->err, "the pointer at byte %zu is pointed to", at);
+        return refuse_at(s, at, "a pointer is pointed to");
     if (s->heights[at] == BUSY)
-        return refuse(s->err, "the value at byte %zu holds itself", at);
+        return refuse_at(s, at, "a value holds itself");
     if (s->heights[at] != 0)
         return check_depth(s, at, depth + s->heights[at] - 1);
     return check_value(s, at, depth, &ignored);
@@ -231,7 +232,7 @@ static bool check_key(section *s, size_t at)
         return false;
     if (f.type == TEXT)
         return true;
-    return refuse(s->err, "the key at byte %zu is no text", at);
+    return refuse_at(s, at, "a key is no text");
 }
 
 /* What is in a map or array; *height becomes how deep it goes. */
@@ -383,7 +384,7 @@ static bool check_metadata(geo_layout *l, const uint8_t *bytes, size_t len,
     section s;
     field f;
     size_t behind = 0;
-    section_init(&s, bytes, len, err);
+    section_init(&s, "its metadata", bytes, len, err);
     bool ok = check_value(&s, 0, 0, &behind) && read_field(&s, 0, &f);
     if (ok && f.type != MAP)
         ok = refuse(err, "its metadata are no map");
@@ -497,7 +498,7 @@ static bool check_tree(geo_layout *l, muster_error *err)
 {
     walk *w = mem_zalloc(sizeof *w);
     w->layout = l;
-    section_init(&w->data, l->data, l->data_len, err);
+    section_init(&w->data, "its data", l->data, l->data_len, err);
     w->heights = mem_zalloc(l->node_count);
     w->listed = mem_zalloc(l->data_len / 8 + 1);
     const bool ok = walk_tree(w);

@@ -1,0 +1,90 @@
+/*
+ * derive.c - what attributes are derived from, as flags name it; lines in,
+ * JSON out, for the verbs that show what is derived.
+ *
+ * A line that was read is never written anywhere.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "derive.h"
+
+#include <string.h>
+#include "base/error.h"
+
+/* Output that is held back until so much of it is there. */
+#define HELD_BYTES ((size_t)64 << 10)
+
+static void say(void *payload, const char *line)
+{
+    tell(payload, "%s", line);
+}
+
+int derive_open(const cli *c, bool watch, muster_derive **out)
+{
+    const char *paths[MUSTER_DERIVE_SOURCES_MAX];
+    muster_derive_options options = MUSTER_DERIVE_OPTIONS_INIT;
+    muster_error err;
+    const char *path = NULL;
+    error_clear(&err);
+    *out = NULL;
+    while ((path = cli_flag_nth(c, "geo", options.geo_count)) != NULL) {
+        if (options.geo_count == MUSTER_DERIVE_SOURCES_MAX)
+            return tell_usage(c, "--geo is given more than %u times",
+                              MUSTER_DERIVE_SOURCES_MAX);
+        paths[options.geo_count++] = path;
+    }
+    options.geo = paths;
+    options.ua_regexes = cli_flag_text(c, "ua-regexes");
+    options.keep_bots = cli_flag_is(c, "keep-bots");
+    options.watch = watch;
+    options.say = say;
+    options.payload = (void *)(uintptr_t)c;
+    if (options.geo_count == 0 && options.ua_regexes == NULL)
+        return 0;
+    if (muster_derive_open(out, &options, &err) < 0)
+        return tell_error(c, EXIT_USAGE, "%s", err.message);
+    return 0;
+}
+
+void derive_put(json_writer *w, const muster_derived *d)
+{
+    json_open_object(w);
+    for (int i = 0; i < MUSTER_DERIVED_COUNT; i++) {
+        const muster_derived_attribute which = (muster_derived_attribute)i;
+        if ((d->known >> i & 1) == 0)
+            continue;
+        json_key(w, muster_derived_name(which));
+        if (muster_derived_is_number(which))
+            json_put_int(w, d->numbers[i]);
+        else
+            json_put_text(w, d->texts[i]);
+    }
+    json_close(w);
+}
+
+void derive_put_error(json_writer *w, const char *why)
+{
+    json_key(w, "error");
+    json_put_str(w, why);
+}
+
+int derive_each_line(cli *c, size_t most, derive_line_fn put, void *payload)
+{
+    line_reader r;
+    line_reader_init(&r, stdin, most);
+    while (!c->out_failed && line_reader_next(&r)) {
+        const muster_text line =
+            r.too_long ? text_make(NULL, 0) : text_make(r.line, r.len);
+        json_writer w;
+        json_begin(&w, &c->out, false);
+        json_open_object(&w);
+        put(payload, &w, line);
+        json_close(&w);
+        buffer_put_u8(&c->out, '\n');
+        if (c->out.len >= HELD_BYTES)
+            out_flush(c);
+    }
+    line_reader_release(&r);
+    out_flush(c);
+    return 0;
+}
