@@ -24,6 +24,8 @@ flight *flight_new(fact_batch *take_batch, muster_time now, void *owner)
     f->batch = take_batch;
     f->owner = owner;
     receipt_init(&f->receipt);
+    for (size_t i = 0; i < take_batch->source_count; i++)
+        receipt_source(&f->receipt, &take_batch->sources[i]);
     buffer_init(&f->body, (size_t)1 << 31);
     f->report = (apply_report){&f->receipt, keep_reject, f,
                                take_batch->places};
@@ -134,6 +136,8 @@ void receipt_add(ingest_receipt *into, const ingest_receipt *from)
     for (size_t i = 0; i < from->unknown_attribute_count; i++)
         receipt_unknown_attribute(into,
                                   text_of(from->unknown_attributes[i]));
+    for (size_t i = 0; i < from->source_count; i++)
+        receipt_source(into, &from->sources[i]);
     for (size_t i = 0; i < from->error_count; i++) {
         if (into->error_count == RECEIPT_ERRORS_MAX)
             into->errors_truncated = true;

@@ -37,7 +37,7 @@ static int cmd_ip(cli *c, int argc, char **argv)
     if (!cli_flag_is(c, "geo"))
         return tell_usage(c, "no database is named: --geo FILE, an MMDB of"
                              " countries, cities, networks or connections");
-    int code = derive_open(c, true, &derive);
+    int code = derive_from_flags(c, true, &derive);
     if (code == 0) {
         muster_deriver *deriver = muster_deriver_new(derive);
         code = derive_each_line(c, LINE_MAX_BYTES, put_line, deriver);

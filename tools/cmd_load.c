@@ -33,6 +33,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "client.h"
+#include "derive.h"
 #include "receipt.h"
 #include "remote.h"
 
@@ -391,6 +392,20 @@ static int check_flags(load *l)
     return 0;
 }
 
+/* Through a server, what it was started with is used. */
+static int open_derive(load *l)
+{
+    static const char *const flags[] = {"geo", "ua-regexes", "keep-bots"};
+    for (size_t i = 0; i < 3; i++)
+        if (l->c->set.server != NULL && cli_flag_is(l->c, flags[i]))
+            return tell_error(l->c, EXIT_USAGE,
+                              "--%s: through a server attributes are derived"
+                              " from what the server was started with (muster"
+                              " serve --%s)",
+                              flags[i], flags[i]);
+    return derive_from_flags(l->c, true, &l->options.derive);
+}
+
 static int open_rejects(load *l)
 {
     l->rejects_path = cli_flag_text(l->c, "rejects");
@@ -560,6 +575,8 @@ static int cmd_load(cli *c, int argc, char **argv)
     for (int i = 0; i < argc && code == 0; i++)
         code = check_file(c, argv[i]);
     if (code == 0)
+        code = open_derive(&l);
+    if (code == 0)
         code = l.options.dry_run ? open_dry(c, &dry)
                                  : client_open(c, MUSTER_OPEN_CREATE);
     if (code == 0)
@@ -580,6 +597,7 @@ static int cmd_load(cli *c, int argc, char **argv)
         load_receipt_release(&l.total);
         mem_free(l.made_id);
     }
+    muster_derive_free(l.options.derive);
     remove_dry(c, dry);
     return code;
 }
@@ -597,6 +615,9 @@ static const cli_flag load_flags[] = {
     {"rejects", 0, "FILE", NULL,
      "write the place of every refused record, NDJSON"},
     {"max-errors", 0, "N", NULL, "stop after N refused records (never)"},
+    DERIVE_FLAG_GEO,
+    DERIVE_FLAG_UA,
+    DERIVE_FLAG_BOTS,
     {"dry-run", 0, NULL, NULL, "read and judge, store nothing"},
     CLI_FLAG_END};
 
@@ -620,6 +641,10 @@ const cli_verb verb_load = {
         "ids.cookie,ts,set.geo.country,add.interest,event.page.view; lists"
         " are split by |.\n"
         "\n"
+        "With --geo, a record's `ip` becomes its geo.* and net.* attributes;"
+        " the address\nitself is shortened, used and forgotten"
+        " (docs/derive.md).\n"
+        "\n"
         "A bad record never stops a load: it is counted by reason and told"
         " with its line,\nbyte offset and place. The receipt at the end is"
         " described in docs/receipt.md.\nWith several files each is a load of"
@@ -640,6 +665,8 @@ const cli_verb verb_load = {
                 " bad.ndjson\n"
                 "# after a break, the same line goes on\n"
                 "muster load --load-id 2026-11-20 day.ndjson\n"
+                "# countries and networks from the addresses of records\n"
+                "muster load --geo city.mmdb --geo asn.mmdb visits.ndjson\n"
                 "# is this file fit to be loaded?\n"
                 "muster load --dry-run people.csv\n",
     .exits = "0 2 5 6 7 130",

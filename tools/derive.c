@@ -19,7 +19,7 @@ static void say(void *payload, const char *line)
     tell(payload, "%s", line);
 }
 
-int derive_open(const cli *c, bool watch, muster_derive **out)
+int derive_from_flags(const cli *c, bool watch, muster_derive **out)
 {
     const char *paths[MUSTER_DERIVE_SOURCES_MAX];
     muster_derive_options options = MUSTER_DERIVE_OPTIONS_INIT;

@@ -21,7 +21,7 @@
 /* Opens what --geo, --ua-regexes and --keep-bots name; *out stays NULL when
  * they name nothing. 0, or an exit code after telling; freed with
  * muster_derive_free. */
-int derive_open(const cli *c, bool watch, muster_derive **out);
+int derive_from_flags(const cli *c, bool watch, muster_derive **out);
 /* {"geo.country":"DE","geo.asn":3320} */
 void derive_put(json_writer *w, const muster_derived *derived);
 

@@ -25,7 +25,7 @@
 
 /* ---- the table ---- */
 
-enum kind { KIND_TEXT, KIND_WORD, KIND_COUNT, KIND_BYTES, KIND_YES };
+enum kind { KIND_TEXT, KIND_LIST, KIND_WORD, KIND_COUNT, KIND_BYTES, KIND_YES };
 
 typedef struct option {
     const char *flag; /* without --; the key has _ for - */
@@ -39,6 +39,8 @@ typedef struct option {
 #define AT(member) offsetof(serve_config, member)
 #define ROW_TEXT(m, flag, value, otherwise, help) \
     {flag, KIND_TEXT, AT(m), NULL, otherwise, 0, 0},
+#define ROW_LIST(m, flag, value, otherwise, help) \
+    {flag, KIND_LIST, AT(m), NULL, otherwise, 0, 0},
 #define ROW_WORD(m, flag, value, words, otherwise, help) \
     {flag, KIND_WORD, AT(m), words, otherwise, 0, 0},
 #define ROW_COUNT(m, flag, low, high, otherwise, help) \
@@ -48,11 +50,13 @@ typedef struct option {
 #define ROW_YES(m, flag, help) {flag, KIND_YES, AT(m), NULL, NULL, 0, 0},
 
 static const option options[] = {
-    SERVE_OPTIONS(ROW_TEXT, ROW_WORD, ROW_COUNT, ROW_BYTES, ROW_YES)};
+    SERVE_OPTIONS(ROW_TEXT, ROW_LIST, ROW_WORD, ROW_COUNT, ROW_BYTES,
+                  ROW_YES)};
 #define OPTIONS (sizeof options / sizeof *options)
 
 #define FLAG_TEXT(m, flag, value, otherwise, help) \
     {flag, 0, value, NULL, help},
+#define FLAG_LIST FLAG_TEXT
 #define FLAG_WORD(m, flag, value, words, otherwise, help) \
     {flag, 0, value, words, help " (" otherwise ")"},
 #define FLAG_COUNT(m, flag, low, high, otherwise, help) \
@@ -67,8 +71,8 @@ const cli_flag serve_flags[] = {
      "print the options as such a file, and end"},
     {"print-routes", 0, "FORMAT", "md json",
      "print the reference or OpenAPI document, and end"},
-    SERVE_OPTIONS(FLAG_TEXT, FLAG_WORD, FLAG_COUNT, FLAG_BYTES, FLAG_YES)
-        CLI_FLAG_END};
+    SERVE_OPTIONS(FLAG_TEXT, FLAG_LIST, FLAG_WORD, FLAG_COUNT, FLAG_BYTES,
+                  FLAG_YES) CLI_FLAG_END};
 
 #define KEY_OF(name) #name,
 static const char *const global_keys[] = {SERVE_GLOBALS(KEY_OF)};
@@ -120,6 +124,7 @@ static int refuse(const cli *c, const char *place, const option *o,
 {
     switch (o->kind) {
     case KIND_TEXT:
+    case KIND_LIST:
         return tell_error(c, EXIT_USAGE, "%s takes a text that is not empty",
                           place);
     case KIND_WORD:
@@ -147,6 +152,7 @@ static int set_option(const cli *c, serve_config *config, const option *o,
     int64_t v;
     switch (o->kind) {
     case KIND_TEXT:
+    case KIND_LIST:
         if (*text == '\0')
             return refuse(c, place, o, text);
         *(const char **)member = text;
@@ -470,7 +476,7 @@ static bool is_same(const char *a, const char *b)
 static void check_defaults(const serve_config *config)
 {
     const muster_server_options server = MUSTER_SERVER_OPTIONS_INIT;
-    SERVE_OPTIONS(SAME_TEXT, SAME_TEXT, SAME_UINT, SKIP, SAME_UINT)
+    SERVE_OPTIONS(SAME_TEXT, SAME_TEXT, SAME_TEXT, SAME_UINT, SKIP, SAME_UINT)
 }
 
 static int take_environment(const cli *c, serve_config *config)
@@ -488,6 +494,25 @@ static int take_environment(const cli *c, serve_config *config)
     return 0;
 }
 
+/* All that a flag was given, with commas between. */
+static const char *flag_list(const cli *c, serve_config *config,
+                             const char *flag)
+{
+    const char *text = NULL;
+    buffer b;
+    buffer_init(&b, CONFIG_BYTES_MAX);
+    for (size_t i = 0; (text = cli_flag_nth(c, flag, i)) != NULL; i++) {
+        if (i > 0)
+            buffer_put_u8(&b, ',');
+        buffer_put_str(&b, text);
+    }
+    text = b.len > 0 && buffer_ok(&b)
+               ? arena_strndup(&config->texts, (const char *)b.data, b.len)
+               : "";
+    buffer_release(&b);
+    return text;
+}
+
 static int take_flags(const cli *c, serve_config *config)
 {
     for (size_t i = 0; i < OPTIONS; i++) {
@@ -496,6 +521,8 @@ static int take_flags(const cli *c, serve_config *config)
         char name[NAME_BYTES_MAX];
         if (text == NULL)
             continue;
+        if (o->kind == KIND_LIST)
+            text = flag_list(c, config, o->flag);
         snprintf(name, sizeof name, "--%s", o->flag);
         const int code = set_option(c, config, o, name,
                                     o->kind == KIND_YES ? "true" : text);
@@ -536,12 +563,13 @@ static void put_option(json_writer *w, const serve_config *config,
 {
     const void *member = (const char *)config + o->offset;
     char key[NAME_BYTES_MAX];
-    if (o->kind == KIND_TEXT && *(const char *const *)member == NULL)
+    if ((o->kind == KIND_TEXT || o->kind == KIND_LIST) && *(const char *const *)member == NULL)
         return;
     key_of(o, key);
     json_key(w, key);
     switch (o->kind) {
     case KIND_TEXT:
+    case KIND_LIST:
     case KIND_WORD:
         json_put_str(w, *(const char *const *)member);
         break;
@@ -590,6 +618,6 @@ bool serve_config_print(cli *c, const serve_config *config)
 muster_server_options serve_config_server(const serve_config *config)
 {
     muster_server_options server = MUSTER_SERVER_OPTIONS_INIT;
-    SERVE_OPTIONS(PUT_SAME, PUT_SAME, PUT_UINT, SKIP, PUT_SAME)
+    SERVE_OPTIONS(PUT_SAME, PUT_SAME, PUT_SAME, PUT_UINT, SKIP, PUT_SAME)
     return server;
 }

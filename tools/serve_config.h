@@ -22,7 +22,8 @@
 #define SERVE_UINT(member, ...) uint64_t member;
 #define SERVE_BOOL(member, ...) bool member;
 typedef struct serve_config {
-    SERVE_OPTIONS(SERVE_TEXT, SERVE_TEXT, SERVE_UINT, SERVE_UINT, SERVE_BOOL)
+    SERVE_OPTIONS(SERVE_TEXT, SERVE_TEXT, SERVE_TEXT, SERVE_UINT, SERVE_UINT,
+                  SERVE_BOOL)
     arena texts; /* of the file */
 } serve_config;
 #undef SERVE_TEXT

@@ -7,6 +7,8 @@
  *     --log-level LEVEL   MUSTER_LOG_LEVEL   {"log_level":"warn"}
  *
  *   TEXT(member, "flag", "VALUE", "default" or NULL, "help")
+ *   LIST(member, "flag", "VALUE", "default" or NULL, "help")  texts with commas
+ *                                             between; flags are added up
  *   WORD(member, "flag", "VALUE", "words", "default", "help")  one of them
  *   COUNT(member, "flag", low, high, "default", "help")        a whole number
  *   BYTES(member, "flag", share, "help")       64M, 2G; not told: that share of
@@ -29,7 +31,7 @@
 
 /* Bounds: of threads, what any machine has; of what may be there at a time,
  * what tables are made for; of times, an hour. */
-#define SERVE_OPTIONS(TEXT, WORD, COUNT, BYTES, YES)                          \
+#define SERVE_OPTIONS(TEXT, LIST, WORD, COUNT, BYTES, YES)                    \
     TEXT(listen, "listen", "ADDR:PORT", "127.0.0.1:8080",                     \
          "where to answer (127.0.0.1:8080); port 0: any")                     \
     TEXT(admin_listen, "admin-listen", "ADDR:PORT", NULL,                     \
@@ -64,13 +66,18 @@
     COUNT(eval_ms, "eval-ms", 1, HOUR, "10000", "for the work on one request")\
     COUNT(drain_ms, "drain-ms", 0, HOUR, "10000",                             \
           "for requests under way at the end")                                \
+    LIST(geo, "geo", "FILE", NULL,                                            \
+         "database of addresses (MMDB), for records that bring one")          \
+    TEXT(ua_regexes, "ua-regexes", "FILE", NULL,                              \
+         "regexes of uap-core, for records that bring a user agent")          \
+    YES(keep_bots, "keep-bots", "do not refuse records of bots")              \
     YES(assume_consent, "assume-consent",                                     \
         "enrich bid requests whose consent is not decoded")                   \
     TEXT(enrich_name, "enrich-name", "NAME", "muster",                        \
          "user.data[].name of bid requests (muster)")                         \
     COUNT(enrich_segtax, "enrich-segtax", 0, 1000000, "0",                    \
           "user.data[].ext.segtax; 0: none")                                  \
-    TEXT(enrich_ids, "enrich-ids", "LIST", NULL,                              \
+    LIST(enrich_ids, "enrich-ids", "LIST", NULL,                              \
          "which of their ids are of which space")                             \
     WORD(log_format, "log-format", "FORMAT", "logfmt json", "logfmt",         \
          "of the log on stderr")                                              \

@@ -264,6 +264,7 @@ static bool open_stream(http_request *r, http_answer *a)
     s->options = (muster_feed_options)MUSTER_FEED_OPTIONS_INIT;
     s->options.format = format_of(r->sends);
     s->options.gentle = true;
+    s->options.derive = request_derive(r);
     s->started_ns = clock_monotonic_ns();
     buffer_init(&s->held, WHOLE_BYTES + 2); /* and the brackets of wrap() */
     return request_flag(r, "dry_run", &s->options.dry_run, a) &&

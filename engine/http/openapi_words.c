@@ -51,15 +51,19 @@ const openapi_shape openapi_shapes[] = {
      "This document."},
     {"Receipt",
      "records:int accepted:int rejected:int reasons:{int} facts:{int}"
-     " users_new:int conflicts:int unknown_attributes:[text] seconds:number"
+     " users_new:int conflicts:int unknown_attributes:[text]"
+     " sources?:[Source] seconds:number"
      " records_per_s:number facts_per_s:number bytes:int load_id:text"
      " epoch:int resumed?:int repeated?:bool errors:[Finding]"
      " errors_truncated:bool request_id?:text",
      "What was read, accepted and refused (receipt.md)."},
+    {"Source",
+     "kind:text type:text built?:time",
+     "A database that attributes were derived from."},
     {"Taken",
      "success:bool records:int accepted:int rejected:int reasons:{int}"
      " facts:{int} users_new:int conflicts:int unknown_attributes:[text]"
-     " seconds:number records_per_s:number facts_per_s:number bytes:int"
+     " sources?:[Source] seconds:number records_per_s:number facts_per_s:number bytes:int"
      " load_id:text epoch:int resumed?:int repeated?:bool errors:[Finding]"
      " errors_truncated:bool duplicates:int dropped:{int} ignored:int"
      " request_id:text",

@@ -119,6 +119,8 @@ struct http_request {
 
 /* The options that the server was started with, texts included. */
 const muster_server_options *request_options(const http_request *r);
+/* What attributes are derived from; NULL: nothing. */
+muster_derive *request_derive(const http_request *r);
 /* A parameter of the query, decoded; the first of its name. The text stays
  * until the request is answered. */
 bool request_query(http_request *r, const char *name, muster_text *out);

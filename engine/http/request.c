@@ -391,6 +391,11 @@ muster_task request_task(http_request *r)
     return (muster_task){step_request, connection_of(r)};
 }
 
+muster_derive *request_derive(const http_request *r)
+{
+    return r->server->derive;
+}
+
 const muster_server_options *request_options(const http_request *r)
 {
     return &r->server->options;

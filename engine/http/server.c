@@ -64,7 +64,7 @@ static char *copy_text(const char *text)
     return text != NULL ? mem_strdup(text) : NULL;
 }
 
-#define OPTION_TEXTS 8
+#define OPTION_TEXTS 10
 static void texts_of(muster_server_options *o,
                      const char **texts[OPTION_TEXTS])
 {
@@ -76,6 +76,8 @@ static void texts_of(muster_server_options *o,
     texts[5] = &o->enrich_ids;
     texts[6] = &o->log_format;
     texts[7] = &o->log_level;
+    texts[8] = &o->geo;
+    texts[9] = &o->ua_regexes;
 }
 
 static void copy_options(muster_server_options *to,
@@ -340,6 +342,7 @@ int muster_server_start(muster_server **out, muster_engine *engine,
     s->wake = -1;
     copy_options(&s->options, options);
     if ((code = open_log(s, err)) < 0 || (code = read_tls(s, err)) < 0 ||
+        (code = server_open_derive(s, err)) < 0 ||
         (code = bind_listeners(s, err)) < 0 ||
         (code = open_access(s, err)) < 0) {
         muster_server_stop(s);
@@ -414,6 +417,7 @@ void muster_server_stop(muster_server *s)
     workers_free(s->workers);
     gate_free(s->gate);
     access_free(s->access);
+    muster_derive_free(s->derive);
     http_log_close(s->log);
     if (s->wake >= 0)
         close(s->wake);

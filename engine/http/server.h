@@ -41,6 +41,7 @@ struct http_server {
     char *tls_cert;                /* contents; NULL: no TLS */
     char *tls_key;
     http_access *access;
+    muster_derive *derive; /* NULL: nothing is derived */
     http_log *log;
     http_gate *gate;
     workers *workers;
@@ -67,6 +68,12 @@ int listener_bind(http_listener *l, const char *address, bool loopback,
 /* The thread that accepts; the payload is the listener. Ends once
  * server->closing is set and server->wake written to. */
 void *listener_accept(void *payload);
+
+/* ---- derive.c ---- */
+
+/* Opens what the options name to derive attributes from, if any. The errors of
+ * muster_derive_open. */
+int server_open_derive(http_server *s, muster_error *err);
 
 /* ---- reaper.c ---- */
 

@@ -372,6 +372,7 @@ void fact_batch_free(fact_batch *b)
     mem_free(b->places);
     mem_free(b->rejects);
     mem_free(b->reject_before);
+    mem_free(b->sources);
     mem_free(b);
 }
 

@@ -115,6 +115,9 @@ static int check_options(const muster_derive_options *o, muster_error *err)
                          "options must start from MUSTER_DERIVE_OPTIONS_INIT "
                          "and name at most %u databases",
                          MUSTER_DERIVE_SOURCES_MAX);
+    if (o->ua_regexes != NULL)
+        return error_set(err, MUSTER_EINVAL, "bad_options",
+                         "user agents are not understood yet");
     return 0;
 }
 
@@ -287,6 +290,16 @@ void deriver_begin(muster_deriver *r)
 {
     if (r->geo != NULL)
         geo_reader_begin(r->geo);
+}
+
+muster_derive_source *deriver_sources(const muster_deriver *r, size_t *count)
+{
+    muster_derive_source *list =
+        mem_array(MUSTER_DERIVE_SOURCES_MAX, sizeof *list);
+    *count = 0;
+    if (r->geo != NULL)
+        *count = geo_reader_sources(r->geo, list, MUSTER_DERIVE_SOURCES_MAX);
+    return list;
 }
 
 muster_deriver *muster_deriver_new(muster_derive *derive)

@@ -73,6 +73,9 @@ muster_deriver *deriver_take(muster_derive *derive);
 void deriver_give(muster_deriver *deriver); /* NULL is fine */
 /* Goes over to the newest databases: between two batches. */
 void deriver_begin(muster_deriver *deriver);
+/* What it derives from until then; freed with mem_free. */
+muster_derive_source *deriver_sources(const muster_deriver *deriver,
+                                      size_t *count);
 
 /* Adds to the current record what follows from `in`, behind all that it says
  * itself: what it says of an attribute wins. Returns false after it has refused

@@ -113,6 +113,12 @@ void geo_reader_begin(geo_reader *r)
     memset(r->cache, 0, r->snapshot->count * CACHE_SLOTS * sizeof *r->cache);
 }
 
+size_t geo_reader_sources(const geo_reader *r, muster_derive_source *out,
+                          size_t most)
+{
+    return geo_snapshot_sources(r->snapshot, out, most);
+}
+
 static const geo_record *read_record(geo_reader *r, size_t file,
                                      uint32_t offset)
 {

@@ -36,6 +36,9 @@ geo_reader *geo_reader_new(geo_shelf *s);
 void geo_reader_free(geo_reader *r); /* NULL is fine */
 /* Goes over to the newest databases. */
 void geo_reader_begin(geo_reader *r);
+/* As geo_shelf_sources, of those it reads. */
+size_t geo_reader_sources(const geo_reader *r, muster_derive_source *out,
+                          size_t most);
 /* What the databases know of the address: false, with `out` untouched, when
  * none of them has it. Texts are borrowed until the next call. */
 bool geo_derive(geo_reader *r, const geo_address *address, derived *out);

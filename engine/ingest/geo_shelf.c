@@ -206,16 +206,23 @@ size_t geo_shelf_refresh(geo_shelf *s, geo_say say, void *payload)
     return replaced;
 }
 
-size_t geo_shelf_sources(geo_shelf *s, muster_derive_source *out, size_t most)
+size_t geo_snapshot_sources(const geo_snapshot *s, muster_derive_source *out,
+                            size_t most)
 {
-    geo_snapshot *now = geo_shelf_take(s);
-    const size_t count = now->count < most ? now->count : most;
+    const size_t count = s->count < most ? s->count : most;
     for (size_t i = 0; i < count; i++) {
         snprintf(out[i].kind, sizeof out[i].kind, "geo");
         snprintf(out[i].type, sizeof out[i].type, "%s",
-                 geo_file_type(now->files[i]));
-        out[i].built = geo_file_built(now->files[i]);
+                 geo_file_type(s->files[i]));
+        out[i].built = geo_file_built(s->files[i]);
     }
+    return count;
+}
+
+size_t geo_shelf_sources(geo_shelf *s, muster_derive_source *out, size_t most)
+{
+    geo_snapshot *now = geo_shelf_take(s);
+    const size_t count = geo_snapshot_sources(now, out, most);
     geo_snapshot_release(now);
     return count;
 }

@@ -23,5 +23,7 @@ uint64_t geo_shelf_number(const geo_shelf *s);
 /* The newest one; given back by its release. */
 geo_snapshot *geo_shelf_take(geo_shelf *s);
 void geo_snapshot_release(geo_snapshot *s); /* NULL is fine */
+size_t geo_snapshot_sources(const geo_snapshot *s, muster_derive_source *out,
+                            size_t most);
 
 #endif

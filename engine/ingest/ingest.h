@@ -161,6 +161,8 @@ typedef struct fact_batch {
                               when there are no records */
     uint64_t input_line;   /* lines (msgpack: records) up to input_end */
     uint64_t input_bytes;  /* of the input that it covers */
+    muster_derive_source *sources; /* what its records were derived from */
+    size_t source_count;
     int fatal;             /* 0, or a code: the input cannot go on. What was
                               whole before is in the batch; the pipeline
                               stops by itself behind the sink. */
@@ -319,6 +321,8 @@ void fact_batches_release(fact_batches *list);
 
 #define RECEIPT_ERRORS_MAX 100
 #define RECEIPT_UNKNOWN_MAX 100
+/* Each database of a load, some of them exchanged while it ran. */
+#define RECEIPT_SOURCES_MAX (2 * MUSTER_DERIVE_SOURCES_MAX)
 typedef struct ingest_receipt {
     uint64_t records;
     uint64_t accepted;
@@ -334,6 +338,8 @@ typedef struct ingest_receipt {
     uint64_t conflicts;
     char *unknown_attributes[RECEIPT_UNKNOWN_MAX]; /* distinct names */
     size_t unknown_attribute_count;
+    muster_derive_source sources[RECEIPT_SOURCES_MAX]; /* distinct ones */
+    size_t source_count;
     double seconds;
     uint64_t bytes;         /* of input as given (compressed) */
     char load_id[64];
@@ -351,8 +357,12 @@ void receipt_release(ingest_receipt *r);
 /* Counts it (records, rejected, its reason) and keeps the first ones. */
 void receipt_reject(ingest_receipt *r, const ingest_reject *reject);
 void receipt_unknown_attribute(ingest_receipt *r, muster_text name);
+/* What attributes were derived from; those that there is no room for any more
+ * are left out. */
+void receipt_source(ingest_receipt *r, const muster_derive_source *source);
 /* A receipt as bytes, so that a load that goes on can count on: its counters,
- * reasons, unknown attributes, load id and epoch; neither errors nor seconds,
+ * reasons, unknown attributes, sources, load id and epoch; neither errors nor
+ * seconds,
  * nor what is of one run alone (resumed, repeated). Appends some 200 bytes to
  * out, more with unknown attributes. */
 void receipt_encode(const ingest_receipt *r, buffer *out);
@@ -361,8 +371,8 @@ void receipt_encode(const ingest_receipt *r, buffer *out);
  * errors_truncated is set if there were some. MUSTER_ECORRUPT. */
 int receipt_decode(ingest_receipt *r, const void *bytes, size_t len,
                    muster_error *err);
-/* The shape of CONTRACT.md "Receipt of load"; `resumed` and `repeated` only
- * when they say something. */
+/* The shape of CONTRACT.md "Receipt of load"; `sources`, `resumed` and
+ * `repeated` only when they say something. */
 void receipt_to_json(const ingest_receipt *r, json_writer *out);
 /* One line of the rejects file: {"line":..,"offset":..,"pointer":..,
  * "code":..,"message":..}. */

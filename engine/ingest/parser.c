@@ -112,6 +112,8 @@ fact_batch *parser_read(parser *p, const chunk *c, chunk_cursor *cursor,
     else
         refuse_chunk(&p->front, c, cursor);
     fact_batch *b = record_front_finish(&p->front);
+    if (p->front.deriver != NULL)
+        b->sources = deriver_sources(p->front.deriver, &b->source_count);
     const bool last = cursor->at == c->len;
     b->input_end = last ? c->end : c->offset + cursor->at;
     b->input_line = cursor->line;

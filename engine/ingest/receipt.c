@@ -74,6 +74,22 @@ void receipt_unknown_attribute(ingest_receipt *r, muster_text name)
             mem_strndup(name.ptr, name.len);
 }
 
+static bool same_source(const muster_derive_source *a,
+                        const muster_derive_source *b)
+{
+    return a->built == b->built && strcmp(a->kind, b->kind) == 0 &&
+           strcmp(a->type, b->type) == 0;
+}
+
+void receipt_source(ingest_receipt *r, const muster_derive_source *source)
+{
+    for (size_t i = 0; i < r->source_count; i++)
+        if (same_source(&r->sources[i], source))
+            return;
+    if (r->source_count < RECEIPT_SOURCES_MAX)
+        r->sources[r->source_count++] = *source;
+}
+
 static void put_uint(json_writer *out, const char *key, uint64_t v)
 {
     json_key(out, key);
@@ -106,6 +122,27 @@ static void put_facts(const ingest_receipt *r, json_writer *out)
     put_uint(out, "number", r->facts_number);
     put_uint(out, "event", r->facts_event);
     put_uint(out, "unset", r->facts_unset);
+    json_close(out);
+}
+
+static void put_sources(const ingest_receipt *r, json_writer *out)
+{
+    char time[32];
+    json_key(out, "sources");
+    json_open_array(out);
+    for (size_t i = 0; i < r->source_count; i++) {
+        json_open_object(out);
+        json_key(out, "kind");
+        json_put_str(out, r->sources[i].kind);
+        json_key(out, "type");
+        json_put_str(out, r->sources[i].type);
+        if (r->sources[i].built != 0) {
+            clock_format_time(time, r->sources[i].built);
+            json_key(out, "built");
+            json_put_str(out, time);
+        }
+        json_close(out);
+    }
     json_close(out);
 }
 
@@ -155,6 +192,8 @@ void receipt_to_json(const ingest_receipt *r, json_writer *out)
     for (size_t i = 0; i < r->unknown_attribute_count; i++)
         json_put_str(out, r->unknown_attributes[i]);
     json_close(out);
+    if (r->source_count > 0)
+        put_sources(r, out);
     put_speed(r, out);
     json_key(out, "load_id");
     json_put_str(out, r->load_id);

@@ -3,23 +3,26 @@
  * its last batch, so that a load that goes on gives the receipt of the whole
  * input, and one that is repeated gives that of the first time.
  *
- *   version   u8, 1
+ *   version   u8: 1 without sources, 2 with some
  *   counters  varint each, in the order of COUNTERS
  *   load id   text of at most 63 bytes
  *   reasons   varint count, then each: text, the reason's word; varint,
  *             how often, at least 1
  *   unknown   varint count, then each: text, the attribute's name
+ *   sources   version 2: varint count, at least 1, then each: text, its kind;
+ *             text, its type; varint, when it was built in seconds since 1970
  *
  * A text is its length as a varint and its bytes. Valid if and only if: the
- * version is 1; every count is within its list; reasons are ones that this
- * version knows and stand once; names are names of attributes; nothing
- * follows. Reasons go by word, so that their numbers may change.
+ * version is 1 or 2; every count is within its list; reasons are ones that
+ * this version knows and stand once; names are names of attributes; sources
+ * stand once; nothing follows. Reasons go by word, so that their numbers may change.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ingest/ingest.h"
 
 #define VERSION 1u
+#define VERSION_SOURCES 2u
 
 /* X(member): what is counted, in the order in which it is written. */
 #define COUNTERS(X)                                                            \
@@ -58,10 +61,20 @@ static void put_reasons(const ingest_receipt *r, buffer *out)
     }
 }
 
+static void put_sources(const ingest_receipt *r, buffer *out)
+{
+    buffer_put_varint(out, r->source_count);
+    for (size_t i = 0; i < r->source_count; i++) {
+        put_text(out, r->sources[i].kind);
+        put_text(out, r->sources[i].type);
+        buffer_put_varint(out, (uint64_t)r->sources[i].built);
+    }
+}
+
 void receipt_encode(const ingest_receipt *r, buffer *out)
 {
     ASSERT(r != NULL && out != NULL);
-    buffer_put_u8(out, VERSION);
+    buffer_put_u8(out, r->source_count > 0 ? VERSION_SOURCES : VERSION);
 #define PUT_COUNTER(member) buffer_put_varint(out, r->member);
     COUNTERS(PUT_COUNTER)
 #undef PUT_COUNTER
@@ -70,6 +83,8 @@ void receipt_encode(const ingest_receipt *r, buffer *out)
     buffer_put_varint(out, r->unknown_attribute_count);
     for (size_t i = 0; i < r->unknown_attribute_count; i++)
         put_text(out, r->unknown_attributes[i]);
+    if (r->source_count > 0)
+        put_sources(r, out);
 }
 
 /* ---- reading ---- */
@@ -127,10 +142,35 @@ static bool get_unknown(ingest_receipt *r, reader *in)
     return r->unknown_attribute_count == count;
 }
 
+static bool get_sources(ingest_receipt *r, reader *in)
+{
+    const uint64_t count = reader_varint(in);
+    if (count == 0 || count > RECEIPT_SOURCES_MAX)
+        return false;
+    for (uint64_t i = 0; i < count; i++) {
+        muster_derive_source source;
+        muster_text kind;
+        muster_text type;
+        memset(&source, 0, sizeof source);
+        if (!get_text(in, sizeof source.kind - 1, &kind) ||
+            !get_text(in, sizeof source.type - 1, &type))
+            return false;
+        memcpy(source.kind, kind.ptr, kind.len);
+        memcpy(source.type, type.ptr, type.len);
+        const uint64_t built = reader_varint(in);
+        if (built > CLOCK_TIME_MAX)
+            return false;
+        source.built = (muster_time)built;
+        receipt_source(r, &source);
+    }
+    return r->source_count == count;
+}
+
 static bool get_receipt(ingest_receipt *r, reader *in)
 {
     muster_text load_id;
-    if (reader_u8(in) != VERSION)
+    const uint8_t version = reader_u8(in);
+    if (version != VERSION && version != VERSION_SOURCES)
         return false;
 #define GET_COUNTER(member) r->member = reader_varint(in);
     COUNTERS(GET_COUNTER)
@@ -139,7 +179,8 @@ static bool get_receipt(ingest_receipt *r, reader *in)
         return false;
     memcpy(r->load_id, load_id.ptr, load_id.len);
     r->errors_truncated = r->rejected > 0;
-    return get_reasons(r, in) && get_unknown(r, in) && reader_ok(in) &&
+    return get_reasons(r, in) && get_unknown(r, in) &&
+           (version == VERSION || get_sources(r, in)) && reader_ok(in) &&
            reader_left(in) == 0;
 }
 

@@ -67,6 +67,13 @@ typedef struct muster_server_options {
     uint32_t eval_ms;         /* of the engine for one request */
     uint32_t drain_ms;        /* for requests under way when it ends */
 
+    /* What attributes of ingested records are derived from; files that are
+     * replaced are read again. */
+    const char *geo;          /* databases of addresses, paths with commas
+                                 between; NULL: none */
+    const char *ua_regexes;   /* uap-core's regexes; NULL: none */
+    bool keep_bots;           /* records of bots are not refused */
+
     /* What is answered. */
     bool assume_consent;      /* enrich without a decoded consent string */
     const char *enrich_name;  /* user.data[].name of OpenRTB */
@@ -92,7 +99,7 @@ typedef struct muster_server_options {
 /* Binds and answers from its return on. Options and their texts are copied;
  * `engine` stays the caller's, open until muster_server_stop. MUSTER_EINVAL
  * "bad_option" (which, in the message), "bad_address", "not_loopback",
- * "bad_certificate"; MUSTER_EIO "listen" (the address is taken or not of this
+ * "bad_certificate"; those of muster_derive_open; MUSTER_EIO "listen" (the address is taken or not of this
  * machine). Milliseconds. End it with muster_server_stop. */
 MUSTER_API int muster_server_start(muster_server **out, muster_engine *engine,
                                    const muster_server_options *options,
