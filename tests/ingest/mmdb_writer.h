@@ -144,7 +144,11 @@ static inline void mmdb_put_metadata(const mmdb_writer *w, const char *type,
                                      uint64_t built, buffer *out)
 {
     buffer_put(out, "\xab\xcd\xefMaxMind.com", 14);
-    mmdb_head(out, 7, 7);
+    mmdb_head(out, 7, 9);
+    mmdb_put_text(out, "languages"); /* libmaxminddb wants them both */
+    mmdb_head(out, 11, 0);
+    mmdb_put_text(out, "description");
+    mmdb_head(out, 7, 0);
     mmdb_put_text(out, "binary_format_major_version");
     mmdb_put_number(out, 5, 1, 2);
     mmdb_put_text(out, "binary_format_minor_version");
@@ -185,7 +189,7 @@ static inline void mmdb_end(mmdb_writer *w, const char *type, uint64_t built,
 /* As a file that comes to be at once; false when it cannot be written. */
 static inline bool mmdb_save(const char *path, const buffer *bytes)
 {
-    char fresh[4096];
+    char fresh[4200];
     snprintf(fresh, sizeof fresh, "%s.new", path);
     FILE *file = fopen(fresh, "wb");
     if (file == NULL)
