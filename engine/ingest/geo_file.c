@@ -393,13 +393,22 @@ int geo_file_open_bytes(geo_file **out, const char *name, const void *bytes,
     return open_file(out, copy, len, name, err);
 }
 
+static bool is_too_large(int file)
+{
+    struct stat s;
+    return fstat(file, &s) == 0 && s.st_size > (off_t)MUSTER_GEO_BYTES_MAX;
+}
+
 /* All of a file; it may grow or shrink meanwhile. -1 with errno, or EFBIG. */
 static int copy_all(int from, int to, size_t *len)
 {
-    uint8_t *block = mem_alloc(COPY_BYTES);
     int rc = 0;
     ssize_t n = 0;
     *len = 0;
+    errno = EFBIG;
+    if (is_too_large(from))
+        return -1;
+    uint8_t *block = mem_alloc(COPY_BYTES);
     while (rc == 0 && (n = read(from, block, COPY_BYTES)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
