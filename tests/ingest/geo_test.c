@@ -161,7 +161,7 @@ static unsigned split_network(char *network, const char **address)
 {
     char *slash = strchr(network, '/');
     *slash = '\0';
-    unsigned bits = (unsigned)atoi(slash + 1);
+    unsigned bits = (unsigned)strtoul(slash + 1, NULL, 10);
     *address = network;
     if (strchr(network, '.') != NULL && strncmp(network, "::", 2) == 0) {
         *address += 2;
