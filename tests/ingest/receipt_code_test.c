@@ -1,6 +1,6 @@
 /*
  * receipt_code_test.c - receipts as bytes: there and back, the bytes that
- * version 1 has, and damage.
+ * versions 1 and 2 have, and damage.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -61,6 +61,56 @@ static void test_ingest_receipt_code__has_the_bytes_of_version_1(void **state)
     assert_memory_equal(out.data, golden, GOLDEN_LEN);
     buffer_release(&out);
     drop(r);
+}
+
+static void assert_corrupt(const void *bytes, size_t len)
+{
+    muster_error err;
+    ingest_receipt *r = mem_alloc(sizeof *r);
+    assert_int_equal(receipt_decode(r, bytes, len, &err), MUSTER_ECORRUPT);
+    assert_string_equal(err.word, "bad_receipt");
+    assert_int_equal(r->unknown_attribute_count, 0);
+    mem_free(r); /* an empty one holds nothing */
+}
+
+/* What version 2 has behind those of version 1. */
+static const char golden_sources[] = "\x02\x03geo\x04"
+                                     "City\x0d\x03geo\x00\x00";
+
+/* With sources it is version 2, without them still version 1. */
+static void test_ingest_receipt_code__sources_make_it_version_2(void **state)
+{
+    (void)state;
+    const muster_derive_source city = {"geo", "City", 13};
+    const muster_derive_source nameless = {"geo", "", 0};
+    const size_t more = sizeof golden_sources - 1;
+    char bytes[GOLDEN_LEN + sizeof golden_sources];
+    ingest_receipt *got = mem_alloc(sizeof *got);
+    ingest_receipt *r = example();
+    buffer out;
+    receipt_source(r, &city);
+    receipt_source(r, &nameless);
+    receipt_source(r, &city);
+    buffer_init(&out, 1000);
+    receipt_encode(r, &out);
+    memcpy(bytes, golden, GOLDEN_LEN);
+    bytes[0] = 2;
+    memcpy(bytes + GOLDEN_LEN, golden_sources, more);
+    assert_int_equal(out.len, GOLDEN_LEN + more);
+    assert_memory_equal(out.data, bytes, out.len);
+    assert_int_equal(receipt_decode(got, bytes, out.len, NULL), 0);
+    assert_int_equal(got->source_count, 2);
+    assert_string_equal(got->sources[0].type, "City");
+    assert_int_equal(got->sources[0].built, 13);
+    drop(got);
+    for (size_t len = GOLDEN_LEN; len < out.len; len++)
+        assert_corrupt(bytes, len);
+    bytes[GOLDEN_LEN] = 0; /* none, though it says there are some */
+    assert_corrupt(bytes, GOLDEN_LEN + 1);
+    memcpy(bytes + GOLDEN_LEN, "\x02\x03geo\x01x\x01\x03geo\x01x\x01", 15);
+    assert_corrupt(bytes, GOLDEN_LEN + 15); /* one stands twice */
+    drop(r);
+    buffer_release(&out);
 }
 
 static void test_ingest_receipt_code__there_and_back(void **state)
@@ -126,16 +176,6 @@ static void test_ingest_receipt_code__the_largest_and_the_empty(void **state)
     buffer_release(&out);
 }
 
-static void assert_corrupt(const void *bytes, size_t len)
-{
-    muster_error err;
-    ingest_receipt *r = mem_alloc(sizeof *r);
-    assert_int_equal(receipt_decode(r, bytes, len, &err), MUSTER_ECORRUPT);
-    assert_string_equal(err.word, "bad_receipt");
-    assert_int_equal(r->unknown_attribute_count, 0);
-    mem_free(r); /* an empty one holds nothing */
-}
-
 static void test_ingest_receipt_code__damage_is_seen(void **state)
 {
     (void)state;
@@ -149,6 +189,8 @@ static void test_ingest_receipt_code__damage_is_seen(void **state)
     memcpy(bytes, golden, GOLDEN_LEN + 1);
     assert_corrupt(bytes, GOLDEN_LEN + 1);
     bytes[0] = 2;
+    assert_corrupt(bytes, GOLDEN_LEN);
+    bytes[0] = 3;
     assert_corrupt(bytes, GOLDEN_LEN);
     /* A reason that nobody knows; a name that is none; too many of either; a
      * length without end. */
@@ -222,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ingest_receipt_code__has_the_bytes_of_version_1),
+        cmocka_unit_test(test_ingest_receipt_code__sources_make_it_version_2),
         cmocka_unit_test(test_ingest_receipt_code__there_and_back),
         cmocka_unit_test(test_ingest_receipt_code__the_largest_and_the_empty),
         cmocka_unit_test(test_ingest_receipt_code__damage_is_seen),

@@ -137,6 +137,36 @@ static void test_ingest_receipt__json_says_what_was_done_before(void **state)
     mem_free(r);
 }
 
+static void test_ingest_receipt__json_names_sources(void **state)
+{
+    (void)state;
+    const muster_derive_source city = {"geo", "City", 1700000000};
+    const muster_derive_source rules = {"device", "uap", 0};
+    ingest_receipt *r = mem_alloc(sizeof *r);
+    buffer out;
+    json_writer w;
+    receipt_init(r);
+    receipt_source(r, &city);
+    receipt_source(r, &rules);
+    receipt_source(r, &city);
+    buffer_init(&out, 1 << 20);
+    json_begin(&w, &out, false);
+    receipt_to_json(r, &w);
+    assert_non_null(strstr(
+        buffer_cstr(&out),
+        "\"unknown_attributes\":[],\"sources\":[{\"kind\":\"geo\","
+        "\"type\":\"City\",\"built\":\"2023-11-14T22:13:20Z\"},"
+        "{\"kind\":\"device\",\"type\":\"uap\"}],\"seconds\""));
+    for (int i = 0; i < 2 * (int)RECEIPT_SOURCES_MAX; i++) {
+        const muster_derive_source one = {"geo", "City", i};
+        receipt_source(r, &one);
+    }
+    assert_int_equal(r->source_count, RECEIPT_SOURCES_MAX);
+    buffer_release(&out);
+    receipt_release(r);
+    mem_free(r);
+}
+
 static void test_ingest_receipt__an_empty_one_is_whole(void **state)
 {
     (void)state;
@@ -175,6 +205,7 @@ int main(void)
         cmocka_unit_test(
             test_ingest_receipt__json_has_the_shape_of_the_contract),
         cmocka_unit_test(test_ingest_receipt__json_says_what_was_done_before),
+        cmocka_unit_test(test_ingest_receipt__json_names_sources),
         cmocka_unit_test(test_ingest_receipt__an_empty_one_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
