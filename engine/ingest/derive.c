@@ -27,6 +27,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "ingest/device.h"
 #include "ingest/geo.h"
 
 #include <time.h>
@@ -36,7 +37,8 @@
 
 struct muster_deriver {
     muster_derive *owner;
-    geo_reader *geo; /* NULL: no databases */
+    geo_reader *geo;       /* NULL: no databases */
+    device_reader *device; /* NULL: no rules */
     derived found;
     muster_deriver *next; /* of the spare ones */
 };
@@ -45,7 +47,8 @@ struct muster_derive {
     bool keep_bots;
     void (*say)(void *payload, const char *line);
     void *payload;
-    geo_shelf *geo; /* NULL: no databases */
+    geo_shelf *geo;       /* NULL: no databases */
+    device_rules *device; /* NULL: no rules */
     pthread_mutex_t lock; /* over what follows */
     muster_deriver *spare;
     size_t spare_count;
@@ -194,6 +197,8 @@ int muster_derive_open(muster_derive **out,
     init_locks(d);
     if (options->geo_count > 0)
         rc = geo_shelf_open(&d->geo, options->geo, options->geo_count, err);
+    if (rc == 0 && options->ua_regexes != NULL)
+        rc = device_open(&d->device, options->ua_regexes, err);
     if (rc != 0) {
         muster_derive_free(d);
         return rc;
@@ -207,6 +212,7 @@ int muster_derive_open(muster_derive **out,
 static void free_deriver(muster_deriver *r)
 {
     geo_reader_free(r->geo);
+    device_reader_free(r->device);
     mem_free(r);
 }
 
@@ -221,6 +227,7 @@ void muster_derive_free(muster_derive *d)
         free_deriver(r);
     }
     geo_shelf_free(d->geo);
+    device_free(d->device);
     pthread_cond_destroy(&d->end);
     pthread_mutex_destroy(&d->lock);
     mem_free(d);
@@ -236,9 +243,12 @@ size_t muster_derive_sources(
     const muster_derive *d, muster_derive_source out[MUSTER_DERIVE_SOURCES_MAX])
 {
     ASSERT(d != NULL && out != NULL);
-    if (d->geo == NULL)
-        return 0;
-    return geo_shelf_sources(d->geo, out, MUSTER_DERIVE_SOURCES_MAX);
+    size_t n = 0;
+    if (d->geo != NULL)
+        n = geo_shelf_sources(d->geo, out, MUSTER_DERIVE_SOURCES_MAX);
+    if (d->device != NULL && n < MUSTER_DERIVE_SOURCES_MAX)
+        out[n++] = (muster_derive_source){"device", "uap-core", 0};
+    return n;
 }
 
 /* ---- derivers ---- */
@@ -263,6 +273,7 @@ muster_deriver *deriver_take(muster_derive *d)
         r = mem_zalloc(sizeof *r);
         r->owner = d;
         r->geo = d->geo != NULL ? geo_reader_new(d->geo) : NULL;
+        r->device = d->device != NULL ? device_reader_new(d->device) : NULL;
     }
     r->next = NULL;
     deriver_begin(r);
@@ -328,6 +339,32 @@ int muster_deriver_ip(muster_deriver *r, muster_text text, muster_derived *out,
     return 0;
 }
 
+int muster_deriver_ua(muster_deriver *r, muster_text ua, muster_derived *out,
+                      muster_device *device, muster_error *err)
+{
+    device_words words;
+    ASSERT(r != NULL && out != NULL && device != NULL);
+    error_clear(err);
+    memset(out, 0, sizeof *out);
+    memset(device, 0, sizeof *device);
+    if (r->device == NULL)
+        return error_set(err, MUSTER_EINVAL, "no_regexes",
+                         "no regexes of user agents are open");
+    if (device_read(r->device, ua, &words, out, &device->bot) != 0)
+        return error_set(err, MUSTER_ELIMIT, "bad_user_agent",
+                         "the user agent is longer than %u bytes, or would "
+                         "take too long to read",
+                         DEVICE_UA_BYTES_MAX);
+    device->browser = words.agent[0];
+    device->browser_major = words.agent[1];
+    device->os = words.os[0];
+    device->os_major = words.os[1];
+    device->family = words.hardware[0];
+    device->brand = words.hardware[1];
+    device->model = words.hardware[2];
+    return 0;
+}
+
 /* ---- what follows for a record ---- */
 
 static void derive_address(muster_deriver *r, muster_text ip)
@@ -337,12 +374,13 @@ static void derive_address(muster_deriver *r, muster_text ip)
         geo_derive(r->geo, &address, &r->found);
 }
 
-/* What follows from the device is added here; true: it is a bot. */
+/* True: it is a bot. */
 static bool derive_device(muster_deriver *r, const device_input *in)
 {
-    (void)r;
-    (void)in;
-    return false;
+    bool bot = false;
+    if (r->device != NULL && device_is_given(in))
+        device_derive(r->device, in, &r->found, &bot);
+    return bot;
 }
 
 /* Marks the attributes that the record speaks of. */

@@ -45,8 +45,6 @@
 
 #include "ingest/derive.h"
 
-/* Where Debian's package uap-core keeps them. */
-#define DEVICE_RULES_PATH "/usr/share/uap-core/regexes.yaml"
 /* Four times the longest that uap-core's own tests know; what is longer is
  * not read at all: cut, it could be taken for another. */
 #define DEVICE_UA_BYTES_MAX 2048u
@@ -61,7 +59,7 @@
 
 /* Rules; read-only once open, and shared by any number of readers. */
 typedef struct device_rules device_rules;
-/* Reads the file; NULL: DEVICE_RULES_PATH. MUSTER_EIO
+/* Reads the file; NULL: MUSTER_UA_REGEXES. MUSTER_EIO
  * "read_failed"; MUSTER_ELIMIT "too_large"; MUSTER_ECORRUPT "bad_regexes", with
  * the line. Cost: see docs/ingest.md; machine code is made of a pattern when it is
  * first tried. */
@@ -91,6 +89,12 @@ typedef struct device_words {
 typedef struct device_reader device_reader;
 device_reader *device_reader_new(const device_rules *rules);
 void device_reader_free(device_reader *r); /* NULL is fine */
+
+static inline bool device_is_given(const device_input *in)
+{
+    return in->ua.ptr != NULL || in->sua.kind == TREE_MAP ||
+           in->ch.kind == TREE_MAP || in->device.kind == TREE_MAP;
+}
 
 /* Adds what is known of the device to out, as derive.h says; false: nothing
  * is. Texts are borrowed until the next call. *bot: the user agent is a

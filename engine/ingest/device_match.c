@@ -10,18 +10,19 @@
  *   - a family that nobody says is "Other".
  *
  * A hostile user agent: patterns such as ".{0,200}x.{0,200}y" take quadratic
- * time over a long text. MATCH_LIMIT bounds the steps within one match, and
- * what is left of WORK_MAX, in bytes scanned, the number of rules that are
- * tried; past either, the user agent is not understood.
+ * time over a long text. So its length is bounded, and the steps of one match
+ * are (MATCH_LIMIT): past either, the user agent is not understood, rather than
+ * taken for what a later rule would make of it. With uap-core's rules, the
+ * slowest of 95,000 user agents that were bred to be slow took 0.7 ms.
  *
- * Cost: some 3 us where the rules are uap-core's and the filter is asked; some
- * 80 us without it. Threads: a matcher belongs to one.
+ * Cost: some 3 us with uap-core's rules, 80 to 130 us when all are tried.
+ * Threads: a matcher belongs to one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ingest/device_rules.h"
 
-/* uap-core's own tests need fewer than 2,000. */
+/* uap-core's own tests need fewer than 10,000, interpreted fewer than this. */
 #define MATCH_LIMIT 100000u
 #define DEPTH_LIMIT 1000u  /* of the interpreter, where there is no JIT */
 #define HEAP_KIB_LIMIT 1024u

@@ -352,7 +352,7 @@ int device_open(device_rules **out, const char *path, muster_error *err)
     buffer bytes;
     buffer_init(&bytes, DEVICE_FILE_BYTES_MAX + 2 * 65536);
     *out = NULL;
-    int rc = load(path ? path : DEVICE_RULES_PATH, &bytes, err);
+    int rc = load(path ? path : MUSTER_UA_REGEXES, &bytes, err);
     if (rc == 0)
         rc = device_open_bytes(out, (const char *)bytes.data, bytes.len, err);
     buffer_release(&bytes);

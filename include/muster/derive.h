@@ -65,6 +65,9 @@ MUSTER_API bool muster_derived_is_number(muster_derived_attribute which);
 
 typedef struct muster_derive muster_derive;
 
+/* Where Debian's package uap-core has its regexes. */
+#define MUSTER_UA_REGEXES "/usr/share/uap-core/regexes.yaml"
+
 /* One database or file of rules: each is opened, read and checked whole. */
 #define MUSTER_DERIVE_SOURCES_MAX 16u
 
@@ -73,7 +76,8 @@ typedef struct muster_derive_options {
     const char *const *geo; /* paths of databases; an attribute is taken from
                                the first that has it */
     size_t geo_count;       /* at most MUSTER_DERIVE_SOURCES_MAX */
-    const char *ua_regexes; /* path of uap-core's regexes.yaml; NULL: none */
+    const char *ua_regexes; /* path of uap-core's regexes.yaml, such as
+                               MUSTER_UA_REGEXES; NULL: none */
     bool keep_bots;         /* records of bots are kept, not refused */
     bool watch;             /* look once a second for replaced files */
     /* Called when a file was replaced, and when what replaces it cannot be
@@ -122,6 +126,26 @@ MUSTER_API void muster_deriver_free(muster_deriver *deriver);
  * "bad_address": it is none; the message does not show it. */
 MUSTER_API int muster_deriver_ip(muster_deriver *deriver, muster_text address,
                                  muster_derived *out, muster_error *err);
+
+/* uap-core's own words for a user agent; ptr NULL: absent. A family is never
+ * absent: of what no rule knows it is "Other". */
+typedef struct muster_device {
+    muster_text browser; /* its family */
+    muster_text browser_major;
+    muster_text os; /* its family */
+    muster_text os_major;
+    muster_text family;
+    muster_text brand;
+    muster_text model;
+    bool bot;
+} muster_device;
+
+/* Of a user agent, bots among them; texts are borrowed from it and until the
+ * next call. MUSTER_EINVAL "no_regexes": the derive has none; MUSTER_ELIMIT
+ * "bad_user_agent": it is too long. Messages do not show it. Some 5 us. */
+MUSTER_API int muster_deriver_ua(muster_deriver *deriver, muster_text ua,
+                                 muster_derived *out, muster_device *device,
+                                 muster_error *err);
 
 #ifdef __cplusplus
 }
