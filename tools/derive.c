@@ -9,6 +9,7 @@
 #include "derive.h"
 
 #include <string.h>
+#include <unistd.h>
 #include "base/error.h"
 
 /* Output that is held back until so much of it is there. */
@@ -17,6 +18,25 @@
 static void say(void *payload, const char *line)
 {
     tell(payload, "%s", line);
+}
+
+static bool takes(const cli *c, const char *flag)
+{
+    for (const cli_flag *f = c->verb->flags; f != NULL && f->name; f++)
+        if (strcmp(f->name, flag) == 0)
+            return true;
+    return false;
+}
+
+/* Where a verb derives from user agents and nobody names rules, those of the
+ * package are taken, if it is installed. */
+static const char *ua_regexes(const cli *c)
+{
+    const char *path = cli_flag_text(c, "ua-regexes");
+    if (path == NULL && takes(c, "ua-regexes") &&
+        access(MUSTER_UA_REGEXES, R_OK) == 0)
+        path = MUSTER_UA_REGEXES;
+    return path;
 }
 
 int derive_from_flags(const cli *c, bool watch, muster_derive **out)
@@ -34,7 +54,7 @@ int derive_from_flags(const cli *c, bool watch, muster_derive **out)
         paths[options.geo_count++] = path;
     }
     options.geo = paths;
-    options.ua_regexes = cli_flag_text(c, "ua-regexes");
+    options.ua_regexes = ua_regexes(c);
     options.keep_bots = cli_flag_is(c, "keep-bots");
     options.watch = watch;
     options.say = say;

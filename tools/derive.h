@@ -18,8 +18,9 @@
 #define DERIVE_FLAG_BOTS                                                       \
     {"keep-bots", 0, NULL, NULL, "do not refuse records of bots"}
 
-/* Opens what --geo, --ua-regexes and --keep-bots name; *out stays NULL when
- * they name nothing. 0, or an exit code after telling; freed with
+/* Opens what --geo, --ua-regexes and --keep-bots name; without --ua-regexes,
+ * for a verb that takes it, the packaged regexes where they are installed. *out
+ * stays NULL when there is nothing to open. 0, or an exit code after telling; freed with
  * muster_derive_free. */
 int derive_from_flags(const cli *c, bool watch, muster_derive **out);
 /* {"geo.country":"DE","geo.asn":3320} */
