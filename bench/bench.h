@@ -6,6 +6,7 @@
  *   scratch.c      temporary directories, generated input, memory in use
  *   ingest.c       ingest/parse, ingest/load
  *   geo.c          addresses to attributes
+ *   device.c       user agents to attributes
  *   world.c        what expressions are measured on: catalog and planes
  *   people.c       the generated population, loaded through the public API
  *   maker.c        a world of planes made directly
@@ -78,6 +79,7 @@ typedef struct bench {
 extern const bench bench_ingest_parse;
 extern const bench bench_ingest_load;
 extern const bench bench_geo;
+extern const bench bench_device;
 extern const bench bench_eval_people;
 extern const bench bench_eval_w;
 extern const bench bench_eval_realdata;

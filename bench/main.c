@@ -17,7 +17,7 @@
 
 static const bench *const benches[] = {
     &bench_ingest_parse, &bench_ingest_load, &bench_eval_people,
-    &bench_geo,
+    &bench_geo,          &bench_device,
     &bench_eval_w,       &bench_eval_realdata, &bench_eval_threads,
     &bench_eval_sample,
     &bench_decide,       &bench_lookup,    &bench_forward,
