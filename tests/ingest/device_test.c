@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ingest/device_cases.h"
+#include "ingest/device_support.h"
 #include "ingest/ingest_support.h"
 
 static device_rules *rules;
@@ -27,61 +28,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- JSON as a tree, as records have it ---- */
-
-static tree_value value_of(const json_value *v)
-{
-    tree_value out = {.kind = TREE_NULL, .as.node = v};
-    switch (json_typeof(v)) {
-    case JSON_STRING:
-        out.kind = TREE_TEXT;
-        out.len = (uint32_t)json_string(v).len;
-        out.as.ptr = json_string(v).ptr;
-        break;
-    case JSON_INT:
-        out.kind = TREE_INT;
-        out.as.integer = json_int(v);
-        break;
-    case JSON_BOOL:
-        out.kind = TREE_BOOL;
-        out.as.integer = json_bool(v);
-        break;
-    case JSON_NUMBER:
-        out.kind = TREE_NUMBER;
-        break;
-    case JSON_ARRAY:
-        out.kind = TREE_LIST;
-        break;
-    case JSON_OBJECT:
-        out.kind = TREE_MAP;
-        break;
-    case JSON_NULL:
-        break;
-    }
-    return out;
-}
-
-static const tree_source source = {json_iter_of, json_next, value_of,
-                                   json_scaled};
-
-static tree_value member(const json_value *root, const char *key)
-{
-    const json_value *v = json_get(root, key);
-    return v != NULL ? value_of(v) : (tree_value){.kind = TREE_NULL};
-}
-
-static device_input input_of(const json_doc *doc)
-{
-    const json_value *root = json_root(doc);
-    const tree_value ua = member(root, "ua");
-    return (device_input){
-        .ua = ua.kind == TREE_TEXT ? tree_text(ua) : text_make(NULL, 0),
-        .source = &source,
-        .sua = member(root, "sua"),
-        .ch = member(root, "ch"),
-        .device = member(root, "device"),
-    };
-}
+/* ---- what is found, as text ---- */
 
 /* "type=phone os=iOS/17 browser=Mobile Safari/17 vendor=Apple model=iPhone",
  * "bot " before it, "-" when nothing is known. */
@@ -145,7 +92,7 @@ static void check_row(device_reader *r, const device_row *row)
         if (json_parse(&doc, row->given, strlen(row->given), JSON_STRICT,
                        &err) != 0)
             fail_msg("%s: %s", row->given, err.message);
-        in = input_of(doc);
+        in = device_input_of(doc);
     }
     for (int round = 0; round < 2; round++) {
         derive_one(r, &in, &out);
