@@ -9,7 +9,6 @@
 #include "derive.h"
 
 #include <string.h>
-#include <unistd.h>
 #include "base/error.h"
 
 /* Output that is held back until so much of it is there. */
@@ -33,9 +32,8 @@ static bool takes(const cli *c, const char *flag)
 static const char *ua_regexes(const cli *c)
 {
     const char *path = cli_flag_text(c, "ua-regexes");
-    if (path == NULL && takes(c, "ua-regexes") &&
-        access(MUSTER_UA_REGEXES, R_OK) == 0)
-        path = MUSTER_UA_REGEXES;
+    if (path == NULL && takes(c, "ua-regexes"))
+        path = muster_ua_regexes();
     return path;
 }
 

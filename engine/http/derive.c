@@ -48,12 +48,13 @@ int server_open_derive(http_server *s, muster_error *err)
                 arena_strndup(&texts, path.ptr, path.len);
     }
     options.geo = paths;
-    options.ua_regexes = o->ua_regexes;
+    options.ua_regexes =
+        o->ua_regexes != NULL ? o->ua_regexes : muster_ua_regexes();
     options.keep_bots = o->keep_bots;
     options.watch = true;
     options.say = say;
     options.payload = s;
-    if (rc == 0 && (options.geo_count > 0 || o->ua_regexes != NULL))
+    if (rc == 0 && (options.geo_count > 0 || options.ua_regexes != NULL))
         rc = muster_derive_open(&s->derive, &options, err);
     arena_release(&texts);
     return rc;

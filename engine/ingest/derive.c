@@ -31,6 +31,7 @@
 #include "ingest/geo.h"
 
 #include <time.h>
+#include <unistd.h>
 
 /* Spare derivers: more are only made when more threads parse at a time. */
 #define SPARE_MAX 64u
@@ -39,6 +40,7 @@ struct muster_deriver {
     muster_derive *owner;
     geo_reader *geo;       /* NULL: no databases */
     device_reader *device; /* NULL: no rules */
+    bool device_read;      /* one was given since deriver_begin */
     derived found;
     muster_deriver *next; /* of the spare ones */
 };
@@ -118,9 +120,6 @@ static int check_options(const muster_derive_options *o, muster_error *err)
                          "options must start from MUSTER_DERIVE_OPTIONS_INIT "
                          "and name at most %u databases",
                          MUSTER_DERIVE_SOURCES_MAX);
-    if (o->ua_regexes != NULL)
-        return error_set(err, MUSTER_EINVAL, "bad_options",
-                         "user agents are not understood yet");
     return 0;
 }
 
@@ -181,6 +180,11 @@ static void init_locks(muster_derive *d)
     pthread_condattr_destroy(&attributes);
 }
 
+const char *muster_ua_regexes(void)
+{
+    return access(MUSTER_UA_REGEXES, R_OK) == 0 ? MUSTER_UA_REGEXES : NULL;
+}
+
 int muster_derive_open(muster_derive **out,
                        const muster_derive_options *options, muster_error *err)
 {
@@ -239,6 +243,8 @@ size_t muster_derive_refresh(muster_derive *d)
     return d->geo != NULL ? geo_shelf_refresh(d->geo, d->say, d->payload) : 0;
 }
 
+static const muster_derive_source device_source = {"device", "uap-core", 0};
+
 size_t muster_derive_sources(
     const muster_derive *d, muster_derive_source out[MUSTER_DERIVE_SOURCES_MAX])
 {
@@ -247,7 +253,7 @@ size_t muster_derive_sources(
     if (d->geo != NULL)
         n = geo_shelf_sources(d->geo, out, MUSTER_DERIVE_SOURCES_MAX);
     if (d->device != NULL && n < MUSTER_DERIVE_SOURCES_MAX)
-        out[n++] = (muster_derive_source){"device", "uap-core", 0};
+        out[n++] = device_source;
     return n;
 }
 
@@ -299,6 +305,7 @@ void deriver_give(muster_deriver *r)
 
 void deriver_begin(muster_deriver *r)
 {
+    r->device_read = false;
     if (r->geo != NULL)
         geo_reader_begin(r->geo);
 }
@@ -310,6 +317,8 @@ muster_derive_source *deriver_sources(const muster_deriver *r, size_t *count)
     *count = 0;
     if (r->geo != NULL)
         *count = geo_reader_sources(r->geo, list, MUSTER_DERIVE_SOURCES_MAX);
+    if (r->device_read && *count < MUSTER_DERIVE_SOURCES_MAX)
+        list[(*count)++] = device_source;
     return list;
 }
 
@@ -378,8 +387,10 @@ static void derive_address(muster_deriver *r, muster_text ip)
 static bool derive_device(muster_deriver *r, const device_input *in)
 {
     bool bot = false;
-    if (r->device != NULL && device_is_given(in))
+    if (r->device != NULL && device_is_given(in)) {
+        r->device_read = true;
         device_derive(r->device, in, &r->found, &bot);
+    }
     return bot;
 }
 

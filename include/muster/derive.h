@@ -67,6 +67,8 @@ typedef struct muster_derive muster_derive;
 
 /* Where Debian's package uap-core has its regexes. */
 #define MUSTER_UA_REGEXES "/usr/share/uap-core/regexes.yaml"
+/* That path; NULL when nothing can be read there. Any thread. */
+MUSTER_API const char *muster_ua_regexes(void);
 
 /* One database or file of rules: each is opened, read and checked whole. */
 #define MUSTER_DERIVE_SOURCES_MAX 16u
@@ -77,7 +79,7 @@ typedef struct muster_derive_options {
                                the first that has it */
     size_t geo_count;       /* at most MUSTER_DERIVE_SOURCES_MAX */
     const char *ua_regexes; /* path of uap-core's regexes.yaml, such as
-                               MUSTER_UA_REGEXES; NULL: none */
+                               muster_ua_regexes(); NULL: none */
     bool keep_bots;         /* records of bots are kept, not refused */
     bool watch;             /* look once a second for replaced files */
     /* Called when a file was replaced, and when what replaces it cannot be
