@@ -44,6 +44,7 @@ static const struct {
 
 /* A rule as it stands in the file. */
 typedef struct rule_draft {
+    size_t line; /* from 1 */
     muster_text pattern;
     bool nocase;
     muster_text templates[DEVICE_PARTS_MAX]; /* ptr NULL: none */
@@ -64,11 +65,15 @@ typedef struct rules_reader {
 
 /* ---- events ---- */
 
-static int refuse(rules_reader *r, const char *what)
+static int refuse_at(rules_reader *r, size_t line, const char *what)
 {
     return error_set(r->err, MUSTER_ECORRUPT, "bad_regexes",
-                     "regexes of user agents, line %zu: %s",
-                     r->event.start_mark.line + 1, what);
+                     "regexes of user agents, line %zu: %s", line, what);
+}
+
+static int refuse(rules_reader *r, const char *what)
+{
+    return refuse_at(r, r->event.start_mark.line + 1, what);
 }
 
 static int next(rules_reader *r)
@@ -169,13 +174,13 @@ static int compile(rules_reader *r, const rule_draft *draft, pcre2_code **out)
                              (draft->nocase ? PCRE2_CASELESS : 0);
     if (draft->pattern.len > 1 && draft->pattern.ptr[0] == '(' &&
         draft->pattern.ptr[1] == '*')
-        return refuse(r, "the regex begins with a verb");
+        return refuse_at(r, draft->line, "the regex begins with a verb");
     *out = pcre2_compile((PCRE2_SPTR)draft->pattern.ptr, draft->pattern.len,
                          options, &code, &at, NULL);
     if (*out != NULL)
         return 0;
     pcre2_get_error_message(code, why, sizeof why);
-    return refuse(r, (const char *)why);
+    return refuse_at(r, draft->line, (const char *)why);
 }
 
 static int add_rule(rules_reader *r, const rule_draft *draft)
@@ -183,7 +188,7 @@ static int add_rule(rules_reader *r, const rule_draft *draft)
     device_rules *rules = r->rules;
     pcre2_code *code;
     if (draft->pattern.ptr == NULL)
-        return refuse(r, "a rule without a regex");
+        return refuse_at(r, draft->line, "a rule without a regex");
     if (rules->count == DEVICE_RULES_MAX)
         return error_set(r->err, MUSTER_ELIMIT, "too_large",
                          "regexes of user agents: more than %u rules",
@@ -207,7 +212,7 @@ static int add_rule(rules_reader *r, const rule_draft *draft)
 
 static int read_rule(rules_reader *r)
 {
-    rule_draft draft = {.nocase = false};
+    rule_draft draft = {.line = r->event.start_mark.line + 1};
     arena_reset(&r->drafts);
     int rc = 0;
     while (rc == 0) {
