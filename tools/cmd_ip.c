@@ -6,7 +6,6 @@
  */
 #include "derive.h"
 
-#include <string.h>
 #include "base/error.h"
 
 /* Longer lines are no addresses. */
@@ -29,22 +28,14 @@ static void put_line(void *payload, json_writer *w, muster_text line)
 
 static int cmd_ip(cli *c, int argc, char **argv)
 {
-    muster_derive *derive = NULL;
+    static const derive_lines lines = {
+        LINE_MAX_BYTES, put_line,
+        "addresses are read from stdin: muster ip --geo FILE -",
+        "no database is named: --geo FILE, an MMDB of countries, cities,"
+        " networks or connections",
+    };
     (void)argc;
-    if (strcmp(argv[0], "-") != 0)
-        return tell_usage(c, "addresses are read from stdin: muster ip --geo"
-                             " FILE -");
-    if (!cli_flag_is(c, "geo"))
-        return tell_usage(c, "no database is named: --geo FILE, an MMDB of"
-                             " countries, cities, networks or connections");
-    int code = derive_from_flags(c, true, &derive);
-    if (code == 0) {
-        muster_deriver *deriver = muster_deriver_new(derive);
-        code = derive_each_line(c, LINE_MAX_BYTES, put_line, deriver);
-        muster_deriver_free(deriver);
-    }
-    muster_derive_free(derive);
-    return code;
+    return derive_run(c, argv[0], &lines);
 }
 
 static const cli_flag ip_flags[] = {DERIVE_FLAG_GEO, CLI_FLAG_END};

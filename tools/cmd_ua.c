@@ -6,7 +6,6 @@
  */
 #include "derive.h"
 
-#include <string.h>
 #include "base/error.h"
 
 /* So much longer than what is read as a user agent that a line of blanks and
@@ -68,21 +67,14 @@ static void put_line(void *payload, json_writer *w, muster_text line)
 
 static int cmd_ua(cli *c, int argc, char **argv)
 {
-    muster_derive *derive = NULL;
+    static const derive_lines lines = {
+        LINE_MAX_BYTES, put_line,
+        "user agents are read from stdin: muster ua -",
+        "no regexes of user agents: install uap-core, or name a file with"
+        " --ua-regexes",
+    };
     (void)argc;
-    if (strcmp(argv[0], "-") != 0)
-        return tell_usage(c, "user agents are read from stdin: muster ua -");
-    int code = derive_from_flags(c, false, &derive);
-    if (code == 0 && derive == NULL)
-        code = tell_usage(c, "no regexes of user agents: install uap-core,"
-                             " or name a file with --ua-regexes");
-    if (code == 0) {
-        muster_deriver *deriver = muster_deriver_new(derive);
-        code = derive_each_line(c, LINE_MAX_BYTES, put_line, deriver);
-        muster_deriver_free(deriver);
-    }
-    muster_derive_free(derive);
-    return code;
+    return derive_run(c, argv[0], &lines);
 }
 
 static const cli_flag ua_flags[] = {DERIVE_FLAG_UA, CLI_FLAG_END};

@@ -106,3 +106,20 @@ int derive_each_line(cli *c, size_t most, derive_line_fn put, void *payload)
     out_flush(c);
     return 0;
 }
+
+int derive_run(cli *c, const char *word, const derive_lines *lines)
+{
+    muster_derive *derive = NULL;
+    if (strcmp(word, "-") != 0)
+        return tell_usage(c, "%s", lines->usage);
+    int code = derive_from_flags(c, true, &derive);
+    if (code == 0 && derive == NULL)
+        code = tell_usage(c, "%s", lines->none);
+    if (code == 0) {
+        muster_deriver *deriver = muster_deriver_new(derive);
+        code = derive_each_line(c, lines->most, lines->put, deriver);
+        muster_deriver_free(deriver);
+    }
+    muster_derive_free(derive);
+    return code;
+}

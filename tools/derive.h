@@ -31,6 +31,16 @@ void derive_put(json_writer *w, const muster_derived *derived);
  * without ptr. Ends at an interrupt of the output. */
 typedef void (*derive_line_fn)(void *payload, json_writer *w, muster_text line);
 int derive_each_line(cli *c, size_t most, derive_line_fn put, void *payload);
+/* A verb of such lines, whose word must be "-": opens what the flags name and
+ * reads stdin, with a muster_deriver as payload. `none` says what is missing
+ * when they name nothing, `usage` what the verb reads. An exit code. */
+typedef struct derive_lines {
+    size_t most;
+    derive_line_fn put;
+    const char *usage;
+    const char *none;
+} derive_lines;
+int derive_run(cli *c, const char *word, const derive_lines *lines);
 void derive_put_error(json_writer *w, const char *why);
 
 #endif

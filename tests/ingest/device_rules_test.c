@@ -10,38 +10,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "ingest/device_cases.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "ingest/device_house.h"
 #include "ingest/device_rules.h"
 #include "support/dice.h"
 
 #define PACKAGE "/usr/share/uap-core/"
-
-static device_rules *rules;
-
-static int setup(void **state)
-{
-    muster_error err;
-    (void)state;
-    if (device_open(&rules, NULL, &err) == 0)
-        return 0;
-    print_message("no rules: %s\n", err.message);
-    return -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    device_free(rules);
-    return 0;
-}
 
 /* ---- uap-core's own cases ---- */
 

@@ -5,28 +5,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "ingest/device_cases.h"
+#include "ingest/device_house.h"
 #include "ingest/device_support.h"
 #include "ingest/ingest_support.h"
-
-static device_rules *rules;
-
-static int setup(void **state)
-{
-    muster_error err;
-    (void)state;
-    if (device_open(&rules, NULL, &err) == 0)
-        return 0;
-    print_message("no rules: %s\n", err.message);
-    return -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    device_free(rules);
-    return 0;
-}
 
 /* ---- what is found, as text ---- */
 
