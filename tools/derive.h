@@ -14,14 +14,15 @@
     {"geo", 0, "FILE", NULL,                                                   \
      "database of addresses (MMDB); more than once: the first that tells"}
 #define DERIVE_FLAG_UA                                                         \
-    {"ua-regexes", 0, "FILE", NULL, "regexes of uap-core for user agents"}
+    {"ua-regexes", 0, "FILE", NULL,                                            \
+     "regexes of uap-core for user agents (its package's)"}
 #define DERIVE_FLAG_BOTS                                                       \
     {"keep-bots", 0, NULL, NULL, "do not refuse records of bots"}
 
 /* Opens what --geo, --ua-regexes and --keep-bots name; without --ua-regexes,
  * for a verb that takes it, the packaged regexes where they are installed. *out
- * stays NULL when there is nothing to open. 0, or an exit code after telling; freed with
- * muster_derive_free. */
+ * stays NULL when there is nothing to open. 0, or an exit code after telling;
+ * freed with muster_derive_free. */
 int derive_from_flags(const cli *c, bool watch, muster_derive **out);
 /* {"geo.country":"DE","geo.asn":3320} */
 void derive_put(json_writer *w, const muster_derived *derived);

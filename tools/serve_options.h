@@ -69,7 +69,7 @@
     LIST(geo, "geo", "FILE", NULL,                                            \
          "database of addresses (MMDB), for records that bring one")          \
     TEXT(ua_regexes, "ua-regexes", "FILE", NULL,                              \
-         "regexes of uap-core, for records that bring a user agent")          \
+         "regexes of uap-core for user agents (its package's)")          \
     YES(keep_bots, "keep-bots", "do not refuse records of bots")              \
     YES(assume_consent, "assume-consent",                                     \
         "enrich bid requests whose consent is not decoded")                   \
