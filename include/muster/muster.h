@@ -17,6 +17,7 @@
 #include <muster/access.h>
 #include <muster/audience.h>
 #include <muster/catalog.h>
+#include <muster/contact.h>
 #include <muster/doctor.h>
 #include <muster/engine.h>
 #include <muster/error.h>
