@@ -17,6 +17,11 @@ int muster_contact_country_parse(uint16_t *out, muster_text text,
     return contact_country_parse(out, text, err);
 }
 
+int muster_contact_check(const muster_contact *how, muster_error *err)
+{
+    return contact_check(how, err);
+}
+
 int muster_contact_hash(const muster_contact *how, muster_text raw,
                         char out[MUSTER_CONTACT_DIGEST_BYTES],
                         muster_error *err)

@@ -61,7 +61,11 @@ typedef struct rule_row {
 /* By muster_contact_rule. */
 static const rule_row rules[] = {
     {"uid2", false, false, {"gmail.com"}, PHONE_E164, PHONE_DIGITS_MIN_UID2},
-    {"google", true, false, {"gmail.com", "googlemail.com"}, PHONE_E164,
+    {"google",
+     true,
+     false,
+     {"gmail.com", "googlemail.com"},
+     PHONE_E164,
      PHONE_DIGITS_MIN},
     {"aam", false, false, {NULL}, PHONE_NONE, 0},
     {"meta", false, false, {NULL}, PHONE_NO_ZEROS, PHONE_DIGITS_MIN},
@@ -178,8 +182,7 @@ static int read_email(const rule_row *rule, muster_text t, form *out,
                              MUSTER_CONTACT_EMAIL_BYTES_MAX);
         out->text[out->len++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
     }
-    return text_is_utf8(text_make(out->text, out->len)) ? 0
-                                                        : refuse_email(err);
+    return text_is_utf8(text_make(out->text, out->len)) ? 0 : refuse_email(err);
 }
 
 static bool is_folding(const rule_row *rule, muster_text domain)
@@ -194,8 +197,7 @@ static bool is_folding(const rule_row *rule, muster_text domain)
  * What is left of it in bytes. */
 static size_t fold_local(const rule_row *rule, form *f, size_t at)
 {
-    const muster_text domain =
-        text_make(f->text + at + 1, f->len - at - 1);
+    const muster_text domain = text_make(f->text + at + 1, f->len - at - 1);
     const bool folds = is_folding(rule, domain);
     size_t kept = 0;
     for (size_t i = 0; i < at; i++) {
@@ -241,8 +243,7 @@ static int refuse_phone(muster_error *err)
 }
 
 /* The digits; with `home`, without a (0) behind a +. */
-static int read_phone(muster_text t, bool home, dialled *out,
-                      muster_error *err)
+static int read_phone(muster_text t, bool home, dialled *out, muster_error *err)
 {
     for (size_t i = 0; i < t.len; i++) {
         const char c = t.ptr[i];
@@ -312,9 +313,9 @@ static int form_phone(const rule_row *rule, uint16_t country, muster_text raw,
         rc = complete(&d, country, err);
     while (rule->phone == PHONE_NO_ZEROS && drop_prefix(&d, "0"))
         ;
-    if (rc == 0 && (d.n < rule->digits_min ||
-                    d.n > MUSTER_CONTACT_PHONE_DIGITS_MAX ||
-                    (whole && d.digits[0] == '0')))
+    if (rc == 0 &&
+        (d.n < rule->digits_min || d.n > MUSTER_CONTACT_PHONE_DIGITS_MAX ||
+         (whole && d.digits[0] == '0')))
         rc = refuse_phone(err);
     if (rc == 0) {
         if (rule->phone == PHONE_E164)
@@ -338,8 +339,7 @@ static void put_digest(const form *f, muster_contact_encoding encoding,
         sodium_bin2base64(out, MUSTER_CONTACT_DIGEST_BYTES, digest,
                           sizeof digest, sodium_base64_VARIANT_ORIGINAL);
     else
-        sodium_bin2hex(out, MUSTER_CONTACT_DIGEST_BYTES, digest,
-                       sizeof digest);
+        sodium_bin2hex(out, MUSTER_CONTACT_DIGEST_BYTES, digest, sizeof digest);
 }
 
 int contact_hash(const muster_contact *how, muster_text raw,

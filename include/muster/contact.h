@@ -65,6 +65,10 @@ MUSTER_API int muster_contact_rule_find(muster_contact_rule *out,
 /* "+49" or "49". MUSTER_EINVAL "bad_country". Any thread. */
 MUSTER_API int muster_contact_country_parse(uint16_t *out, muster_text text,
                                             muster_error *err);
+/* What muster_contact_hash would refuse whatever the contact is: the code and
+ * word of that ("no_phone_rule"). Any thread. */
+MUSTER_API int muster_contact_check(const muster_contact *how,
+                                    muster_error *err);
 /* The digest of one address or number, ended by NUL. Errors never quote it:
  * MUSTER_EINVAL "empty_contact", "bad_email", "long_email", "bad_phone",
  * "no_country"; "no_phone_rule" (of AAM, which has none). Nothing of it is

@@ -35,9 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     copy[size - 1] = ' ';
     copy[size] = '\n';
     for (int i = 0; i < 20; i++) {
-        const muster_contact how = {
-            (muster_contact_rule)(i / 4), (muster_contact_kind)(i / 2 % 2),
-            (muster_contact_encoding)(i % 2), data[0]};
+        const muster_contact how = {(muster_contact_rule)(i / 4),
+                                    (muster_contact_kind)(i / 2 % 2),
+                                    (muster_contact_encoding)(i % 2), data[0]};
         compare(&how, text_make(copy, size - 1), text_make(copy, size + 1));
     }
     mem_free(copy);

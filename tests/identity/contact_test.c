@@ -286,8 +286,8 @@ static void test_identity_contact__plans(void **state)
         {993, "8 12 345678", "810993 12345678", "+99312345678"},
     };
     for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
-        muster_contact how = {GOOGLE, MUSTER_CONTACT_PHONE,
-                              MUSTER_CONTACT_HEX, 0};
+        muster_contact how = {GOOGLE, MUSTER_CONTACT_PHONE, MUSTER_CONTACT_HEX,
+                              0};
         char want[MUSTER_CONTACT_DIGEST_BYTES];
         const muster_text whole = text_of(plans[i].whole);
         assert_int_equal(contact_hash(&how, whole, want, NULL), 0);
@@ -319,7 +319,7 @@ static void test_identity_contact__names(void **state)
 static void test_identity_contact__calling_codes(void **state)
 {
     (void)state;
-    static const char *const none[] = {"",     "+",    "+0",  "049", "+1234",
+    static const char *const none[] = {"",    "+",    "+0",  "049", "+1234",
                                        "49 ", "+-49", "+4x", "DE"};
     uint16_t country = 0;
     assert_int_equal(contact_country_parse(&country, text_of("+49"), NULL), 0);
