@@ -14,6 +14,7 @@
  *   task.c          long work that an interrupt ends
  *   segment_file.c  segments as files (segment_file.h)
  *   receipt.c       receipts of loads (receipt.h)
+ *   mapping_file.c  mapping files and presets (mapping_file.h)
  *   words.c         a line of the shell to words
  *   help.c          help texts from the verb table
  *   cmd_<verb>.c    one verb each

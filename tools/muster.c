@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const cli_verb verb_load, verb_count, verb_ids, verb_lookup, verb_has,
+extern const cli_verb verb_load, verb_map, verb_count, verb_ids, verb_lookup, verb_has,
     verb_explain, verb_overlap, verb_breakdown, verb_segment, verb_attr,
     verb_provider, verb_optout, verb_forget, verb_key, verb_partner,
     verb_check, verb_fmt, verb_generate, verb_hash, verb_snapshot, verb_doctor, verb_top,
@@ -22,6 +22,7 @@ extern const cli_verb verb_load, verb_count, verb_ids, verb_lookup, verb_has,
 const cli_verb *const cli_verbs[] = {
     /* data in */
     &verb_load,
+    &verb_map,
     &verb_hash,
     &verb_generate,
     /* questions */

@@ -3,12 +3,12 @@
  * row through it. The language is docs/mapping.md.
  *
  *   map.c          the file's outermost members; what a mapping owns
- *   map_file.c     members by tables, messages with pointer and place
  *   map_rule.c     rules, conditions
  *   map_source.c   where values come from and what is done to them
  *   map_path.c     fields: columns, paths, and walking them
  *   map_date.c     dates in common forms
  *   map_convert.c  numbers, flags, words
+ *   map_bind.c     columns found in a header
  *   map_row.c      a row to a record
  *   map_emit.c     the record's nodes
  *
@@ -22,17 +22,20 @@
 #ifndef INGEST_MAP_H
 #define INGEST_MAP_H
 
+#include "identity/contact.h"
 #include "ingest/tape.h"
 
 #define MAPPING_BYTES_MAX ((size_t)1 << 20)
 #define MAPPING_RULES_MAX 1000u
 #define MAPPING_FIELDS_MAX 200u
-#define MAPPING_WORDS_MAX 10000u  /* in all maps and lists together */
-#define MAPPING_COLUMNS_MAX 5000u /* that are named */
-#define MAPPING_STEPS_MAX 16u     /* of a path */
-#define MAPPING_NESTING_MAX 8u    /* of conditions */
-#define MAPPING_FORMATS_MAX 16u   /* of one date */
-#define MAPPING_ROWS_MAX 10000u   /* of one document */
+#define MAPPING_WORDS_MAX 10000u    /* in all maps and lists together */
+#define MAPPING_COLUMNS_MAX 5000u   /* that are named */
+#define MAPPING_STEPS_MAX 16u       /* of a path */
+#define MAPPING_NESTING_MAX 8u      /* of conditions */
+#define MAPPING_FORMATS_MAX 16u     /* of one date */
+#define MAPPING_ROWS_MAX 10000u     /* of one document */
+#define MAPPING_NAME_BYTES_MAX 256u /* of a column, a path, a pattern */
+#define NUMBER_SCALE_MAX ((int64_t)1000000 * MUSTER_NUMBER_SCALE)
 /* What one row may take while it is mapped. */
 #define MAPPING_VALUES_MAX 20000u
 #define MAPPING_NODES_MAX 100000u
@@ -80,7 +83,7 @@ typedef struct map_ref {
 
 /* ---- sources ---- */
 
-typedef enum date_as { DATE_DAY, DATE_AGE, DATE_YEAR, DATE_MOMENT } date_as;
+typedef enum date_as { DATE_DAY, DATE_AGE, DATE_YEAR } date_as;
 
 /* One date as it was read; a part that was not there is 0, a day 1. */
 typedef struct map_date {
@@ -133,7 +136,12 @@ typedef enum map_letters {
     LETTERS_SLUG
 } map_letters;
 
-typedef enum map_else { ELSE_KEEP, ELSE_DROP, ELSE_REJECT, ELSE_VALUE } map_else;
+typedef enum map_else {
+    ELSE_KEEP,
+    ELSE_DROP,
+    ELSE_REJECT,
+    ELSE_VALUE
+} map_else;
 
 typedef enum source_kind {
     SOURCE_NONE = 0,
@@ -149,7 +157,7 @@ typedef struct map_source {
     muster_text with;
     bool keys;
     bool optional;
-    tree_value *constants;
+    tree_value *constants; /* TREE_NUMBER: its text */
     size_t constant_count;
     muster_text split;
     bool splits;
@@ -163,6 +171,7 @@ typedef struct map_source {
     date_format *formats;
     size_t format_count;
     date_as as;
+    bool has_as;
     bool has_zone;
     int zone; /* seconds east */
     number_format number;
@@ -170,7 +179,9 @@ typedef struct map_source {
     word_set no;
     muster_contact contact;
     bool has_contact_kind;
+    bool has_encoding;
     bool invalid_drops;
+    bool has_invalid;
 } map_source;
 
 /* ---- rules ---- */
@@ -213,7 +224,7 @@ typedef enum map_target {
 #define TARGET_ENUM(symbol, word, named, many) TARGET_##symbol,
     MAP_TARGET_LIST(TARGET_ENUM)
 #undef TARGET_ENUM
-    TARGET_COUNT
+        TARGET_COUNT
 } map_target;
 extern const muster_text map_target_words[TARGET_COUNT];
 
@@ -228,11 +239,11 @@ typedef enum event_part {
 } event_part;
 
 typedef struct map_rule {
-    uint32_t number; /* from 1, in the file's order */
+    map_source source; /* first: members of both are read as one object */
+    uint32_t number;   /* from 1, in the file's order */
     map_target target;
-    muster_text to;   /* whole */
-    muster_text name; /* behind the target's word; "" = none */
-    map_source source;
+    muster_text to;    /* whole */
+    muster_text name;  /* behind the target's word; "" = none */
     map_source *parts; /* of events: PART_COUNT_OF of them */
     map_ref each;
     bool has_each;
@@ -250,14 +261,13 @@ typedef struct map_slot {
 
 typedef struct map_column {
     muster_text name;
-    bool used; /* by other than a need that may be missing */
 } map_column;
 
 /* Of the columns `first` on, `count` of them, one must be there. */
 typedef struct map_need {
     uint32_t *columns;
     size_t count;
-    char what[48]; /* "rule 3 (set.geo.country)" */
+    char what[64]; /* "rule 3 (set.geo.country)" */
 } map_need;
 
 typedef struct map_field {
@@ -274,7 +284,7 @@ typedef struct map_drop {
 struct mapping {
     arena memory;
     bool is_csv;
-    char separator; /* '\0': by the header */
+    char separator;      /* '\0': by the header */
     muster_text *header; /* names of columns where the input has no header */
     size_t header_count;
     map_ref each;
@@ -301,87 +311,65 @@ struct mapping {
     size_t need_capacity;
 };
 
-/* ---- reading the file (map_file.c) ---- */
+/* ---- reading the file ---- */
 
-#define MAP_PATH_DEPTH 40u
-
+/* The owner of the form while a file is read. */
 typedef struct map_file {
     mapping *map;
-    muster_text text;
-    muster_error *err;
-    muster_text path[MAP_PATH_DEPTH];
-    size_t depth;
-    size_t words;        /* read so far */
-    size_t nesting;      /* of conditions */
-    const map_rule *rule; /* being read; NULL = none */
-    map_source *source;   /* being read */
-    bool in_element;      /* paths may begin at an element */
-    bool in_field;
+    json_form form;
+    size_t words;    /* read so far */
+    size_t nesting;  /* of conditions */
+    bool in_element; /* paths may begin at an element */
+    bool in_field;   /* sources have no conversions */
+    bool optional;   /* columns need not be there: of the rule at hand */
+    char what[64];   /* what is being read: "rule 3 (set.geo.country)" */
 } map_file;
 
-typedef struct map_member {
-    const char *name;
-    int (*read)(map_file *f, const json_value *v, void *target);
-} map_member;
-
-/* A list of member tables: those of a rule are its own and its source's. */
-typedef struct map_table {
-    const map_member *members;
-    size_t count;
-    size_t offset; /* of what they fill, within the target */
-} map_table;
-
-int map_fail(const map_file *f, const char *word, bool at_key,
-             const char *format, ...) __attribute__((format(printf, 4, 5)));
-int map_wrong_type(const map_file *f, const json_value *v, const char *wanted);
-/* "x" is none of a few words. */
-int map_wrong_word(const map_file *f, muster_text found,
-                   const char *const *words, size_t count);
-void map_enter(map_file *f, muster_text key);
-void map_enter_index(map_file *f, size_t index);
-void map_leave(map_file *f);
-/* Members by name, each once; on an error the path stays for the message. */
-int map_read_object(map_file *f, const json_value *v, const map_table *tables,
-                    size_t table_count, void *target);
-int map_read_text(map_file *f, const json_value *v, size_t most,
+static inline map_file *map_file_of(const json_form *f)
+{
+    return f->owner;
+}
+int map_fail(const json_form *f, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void *map_keep(json_form *f, size_t size); /* zeroed, as long as the mapping */
+muster_text map_keep_text(json_form *f, muster_text text);
+/* A text of 1 to `most` bytes, kept. */
+int map_read_name(json_form *f, const json_value *v, size_t most,
                   muster_text *out);
-int map_read_bool(map_file *f, const json_value *v, bool *out);
-/* A number of `words`, which have `count`. */
-int map_read_word(map_file *f, const json_value *v, const char *const *words,
-                  size_t count, int *out);
-/* An array of texts; a text alone is an array of one. */
-int map_read_words(map_file *f, const json_value *v, word_set *out);
-muster_text map_keep(map_file *f, muster_text text);
-int map_count_words(map_file *f, size_t count);
-/* "Z" or "+01:00" in seconds. */
-int map_read_zone(map_file *f, const json_value *v, int *out);
+/* An array of texts, or one. */
+int map_read_words(json_form *f, const json_value *v, word_set *out);
+/* So many more words; MAPPING_WORDS_MAX. */
+int map_count_words(json_form *f, size_t count);
+/* "Z" or "+01:00", to seconds east. */
+int map_read_zone(const json_form *f, const json_value *v, int *out);
+/* "about" and the like, for people. */
+int map_read_about(json_form *f, const json_value *v, void *target);
 
 /* ---- map_path.c ---- */
 
-/* A field as it stands in the file: in map_file's context. */
-int map_ref_read(map_file *f, const json_value *v, map_ref *out);
-/* A path in JSON, which is no field. */
-int map_path_read(map_file *f, const json_value *v, map_ref *out);
-/* One of the columns among the refs must be there. */
-void map_need_add(map_file *f, const map_ref *refs, size_t count,
-                  const char *what);
+/* A field: a column, a path, or one of the mapping's own. */
+int map_ref_read(json_form *f, const json_value *v, map_ref *out);
+/* A path of JSON. */
+int map_path_read(json_form *f, const json_value *v, map_ref *out);
+/* Of the columns among the refs one must be there; with `optional` none. */
+void map_need_add(json_form *f, const map_ref *refs, size_t count,
+                  bool optional);
 
 /* ---- map_source.c ---- */
 
-extern const map_table map_source_table;
-/* A source that has been read; `what` is said in messages. */
-int map_source_check(map_file *f, const map_source *s);
-/* An object that is a source alone. */
-int map_source_read(map_file *f, const json_value *v, map_source *out);
+#define MAP_SOURCE_MEMBERS 22u
+extern const form_member map_source_members[MAP_SOURCE_MEMBERS];
+/* Once all members of a source were read. */
+int map_source_check(json_form *f, map_source *s);
+/* An object that is a source and nothing else. */
+int map_source_read(json_form *f, const json_value *v, map_source *out);
 /* Does what a private field holds come through? */
 bool map_source_shows(const map_source *s);
-/* Zones, columns: once all is known. */
-void map_source_end(map_file *f, map_source *s, const char *what);
 
 /* ---- map_rule.c ---- */
 
-int map_condition_read(map_file *f, const json_value *v, map_condition *out);
-int map_rules_read(map_file *f, const json_value *v);
+int map_condition_read(json_form *f, const json_value *v, map_condition *out);
+int map_rules_read(json_form *f, const json_value *v, void *target);
 
 /* ---- map_date.c ---- */
 
@@ -400,12 +388,21 @@ int date_years(muster_day from, muster_day to);
 int number_format_parse(const number_format *format, muster_text text,
                         int64_t *out);
 
+/* ---- map_bind.c ---- */
+
+/* The cell of each of the mapping's columns, -1 = none, in the header's cells;
+ * *out is freed with mem_free. Tells options->notice what no rule uses.
+ * MUSTER_EPARSE "bad_header". */
+int mapping_bind(const mapping *m, const muster_text *cells, size_t count,
+                 int32_t **out, const ingest_options *options,
+                 muster_error *err);
+
 /* ---- map_row.c ---- */
 
 /* How a row is seen. */
 typedef struct map_row {
-    const muster_text *cells; /* CSV */
-    const int32_t *bind;      /* CSV: cell of each column, -1 = none */
+    const muster_text *cells;  /* CSV */
+    const int32_t *bind;       /* CSV: cell of each column, -1 = none */
     const tree_source *source; /* JSON */
     tree_value document;
     tree_value row;

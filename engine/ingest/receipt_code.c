@@ -3,23 +3,26 @@
  * its last batch, so that a load that goes on gives the receipt of the whole
  * input, and one that is repeated gives that of the first time.
  *
- *   version   u8, 1
+ *   version   u8, 2; 1 ends behind the unknown attributes
  *   counters  varint each, in the order of COUNTERS
  *   load id   text of at most 63 bytes
  *   reasons   varint count, then each: text, the reason's word; varint,
  *             how often, at least 1
  *   unknown   varint count, then each: text, the attribute's name
+ *   dropped   varint count, then each: text, the reason; varint, how many
+ *             rows were left out for it, at least 1
  *
  * A text is its length as a varint and its bytes. Valid if and only if: the
- * version is 1; every count is within its list; reasons are ones that this
- * version knows and stand once; names are names of attributes; nothing
+ * version is 1 or 2; every count is within its list; reasons are ones that this
+ * version knows and stand once; names are names of attributes; reasons of drops stand once; nothing
  * follows. Reasons go by word, so that their numbers may change.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ingest/ingest.h"
 
-#define VERSION 1u
+#define VERSION 2u
+#define VERSION_WITHOUT_DROPS 1u
 
 /* X(member): what is counted, in the order in which it is written. */
 #define COUNTERS(X)                                                            \
@@ -70,6 +73,11 @@ void receipt_encode(const ingest_receipt *r, buffer *out)
     buffer_put_varint(out, r->unknown_attribute_count);
     for (size_t i = 0; i < r->unknown_attribute_count; i++)
         put_text(out, r->unknown_attributes[i]);
+    buffer_put_varint(out, r->drop_count);
+    for (size_t i = 0; i < r->drop_count; i++) {
+        put_text(out, r->drops[i].word);
+        buffer_put_varint(out, r->drops[i].count);
+    }
 }
 
 /* ---- reading ---- */
@@ -127,10 +135,27 @@ static bool get_unknown(ingest_receipt *r, reader *in)
     return r->unknown_attribute_count == count;
 }
 
+static bool get_drops(ingest_receipt *r, reader *in)
+{
+    const uint64_t count = reader_varint(in);
+    if (count > RECEIPT_DROPS_MAX)
+        return false;
+    for (uint64_t i = 0; i < count; i++) {
+        char word[sizeof r->drops[0].word] = "";
+        muster_text text;
+        if (!get_text(in, sizeof word - 1, &text))
+            return false;
+        memcpy(word, text.ptr, text.len);
+        receipt_drop_rows(r, word, reader_varint(in));
+    }
+    return r->drop_count == count;
+}
+
 static bool get_receipt(ingest_receipt *r, reader *in)
 {
     muster_text load_id;
-    if (reader_u8(in) != VERSION)
+    const uint8_t version = reader_u8(in);
+    if (version != VERSION && version != VERSION_WITHOUT_DROPS)
         return false;
 #define GET_COUNTER(member) r->member = reader_varint(in);
     COUNTERS(GET_COUNTER)
@@ -139,8 +164,9 @@ static bool get_receipt(ingest_receipt *r, reader *in)
         return false;
     memcpy(r->load_id, load_id.ptr, load_id.len);
     r->errors_truncated = r->rejected > 0;
-    return get_reasons(r, in) && get_unknown(r, in) && reader_ok(in) &&
-           reader_left(in) == 0;
+    return get_reasons(r, in) && get_unknown(r, in) &&
+           (version == VERSION_WITHOUT_DROPS || get_drops(r, in)) &&
+           reader_ok(in) && reader_left(in) == 0;
 }
 
 int receipt_decode(ingest_receipt *r, const void *bytes, size_t len,

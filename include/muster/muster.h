@@ -23,6 +23,7 @@
 #include <muster/error.h>
 #include <muster/ingest.h>
 #include <muster/limits.h>
+#include <muster/mapping.h>
 #include <muster/privacy.h>
 #include <muster/reach.h>
 #include <muster/scope.h>
