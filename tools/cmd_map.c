@@ -51,8 +51,16 @@ static int map_check(cli *c, int argc, char **argv)
     if (code != 0)
         return code;
     mem_free(text);
+    const char *input = facts.format == MUSTER_INPUT_CSV ? "csv" : "json";
+    if (c->set.format == FORMAT_JSON || c->set.format == FORMAT_NDJSON) {
+        out_open(c);
+        out_member_str(c, "input", input);
+        out_member_uint(c, "rules", facts.rules);
+        out_close(c);
+        return 0;
+    }
     rows *out = rows_open(c, "mapping", columns, 2);
-    rows_str(out, facts.format == MUSTER_INPUT_CSV ? "csv" : "json");
+    rows_str(out, input);
     rows_uint(out, facts.rules);
     rows_close(out);
     return 0;

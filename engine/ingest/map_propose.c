@@ -20,6 +20,7 @@
 #define SHOWN_VALUES 8u
 #define SHOWN_BYTES_MAX 40u
 #define ONE_OF_MAX 30u /* distinct values of a one_of */
+#define REPEATS_MIN 2u /* of a value, on average, to be shown */
 #define LIST_VALUES_MAX 45u
 
 /* What is known of the proposal while it is written. */
@@ -80,7 +81,22 @@ static void put_slug(buffer *out, muster_text name, bool dots)
 static void begin_rule(proposal *p, const guess_field *f, const char *section)
 {
     buffer_printf(p->out, "    {\"to\": \"%s.", section);
-    put_slug(p->out, f->name, strcmp(section, "ids") != 0);
+    put_slug(p->out, f->name, true);
+    buffer_put_str(p->out, "\", \"from\": ");
+    put_quoted(p->out, f->name);
+}
+
+/* The space is named after the field, unless that looks like an id itself. */
+static void begin_own_id(proposal *p, const guess_field *f)
+{
+    buffer_put_str(p->out, "    {\"to\": \"ids.");
+    const size_t start = p->out->len;
+    put_slug(p->out, f->name, false);
+    if (!record_shows(text_make((const char *)p->out->data + start,
+                                p->out->len - start))) {
+        p->out->len = start;
+        buffer_put_str(p->out, "own_id");
+    }
     buffer_put_str(p->out, "\", \"from\": ");
     put_quoted(p->out, f->name);
 }
@@ -101,31 +117,6 @@ static bool may_show(muster_text value)
 {
     return value.len <= SHOWN_BYTES_MAX && !identity_is_pii(value) &&
            text_is_utf8(value);
-}
-
-static void put_values(proposal *p, const word_set *values)
-{
-    size_t shown = 0;
-    buffer_put_str(p->out, "    // ");
-    for (size_t i = 0; i < values->count && shown < SHOWN_VALUES; i++) {
-        if (!may_show(values->words[i]))
-            continue;
-        buffer_put_str(p->out, shown++ > 0 ? ", " : "");
-        put_comment(p->out, values->words[i]);
-    }
-    buffer_put_str(p->out, shown < values->count ? ", ...\n" : "\n");
-}
-
-/* ---- what a field is ---- */
-
-static bool most(uint32_t count, const guess_field *f)
-{
-    return f->values > 0 && (uint64_t)count * 20 >= (uint64_t)f->values * 19;
-}
-
-static bool all(uint32_t count, const guess_field *f)
-{
-    return f->values > 0 && count == f->values;
 }
 
 static bool named(const guess_field *f, const char *const *parts)
@@ -152,9 +143,38 @@ static bool named_id(const guess_field *f)
            (end[0] == 'I' && (end[1] == 'd' || end[1] == 'D'));
 }
 
+/* Only of values that come again and again: others may be somebody's. */
+static void put_values(proposal *p, const guess_field *f,
+                       const word_set *values)
+{
+    size_t shown = 0;
+    if (values->count * REPEATS_MIN > f->values || named_id(f))
+        return;
+    buffer_put_str(p->out, "    // ");
+    for (size_t i = 0; i < values->count && shown < SHOWN_VALUES; i++) {
+        if (!may_show(values->words[i]))
+            continue;
+        buffer_put_str(p->out, shown++ > 0 ? ", " : "");
+        put_comment(p->out, values->words[i]);
+    }
+    buffer_put_str(p->out, shown < values->count ? ", ...\n" : "\n");
+}
+
+/* ---- what a field is ---- */
+
+static bool most(uint32_t count, const guess_field *f)
+{
+    return f->values > 0 && (uint64_t)count * 20 >= (uint64_t)f->values * 19;
+}
+
+static bool all(uint32_t count, const guess_field *f)
+{
+    return f->values > 0 && count == f->values;
+}
+
 static bool is_unique(const guess_field *f)
 {
-    return f->values > 1 && guess_distinct(f) == f->values;
+    return f->values > 0 && guess_distinct(f) == f->values;
 }
 
 static bool try_nothing(proposal *p, const guess_field *f)
@@ -252,8 +272,9 @@ static bool try_id(proposal *p, const guess_field *f)
     else if (named(f, customers) || text_equal_nocase(f->name, text_of("id")))
         begin_rule_to(p, f, "ids.customer");
     else
-        begin_rule(p, f, "ids");
-    end_rule(p, named_id(f) ? "all different, and named like an id"
+        begin_own_id(p, f);
+    end_rule(p, named_id(f) ? "all different, and named like an id; is its "
+                              "space declared in the catalog?"
                             : "all different: is it an id?");
     p->has_ids = true;
     return true;
@@ -367,7 +388,7 @@ static bool try_country(proposal *p, const guess_field *f)
         end_rule(p, "");
         return true;
     }
-    put_values(p, &f->distinct);
+    put_values(p, f, &f->distinct);
     begin_rule_to(p, f, "set.geo.country");
     buffer_put_str(p->out, ", \"else\": \"drop\", \"map\": {\"Austria\": "
                            "\"AT\", \"France\": \"FR\", \"Germany\": \"DE\", "
@@ -380,7 +401,7 @@ static bool try_country(proposal *p, const guess_field *f)
 static bool try_list(proposal *p, const guess_field *f)
 {
     if (f->lists > 0 && guess_distinct(f) <= LIST_VALUES_MAX) {
-        put_values(p, &f->distinct);
+        put_values(p, f, &f->distinct);
         begin_rule(p, f, "add");
         end_rule(p, "");
         return true;
@@ -389,7 +410,7 @@ static bool try_list(proposal *p, const guess_field *f)
         if ((uint64_t)f->marked[i] * 4 < f->values ||
             f->parts[i].count >= LIST_VALUES_MAX)
             continue;
-        put_values(p, &f->parts[i]);
+        put_values(p, f, &f->parts[i]);
         begin_rule(p, f, "add");
         buffer_printf(p->out, ", \"split\": \"%c\"", guess_marks[i]);
         end_rule(p, "");
@@ -404,7 +425,7 @@ static bool try_one_of(proposal *p, const guess_field *f)
     if (distinct > ONE_OF_MAX || f->lists > 0 ||
         (distinct == f->values && f->values > 3))
         return false;
-    put_values(p, &f->distinct);
+    put_values(p, f, &f->distinct);
     begin_rule(p, f, "set");
     end_rule(p, "");
     return true;

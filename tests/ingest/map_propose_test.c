@@ -128,6 +128,20 @@ static void test_ingest_map_propose__no_header_is_not_shown(void **state)
     buffer_release(&text);
 }
 
+/* Values that stand once may be somebody's. */
+static void test_ingest_map_propose__rare_values_are_not_shown(void **state)
+{
+    (void)state;
+    static const char *const secrets[] = {"mine", "yours", "theirs"};
+    static const char *const shown[] = {"// gold, silver"};
+    buffer text;
+    propose(&text, "user_id,word,level,own id\n1,mine,gold,theirs\n"
+                   "2,yours,silver,theirs\n3,,gold,theirs\n4,,silver,theirs\n");
+    assert_holds(buffer_cstr(&text), secrets, 3, false);
+    assert_holds(buffer_cstr(&text), shown, 1, true);
+    buffer_release(&text);
+}
+
 static void test_ingest_map_propose__nothing_comes_of_nothing(void **state)
 {
     (void)state;
@@ -189,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_ingest_map_propose__columns_are_guessed),
         cmocka_unit_test(test_ingest_map_propose__members_are_guessed),
         cmocka_unit_test(test_ingest_map_propose__no_header_is_not_shown),
+        cmocka_unit_test(test_ingest_map_propose__rare_values_are_not_shown),
         cmocka_unit_test(test_ingest_map_propose__nothing_comes_of_nothing),
         cmocka_unit_test(test_ingest_map_propose__random_samples_compile),
     };
