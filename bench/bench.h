@@ -5,6 +5,7 @@
  *   report.c       rows as a table or as NDJSON
  *   scratch.c      temporary directories, generated input, memory in use
  *   ingest.c       ingest/parse, ingest/load
+ *   ingest_map.c   a mapping for the generator's records
  *   world.c        what expressions are measured on: catalog and planes
  *   people.c       the generated population, loaded through the public API
  *   maker.c        a world of planes made directly

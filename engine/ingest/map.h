@@ -22,7 +22,7 @@
 #ifndef INGEST_MAP_H
 #define INGEST_MAP_H
 
-#include "identity/contact.h"
+#include "identity/identity.h"
 #include "ingest/tape.h"
 
 #define MAPPING_BYTES_MAX ((size_t)1 << 20)

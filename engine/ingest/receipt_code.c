@@ -3,14 +3,14 @@
  * its last batch, so that a load that goes on gives the receipt of the whole
  * input, and one that is repeated gives that of the first time.
  *
- *   version   u8, 2; 1 ends behind the unknown attributes
+ *   version   u8, 1; 2 when rows were left out
  *   counters  varint each, in the order of COUNTERS
  *   load id   text of at most 63 bytes
  *   reasons   varint count, then each: text, the reason's word; varint,
  *             how often, at least 1
  *   unknown   varint count, then each: text, the attribute's name
- *   dropped   varint count, then each: text, the reason; varint, how many
- *             rows were left out for it, at least 1
+ *   dropped   version 2: varint count, at least 1, then each: text, the
+ *             reason; varint, how many rows were left out for it, at least 1
  *
  * A text is its length as a varint and its bytes. Valid if and only if: the
  * version is 1 or 2; every count is within its list; reasons are ones that this
@@ -21,8 +21,8 @@
  */
 #include "ingest/ingest.h"
 
-#define VERSION 2u
-#define VERSION_WITHOUT_DROPS 1u
+#define VERSION 1u
+#define VERSION_WITH_DROPS 2u
 
 /* X(member): what is counted, in the order in which it is written. */
 #define COUNTERS(X)                                                            \
@@ -64,7 +64,7 @@ static void put_reasons(const ingest_receipt *r, buffer *out)
 void receipt_encode(const ingest_receipt *r, buffer *out)
 {
     ASSERT(r != NULL && out != NULL);
-    buffer_put_u8(out, VERSION);
+    buffer_put_u8(out, r->drop_count > 0 ? VERSION_WITH_DROPS : VERSION);
 #define PUT_COUNTER(member) buffer_put_varint(out, r->member);
     COUNTERS(PUT_COUNTER)
 #undef PUT_COUNTER
@@ -73,7 +73,8 @@ void receipt_encode(const ingest_receipt *r, buffer *out)
     buffer_put_varint(out, r->unknown_attribute_count);
     for (size_t i = 0; i < r->unknown_attribute_count; i++)
         put_text(out, r->unknown_attributes[i]);
-    buffer_put_varint(out, r->drop_count);
+    if (r->drop_count > 0)
+        buffer_put_varint(out, r->drop_count);
     for (size_t i = 0; i < r->drop_count; i++) {
         put_text(out, r->drops[i].word);
         buffer_put_varint(out, r->drops[i].count);
@@ -138,7 +139,7 @@ static bool get_unknown(ingest_receipt *r, reader *in)
 static bool get_drops(ingest_receipt *r, reader *in)
 {
     const uint64_t count = reader_varint(in);
-    if (count > RECEIPT_DROPS_MAX)
+    if (count == 0 || count > RECEIPT_DROPS_MAX)
         return false;
     for (uint64_t i = 0; i < count; i++) {
         char word[sizeof r->drops[0].word] = "";
@@ -155,7 +156,7 @@ static bool get_receipt(ingest_receipt *r, reader *in)
 {
     muster_text load_id;
     const uint8_t version = reader_u8(in);
-    if (version != VERSION && version != VERSION_WITHOUT_DROPS)
+    if (version != VERSION && version != VERSION_WITH_DROPS)
         return false;
 #define GET_COUNTER(member) r->member = reader_varint(in);
     COUNTERS(GET_COUNTER)
@@ -165,7 +166,7 @@ static bool get_receipt(ingest_receipt *r, reader *in)
     memcpy(r->load_id, load_id.ptr, load_id.len);
     r->errors_truncated = r->rejected > 0;
     return get_reasons(r, in) && get_unknown(r, in) &&
-           (version == VERSION_WITHOUT_DROPS || get_drops(r, in)) &&
+           (version == VERSION || get_drops(r, in)) &&
            reader_ok(in) && reader_left(in) == 0;
 }
 
