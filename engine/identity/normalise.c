@@ -336,8 +336,7 @@ static int refuse_pii(muster_text space, muster_error *err)
 {
     return error_set(err, MUSTER_EINVAL, "pii_suspected",
                      "the id in space `%.*s` looks like an e-mail address or "
-                     "a phone number; send its digest, as `muster hash` "
-                     "makes it, in space email_sha256 or phone_sha256",
+                     "a phone number; send its digest (muster hash)",
                      (int)space.len, space.ptr);
 }
 
