@@ -7,6 +7,7 @@
  *   ingest.c       ingest/parse, ingest/load
  *   geo.c          addresses to attributes
  *   device.c       user agents to attributes
+ *   ingest_map.c   a mapping for the generator's records
  *   world.c        what expressions are measured on: catalog and planes
  *   people.c       the generated population, loaded through the public API
  *   maker.c        a world of planes made directly

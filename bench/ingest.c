@@ -6,6 +6,9 @@
  * state. Its answer is the number of records and facts that the batches say,
  * against what the generator says it wrote.
  *
+ * csv_mapped and ndjson_mapped are the same input, read through a mapping
+ * with a rule for each column or member.
+ *
  * ingest/load: a file through the public API into a new data directory, with
  * the log and the final generation: durable when it ends. Its answer is the
  * receipt and the users there are, against the generator. Memory: the most
@@ -22,6 +25,7 @@
 #include <time.h>
 
 #include "ingest/ingest.h"
+#include "ingest_map.h"
 #include "scratch.h"
 
 #define CHUNKS 16
@@ -47,6 +51,22 @@ static const struct {
 static const char *format_name(size_t i)
 {
     return i < FORMATS ? formats[i].name : NULL;
+}
+
+static const struct {
+    const char *name;
+    size_t format;
+    bool mapped;
+} parses[] = {
+    {"ndjson", 0, false},       {"csv", 1, false},
+    {"msgpack", 2, false},      {"csv_mapped", 1, true},
+    {"ndjson_mapped", 0, true},
+};
+#define PARSES (sizeof parses / sizeof parses[0])
+
+static const char *parse_name(size_t i)
+{
+    return i < PARSES ? parses[i].name : NULL;
 }
 
 static double seconds_since(uint64_t start)
@@ -163,13 +183,30 @@ static bool parse_is_right(const ingest_options *o, const parse_input *in)
     return records == in->sum.records && facts == in->sum.facts;
 }
 
+static mapping *parse_mapping(size_t i, uint64_t seed)
+{
+    generate_totals ignored;
+    size_t len = 0;
+    if (!parses[i].mapped)
+        return NULL;
+    char *csv = scratch_generate(GENERATE_CSV, CHUNK_USERS, seed, &len,
+                                 &ignored);
+    mapping *m = bench_mapping(formats[parses[i].format].made == GENERATE_CSV,
+                               csv);
+    free(csv);
+    return m;
+}
+
 static bool parse_run(void *state, size_t i, const bench_options *options,
                       report *out)
 {
     const parse_state *s = state;
     const double budget =
         options->quick ? PARSE_SECONDS_QUICK : PARSE_SECONDS;
-    const ingest_options o = {.format = formats[i].parsed,
+    const size_t format = parses[i].format;
+    mapping *map = parse_mapping(i, options->seed);
+    const ingest_options o = {.format = formats[format].parsed,
+                              .mapping = map,
                               .provider = "default",
                               .key = s->key,
                               .now = BENCH_NOW,
@@ -178,7 +215,7 @@ static bool parse_run(void *state, size_t i, const bench_options *options,
     size_t runs = 0;
     parse_input in;
 
-    input_open(&in, formats[i].made, options->seed);
+    input_open(&in, formats[format].made, options->seed);
     const bool ok = parse_is_right(&o, &in);
     const uint64_t begin = clock_monotonic_ns();
     while (runs < 3 || (runs < 4096 && seconds_since(begin) < budget)) {
@@ -191,7 +228,7 @@ static bool parse_run(void *state, size_t i, const bench_options *options,
         times[runs++] = thread_seconds() - start;
     }
     const double t = bench_median(times, runs);
-    report_begin(out, bench_ingest_parse.name, formats[i].name);
+    report_begin(out, bench_ingest_parse.name, parses[i].name);
     report_count(out, "records", in.sum.records);
     report_count(out, "threads", 1);
     report_number(out, "mb_s", (double)in.sum.bytes / t / 1e6, 1);
@@ -201,11 +238,12 @@ static bool parse_run(void *state, size_t i, const bench_options *options,
                   (double)in.sum.bytes / (double)in.sum.records, 1);
     report_end(out, ok);
     input_close(&in);
+    mapping_free(map);
     return ok;
 }
 
 const bench bench_ingest_parse = {
-    "ingest/parse", "records to facts, one thread, no state", format_name,
+    "ingest/parse", "records to facts, one thread, no state", parse_name,
     parse_setup,    parse_run,                                parse_teardown};
 
 /* ---- loading ---- */

@@ -167,6 +167,9 @@ static int check(muster_engine *e, const muster_feed_options *options,
     if (rc == 0 && options->dry_run)
         rc = error_set(err, MUSTER_EINVAL, "bad_options",
                        "a dry run takes a feed");
+    if (rc == 0 && options->mapping)
+        rc = error_set(err, MUSTER_EINVAL, "bad_options",
+                       "a mapping takes a feed");
     if (rc == 0 && len > MUSTER_INGEST_BYTES_MAX)
         rc = error_set(err, MUSTER_ELIMIT, "long_body",
                        "an input that is sent whole has at most %zu MiB; "

@@ -521,6 +521,7 @@ int load_claim(muster_engine *e, const char *id, muster_error *err);
 void load_unclaim(muster_engine *e, const char *id);
 int feed_check_options(const muster_feed_options *o, muster_error *err);
 int feed_bad_load_id(muster_error *err);
+ingest_format input_format_of(muster_input_format format);
 /* How an input is read, at `now`, as options that were checked say. The
  * provider stays the options'; what a resumed load needs is not set. */
 ingest_options feed_input_options(muster_engine *e,

@@ -12,7 +12,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "flight.h"
+#include "preview.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -26,6 +26,7 @@ struct muster_feed {
     muster_engine *engine;
     muster_feed_options options;
     muster_time now;
+    mapping *mapping; /* NULL = none */
     ingest *input;
     ingest_receipt receipt; /* of what came back */
     load_state load;        /* writer's thread: of what is committed */
@@ -50,6 +51,7 @@ struct muster_feed {
     working *scratch; /* dry run */
     buffer scratch_ids;
     buffer receipt_json;
+    preview preview; /* dry run */
 };
 
 /* ---- on the writer's thread ---- */
@@ -211,8 +213,10 @@ static int judge_batch(muster_feed *f, flight *one, muster_error *err)
         rc = apply_facts(f->scratch, f->now, one->batch->bytes.data,
                          one->batch->bytes.len, &one->report, err);
     index_layer_release(index_builder_finish(f->scratch->building));
-    if (rc == 0)
+    if (rc == 0) {
         flight_count(one);
+        preview_add(&f->preview, one);
+    }
     one->request.rc = rc;
     if (rc != 0)
         one->request.error = *err;
@@ -300,13 +304,19 @@ static uint32_t derivable(muster_engine *e)
 }
 
 ingest_options feed_input_options(muster_engine *e,
-                                  const muster_feed_options *o,
-                                  muster_time now)
+ingest_format input_format_of(muster_input_format format)
 {
     static const ingest_format formats[] = {
         INGEST_AUTO, INGEST_NDJSON, INGEST_CSV, INGEST_MSGPACK, INGEST_ARRAY};
+    return formats[format];
+}
+
+ingest_options feed_input_options(const muster_engine *e,
+                                  const muster_feed_options *o,
+                                  muster_time now)
+{
     return (ingest_options){
-        .format = formats[o->format],
+        .format = input_format_of(o->format),
         .provider = o->provider,
         .only_provider = o->only_provider,
         .gentle = o->gentle,
@@ -396,6 +406,9 @@ static int open_input(muster_feed *f, muster_error *err)
 {
     ingest_options how = feed_input_options(f->engine, &f->options, f->now);
 
+    how.mapping = f->mapping;
+    how.notice = f->options.notice;
+    how.notice_payload = f->options.payload;
     how.resume_at = f->load.position;
     how.resume_line = f->load.line;
     how.head_hash = f->load.head_hash;
@@ -421,6 +434,7 @@ static muster_feed *feed_new(muster_engine *engine,
     make_load_id(f);
     buffer_init(&f->receipt_json, (size_t)16 << 20);
     buffer_init(&f->scratch_ids, SIZE_MAX / 2);
+    preview_init(&f->preview, options->dry_run ? options->preview : 0);
     return f;
 }
 
@@ -436,7 +450,11 @@ int muster_feed_open(muster_feed **out, muster_engine *engine,
     if (rc != 0)
         return rc;
     muster_feed *f = feed_new(engine, options);
-    rc = options->dry_run ? scratch_state(f, err) : begin_load(f, err);
+    if (options->mapping)
+        rc = mapping_compile(&f->mapping, options->mapping,
+                             strlen(options->mapping), err);
+    if (rc == 0)
+        rc = options->dry_run ? scratch_state(f, err) : begin_load(f, err);
     if (rc == 0)
         rc = open_input(f, err);
     if (rc != 0) {
@@ -499,6 +517,7 @@ static void fill_receipt(muster_feed *f)
     r->repeated = f->load.found && r->records == r->records_before;
     if (f->scratch)
         r->epoch = muster_engine_epoch(f->engine);
+    r->preview = preview_end(&f->preview);
 }
 
 int muster_feed_finish(muster_feed *feed, muster_error *err)
@@ -563,6 +582,8 @@ void muster_feed_free(muster_feed *feed)
     if (feed->scratch)
         state_free(feed->scratch);
     mem_free(feed->scratch);
+    mapping_free(feed->mapping);
+    preview_release(&feed->preview);
     load_state_release(&feed->load);
     receipt_release(&feed->receipt);
     buffer_release(&feed->receipt_json);

@@ -87,7 +87,12 @@ static void count_one(void *payload, const ingest_reject *r)
 
 void flight_count(flight *f)
 {
+    const fact_batch *b = f->batch;
     each_reject(f, count_one, &f->receipt);
+    for (size_t i = 0; b->mapping && i < MAPPING_DROPS_MAX; i++)
+        if (b->dropped[i] > 0)
+            receipt_drop_rows(&f->receipt, mapping_drop_word(b->mapping, i),
+                              b->dropped[i]);
 }
 
 typedef struct telling {
@@ -133,6 +138,8 @@ void receipt_add(ingest_receipt *into, const ingest_receipt *from)
     into->facts_unset += from->facts_unset;
     into->users_new += from->users_new;
     into->conflicts += from->conflicts;
+    for (size_t i = 0; i < from->drop_count; i++)
+        receipt_drop_rows(into, from->drops[i].word, from->drops[i].count);
     for (size_t i = 0; i < from->unknown_attribute_count; i++)
         receipt_unknown_attribute(into,
                                   text_of(from->unknown_attributes[i]));

@@ -15,6 +15,7 @@
  *   segment_file.c  segments as files (segment_file.h)
  *   receipt.c       receipts of loads (receipt.h)
  *   derive.c        what attributes are derived from (derive.h)
+ *   mapping_file.c  mapping files and presets (mapping_file.h)
  *   words.c         a line of the shell to words
  *   help.c          help texts from the verb table
  *   cmd_<verb>.c    one verb each

@@ -34,10 +34,12 @@
 #include "base/mem.h"
 #include "client.h"
 #include "derive.h"
+#include "mapping_file.h"
 #include "receipt.h"
 #include "remote.h"
 
 #define READ_BYTES ((size_t)1 << 20)
+#define PREVIEW_RECORDS 5u
 
 typedef struct load {
     cli *c;
@@ -52,6 +54,7 @@ typedef struct load {
     bool refused; /* it was about the load id, and would be again */
     bool begun;   /* records of the file were read */
     char *made_id; /* of a load through a server that was given none */
+    char *mapping; /* text of the mapping file */
 } load;
 
 /* ---- what the feed tells ---- */
@@ -86,6 +89,12 @@ static void on_reject(void *payload, const muster_reject *reject)
     const load *l = payload;
     if (l->rejects != NULL)
         write_reject(l, reject);
+}
+
+static void on_notice(void *payload, const char *text)
+{
+    const load *l = payload;
+    tell(l->c, "%s: %s", l->file, text);
 }
 
 static void on_progress(void *payload, const muster_progress *now)
@@ -368,11 +377,6 @@ static int check_flags(load *l)
     const char *provider = cli_flag_text(c, "provider");
     const char *load_id = cli_flag_text(c, "load-id");
     const char *ack = cli_flag_text(c, "ack");
-    if (cli_flag_is(c, "map"))
-        return tell_error(c, EXIT_USAGE,
-                          "--map: mappings are not offered yet; give NDJSON"
-                          " records, or CSV whose header names paths"
-                          " (muster help load)");
     for (int i = 0; format != NULL && i < 4; i++)
         if (strcmp(format, formats[i]) == 0)
             l->options.format = (muster_input_format)i;
@@ -384,9 +388,11 @@ static int check_flags(load *l)
         return tell_usage(c, "--load-id needs a name");
     l->options.provider = provider;
     l->options.dry_run = cli_flag_is(c, "dry-run");
+    l->options.preview = PREVIEW_RECORDS;
     if (ack != NULL && strcmp(ack, "applied") == 0)
         l->options.ack = MUSTER_ACK_APPLIED;
     l->options.reject = on_reject;
+    l->options.notice = on_notice;
     l->options.progress = on_progress;
     l->options.payload = l;
     return 0;
@@ -404,6 +410,30 @@ static int open_derive(load *l)
                               " serve --%s)",
                               flags[i], flags[i]);
     return derive_from_flags(l->c, true, &l->options.derive);
+/* The format is the mapping's, so a format that is given must be it. */
+static int read_mapping(load *l)
+{
+    cli *c = l->c;
+    const char *name = cli_flag_text(c, "map");
+    muster_mapping_facts facts;
+    if (name == NULL)
+        return 0;
+    if (c->set.server != NULL)
+        return tell_error(c, EXIT_USAGE,
+                          "--map does not go with --server: a server takes"
+                          " records; load into its data directory, or map"
+                          " where the data are");
+    const int code = mapping_read(c, name, &l->mapping, &facts);
+    if (code != 0)
+        return code;
+    const bool csv = facts.format == MUSTER_INPUT_CSV;
+    const bool given = l->options.format != MUSTER_INPUT_AUTO;
+    if (given && csv != (l->options.format == MUSTER_INPUT_CSV))
+        return tell_error(c, EXIT_USAGE,
+                          "--input-format: the mapping reads %s",
+                          csv ? "csv" : "json");
+    l->options.mapping = l->mapping;
+    return 0;
 }
 
 static int open_rejects(load *l)
@@ -572,6 +602,8 @@ static int cmd_load(cli *c, int argc, char **argv)
     load l = {.c = c, .options = MUSTER_FEED_OPTIONS_INIT};
     char *dry = NULL;
     int code = check_flags(&l);
+    if (code == 0)
+        code = read_mapping(&l);
     for (int i = 0; i < argc && code == 0; i++)
         code = check_file(c, argv[i]);
     if (code == 0)
@@ -598,6 +630,7 @@ static int cmd_load(cli *c, int argc, char **argv)
         mem_free(l.made_id);
     }
     muster_derive_free(l.options.derive);
+    mem_free(l.mapping);
     remove_dry(c, dry);
     return code;
 }
@@ -607,7 +640,8 @@ static const cli_flag load_flags[] = {
      "ndjson, csv or msgpack (told by the first bytes)"},
     {"provider", 0, "PROVIDER", NULL,
      "who says it, where a record does not tell"},
-    {"map", 0, "FILE", NULL, "mapping of other shapes (not offered yet)"},
+    {"map", 0, "FILE", NULL,
+     "read another shape through a mapping file or preset"},
     {"load-id", 0, "ID", NULL,
      "name of the load: with it, a load that broke off goes on"},
     {"ack", 0, "WHEN", "durable applied",
@@ -619,6 +653,8 @@ static const cli_flag load_flags[] = {
     DERIVE_FLAG_UA,
     DERIVE_FLAG_BOTS,
     {"dry-run", 0, NULL, NULL, "read and judge, store nothing"},
+    {"dry-run", 0, NULL, NULL,
+     "read and judge, show the first records, store nothing"},
     CLI_FLAG_END};
 
 const cli_verb verb_load = {
@@ -639,7 +675,8 @@ const cli_verb verb_load = {
         "\n"
         "Only `ids` is required. CSV names paths in its header:\n"
         "ids.cookie,ts,set.geo.country,add.interest,event.page.view; lists"
-        " are split by |.\n"
+        " are split by |.\nOther CSV and JSON takes a mapping: --map FILE"
+        " (muster help map).\n"
         "\n"
         "With --geo, a record's `ip` becomes its geo.* and net.* attributes;"
         " the address\nitself is shortened, used and forgotten"
@@ -670,7 +707,9 @@ const cli_verb verb_load = {
                 "# countries and networks from the addresses of records\n"
                 "muster load --geo city.mmdb --geo asn.mmdb visits.ndjson\n"
                 "# is this file fit to be loaded?\n"
-                "muster load --dry-run people.csv\n",
+                "muster load --dry-run people.csv\n"
+                "# an export of a CRM system, through a preset\n"
+                "muster load --map hubspot-contacts contacts.csv\n",
     .exits = "0 2 5 6 7 130",
     .words_min = 1,
     .words_max = -1,

@@ -37,6 +37,7 @@ void load_receipt_release(receipt *r)
 {
     release_counts(&r->reasons);
     release_counts(&r->facts);
+    release_counts(&r->dropped);
     release_counts(&r->unknown);
     for (size_t i = 0; i < r->error_count; i++) {
         mem_free(r->errors[i].file);
@@ -166,6 +167,8 @@ void load_receipt_add(receipt *r, const char *json, const char *file)
     r->load_id = copy_text(root, "load_id");
     add_counts(&r->reasons, json_get(root, "reasons"));
     add_counts(&r->facts, json_get(root, "facts"));
+    if (json_get(root, "dropped") != NULL)
+        add_counts(&r->dropped, json_get(root, "dropped"));
     for (json_iter it = json_iter_of(json_get(root, "unknown_attributes"));
          json_next(&it);)
         if (json_typeof(it.value) == JSON_STRING)
@@ -241,6 +244,8 @@ static void put_sum(cli *c, const receipt *r)
     for (size_t i = 0; i < r->unknown.count; i++)
         json_put_str(w, r->unknown.items[i].name);
     json_close(w);
+    if (r->dropped.count > 0)
+        put_counts(c, "dropped", &r->dropped);
     out_member_double(c, "seconds", r->seconds);
     out_member_uint(c, "records_per_s", (uint64_t)per_second(r, r->records));
     out_member_uint(c, "facts_per_s", (uint64_t)per_second(r, facts_of(r)));
@@ -343,6 +348,16 @@ static void put_rejected(cli *c, const receipt *r, const char *rejects_path)
                                         : "");
 }
 
+static void put_dropped(cli *c, const receipt *r)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < r->dropped.count; i++)
+        sum += r->dropped.items[i].count;
+    out_printf(c, "  dropped    %12s", human_count(sum).text);
+    put_named(c, &r->dropped);
+    out_printf(c, "\n");
+}
+
 static void put_unknown(cli *c, const receipt *r)
 {
     out_printf(c, "  attributes %12s  not declared:",
@@ -381,6 +396,8 @@ static void put_lines(cli *c, const receipt *r, bool dry_run,
     out_printf(c, "  accepted   %12s\n", human_count(r->accepted).text);
     if (r->rejected > 0)
         put_rejected(c, r, rejects_path);
+    if (r->dropped.count > 0)
+        put_dropped(c, r);
     out_printf(c, "  facts      %12s", human_count(facts_of(r)).text);
     put_named(c, &r->facts);
     out_printf(c, "\n  new users  %12s\n", human_count(r->users_new).text);
@@ -396,6 +413,8 @@ static void put_lines(cli *c, const receipt *r, bool dry_run,
                       " those of then\n");
     else if (r->resumed > 0)
         put_resumed(c, r);
+    if (dry_run)
+        load_preview_print(c, r->json);
     if (dry_run)
         out_printf(c, "  dry run: nothing was stored\n");
 }

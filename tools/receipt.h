@@ -40,6 +40,7 @@ typedef struct receipt {
     double seconds;
     receipt_counts reasons;
     receipt_counts facts;
+    receipt_counts dropped; /* rows that a mapping left out */
     receipt_counts unknown; /* attributes; counts are not used */
     char *load_id;          /* of the last load */
     receipt_error errors[RECEIPT_ERRORS_MAX];
@@ -54,5 +55,11 @@ void load_receipt_add(receipt *r, const char *json, const char *file);
 /* The sum on stdout in the chosen format. */
 void load_receipt_print(cli *c, const receipt *r, bool dry_run,
                    const char *rejects_path);
+
+/* ---- preview.c ---- */
+
+/* What the first records of a dry run would become, as the receipts tell it:
+ * one, or several with commas between. */
+void load_preview_print(cli *c, const char *receipts);
 
 #endif

@@ -10,6 +10,8 @@
  *   hash.h     XXH3
  *   proof.h    bytes of a file, believed piece by piece
  *   json.h     JSON reader and writer (yyjson)
+ *   place.h    where a value stands in a JSON text
+ *   form.h     JSON files that people write
  *   thread.h   bounded queue, threads
  *   point.h    named places that a test can stop a program at
  *
@@ -24,9 +26,11 @@
 #include "base/clock.h"
 #include "base/crew.h"
 #include "base/error.h"
+#include "base/form.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/place.h"
 #include "base/proof.h"
 #include "base/random.h"
 #include "base/text.h"

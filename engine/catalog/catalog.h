@@ -6,7 +6,6 @@
  *   restore.c        rows put back from a checkpoint
  *   catalog_file.c   the JSON file an operator applies (comments allowed)
  *   names.c          texts to dense numbers and back
- *   place.c          where a member stands in a JSON text
  *
  * The catalog gives every attribute, value, provider and id space a dense
  * number, in the order in which it first saw them; a number is never reused

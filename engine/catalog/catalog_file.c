@@ -22,22 +22,18 @@
  * The file is read whole into staged definitions and each is checked against
  * the catalog before the first is applied, so a refused file changes nothing
  * and an accepted one cannot fail half-way. A message begins with the JSON
- * pointer of what is wrong; the place in the text is found by place.c.
+ * pointer of what is wrong; the place in the text is found by base/form.c.
  *
  * To add a key: a row in one of the tables and a function that reads it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "catalog/internal.h"
-#include "catalog/place.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* All attributes with all keys written out are 13 MB. */
 #define FILE_BYTES_MAX ((size_t)16 << 20)
-#define PATH_DEPTH_MAX 3
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 typedef struct staged_attribute {
@@ -53,10 +49,7 @@ typedef struct staged_provider {
 
 typedef struct catalog_file {
     catalog *c;
-    muster_text text;
-    muster_error *err;
-    muster_text path[PATH_DEPTH_MAX];
-    size_t depth;
+    json_form form;
 
     bool has_mode;
     bool strict;
@@ -77,192 +70,32 @@ typedef struct catalog_file {
     (KIND_BIT(KIND_FLAG) | KIND_BIT(KIND_ONE_OF) | KIND_BIT(KIND_MANY_OF) |    \
      KIND_BIT(KIND_NUMBER))
 
-/* One key of an object. `kinds`: attribute kinds it applies to. */
-typedef struct key_row {
-    const char *key;
-    int (*read)(catalog_file *f, const json_value *v, void *target);
-    unsigned kinds;
-} key_row;
-
-/* ---- errors ---- */
-
-/* "/attributes/demo.age/kind" */
-static void put_pointer(buffer *b, const catalog_file *f)
+static catalog_file *file_of(const json_form *f)
 {
-    for (size_t i = 0; i < f->depth; i++) {
-        buffer_put_u8(b, '/');
-        const muster_text key = f->path[i];
-        const size_t shown = key.len < 100 ? key.len : 100;
-        for (size_t j = 0; j < shown; j++) {
-            if (key.ptr[j] == '~')
-                buffer_put_str(b, "~0");
-            else if (key.ptr[j] == '/')
-                buffer_put_str(b, "~1");
-            else
-                buffer_put_u8(b, (uint8_t)key.ptr[j]);
-        }
-    }
-    buffer_put_str(b, f->depth == 0 ? "the file" : "");
-}
-
-/* An error at the member that f->path names: at its key, or at its value. */
-__attribute__((format(printf, 5, 6))) static int
-fail(const catalog_file *f, int code, const char *word, bool at_key,
-     const char *format, ...)
-{
-    buffer message;
-    buffer_init(&message, 4096);
-    put_pointer(&message, f);
-    buffer_put_str(&message, ": ");
-    va_list args;
-    va_start(args, format);
-    buffer_vprintf(&message, format, args);
-    va_end(args);
-    error_set(f->err, code, word, "%s", buffer_cstr(&message));
-    buffer_release(&message);
-    text_place place;
-    if (place_find(f->text, f->path, f->depth, at_key, &place)) {
-        if (!at_key && f->depth == 0)
-            place.length = 1;
-        error_place(f->err, f->text.ptr, f->text.len, place.offset,
-                    place.length);
-    }
-    return code;
-}
-
-static const char *type_name(const json_value *v)
-{
-    switch (json_typeof(v)) {
-    case JSON_NULL:
-        return "null";
-    case JSON_BOOL:
-        return "true or false";
-    case JSON_INT:
-    case JSON_NUMBER:
-        return "a number";
-    case JSON_STRING:
-        return "a text";
-    case JSON_ARRAY:
-        return "an array";
-    case JSON_OBJECT:
-        return "an object";
-    }
-    return "something else";
-}
-
-static int wrong_type(const catalog_file *f, const json_value *v,
-                      const char *expected)
-{
-    return fail(f, MUSTER_EINVAL, "wrong_type", false,
-                "%s is expected, this is %s", expected, type_name(v));
-}
-
-/* A word that is none of a few: names them, suggests the nearest. */
-static int wrong_word(const catalog_file *f, muster_text found,
-                      const char *const *words, size_t count)
-{
-    buffer list;
-    near_name near;
-    buffer_init(&list, 256);
-    near_init(&near, found);
-    for (size_t i = 0; i < count; i++) {
-        buffer_printf(&list, "%s\"%s\"", i == 0 ? "" : ", ", words[i]);
-        near_offer(&near, text_of(words[i]));
-    }
-    const int rc = fail(
-        f, MUSTER_EINVAL, "wrong_value", false, "\"%.*s\" is not one of %s",
-        (int)(found.len < 64 ? found.len : 64), found.ptr, buffer_cstr(&list));
-    if (near.best.ptr != NULL)
-        error_suggest(f->err, "did you mean \"%.*s\"?", (int)near.best.len,
-                      near.best.ptr);
-    buffer_release(&list);
-    return rc;
-}
-
-static int unknown_key(const catalog_file *f, muster_text key,
-                       const key_row *rows, size_t count)
-{
-    near_name near;
-    near_init(&near, key);
-    for (size_t i = 0; i < count; i++)
-        near_offer(&near, text_of(rows[i].key));
-    const int rc = fail(f, MUSTER_EINVAL, "unknown_key", true,
-                        "there is no such key here");
-    if (near.best.ptr != NULL)
-        error_suggest(f->err, "did you mean \"%.*s\"?", (int)near.best.len,
-                      near.best.ptr);
-    return rc;
-}
-
-/* ---- walking ---- */
-
-static void enter(catalog_file *f, muster_text key)
-{
-    ASSERT(f->depth < PATH_DEPTH_MAX);
-    f->path[f->depth++] = key;
-}
-
-static void leave(catalog_file *f)
-{
-    ASSERT(f->depth > 0);
-    f->depth--;
-}
-
-static int read_member(catalog_file *f, const key_row *rows, size_t count,
-                       const json_value *v, unsigned *seen, void *target)
-{
-    ASSERT(f->depth > 0 && count < 32);
-    const muster_text key = f->path[f->depth - 1];
-    for (size_t i = 0; i < count; i++) {
-        if (!text_is(key, rows[i].key))
-            continue;
-        if ((*seen & 1u << i) != 0)
-            return fail(f, MUSTER_EINVAL, "duplicate_key", true,
-                        "this key stands here twice");
-        *seen |= 1u << i;
-        return rows[i].read(f, v, target);
-    }
-    return unknown_key(f, key, rows, count);
-}
-
-/* An object whose keys are those of a table. */
-static int read_object(catalog_file *f, const json_value *v,
-                       const key_row *rows, size_t count, void *target)
-{
-    if (json_typeof(v) != JSON_OBJECT)
-        return wrong_type(f, v, "an object");
-    unsigned seen = 0;
-    for (json_iter it = json_iter_of(v); json_next(&it);) {
-        enter(f, it.key);
-        const int rc = read_member(f, rows, count, it.value, &seen, target);
-        if (rc != 0)
-            return rc; /* the path stays for the message */
-        leave(f);
-    }
-    return 0;
+    return f->owner;
 }
 
 /* An object whose keys are names: each once. */
-static int read_named(catalog_file *f, const json_value *v,
-                      int (*read)(catalog_file *f, muster_text name,
+static int read_named(json_form *f, const json_value *v,
+                      int (*read)(json_form *f, muster_text name,
                                   const json_value *v))
 {
     if (json_typeof(v) != JSON_OBJECT)
-        return wrong_type(f, v, "an object of names");
+        return form_wrong_type(f, v, "an object of names");
     names seen = {0};
     arena texts;
     arena_init(&texts);
     int rc = 0;
     for (json_iter it = json_iter_of(v); rc == 0 && json_next(&it);) {
-        enter(f, it.key);
-        if (names_find(&seen, f->c->seed, it.key) != NAMES_NONE)
-            rc = fail(f, MUSTER_EINVAL, "duplicate_key", true,
-                      "this name stands here twice");
+        form_enter(f, it.key);
+        if (names_find(&seen, file_of(f)->c->seed, it.key) != NAMES_NONE)
+            rc = form_fail(f, MUSTER_EINVAL, "duplicate_key", true,
+                           "this name stands here twice");
         else
             rc = read(f, it.key, it.value);
         if (rc == 0) {
-            names_add(&seen, &texts, f->c->seed, it.key);
-            leave(f);
+            names_add(&seen, &texts, file_of(f)->c->seed, it.key);
+            form_leave(f);
         }
     }
     names_release(&seen);
@@ -272,19 +105,20 @@ static int read_named(catalog_file *f, const json_value *v,
 
 /* ---- values ---- */
 
-static int read_duration(const catalog_file *f, const json_value *v,
+static int read_duration(const json_form *f, const json_value *v,
                          uint32_t *out_hours)
 {
     if (json_typeof(v) != JSON_STRING)
-        return wrong_type(f, v, "a duration such as \"30d\" or \"12h\"");
+        return form_wrong_type(f, v, "a duration such as \"30d\" or \"12h\"");
     if (text_parse_duration(json_string(v), out_hours))
         return 0;
-    return fail(f, MUSTER_EINVAL, "bad_duration", false,
-                "a duration is a number and h, d or w, such as \"30d\", at "
-                "most 10000d");
+    return form_fail(
+        f, MUSTER_EINVAL, "bad_duration", false,
+        "a duration is a number and h, d or w, such as \"30d\", at "
+        "most 10000d");
 }
 
-static int read_ttl(const catalog_file *f, const json_value *v,
+static int read_ttl(const json_form *f, const json_value *v,
                     uint32_t *out_hours)
 {
     if (json_typeof(v) != JSON_NULL)
@@ -295,7 +129,7 @@ static int read_ttl(const catalog_file *f, const json_value *v,
 
 /* ---- attributes ---- */
 
-static int read_kind(catalog_file *f, const json_value *v, void *target)
+static int read_kind(json_form *f, const json_value *v, void *target)
 {
     (void)f; /* read before the others, by kind_of */
     (void)v;
@@ -303,16 +137,17 @@ static int read_kind(catalog_file *f, const json_value *v, void *target)
     return 0;
 }
 
-static int read_unit(catalog_file *f, const json_value *v, void *target)
+static int read_unit(json_form *f, const json_value *v, void *target)
 {
     staged_attribute *a = target;
     if (json_typeof(v) != JSON_STRING)
-        return wrong_type(f, v, "a text");
+        return form_wrong_type(f, v, "a text");
     const muster_text unit = json_string(v);
     if (unit.len >= sizeof a->def.unit ||
         (unit.len != 0 && memchr(unit.ptr, '\0', unit.len) != NULL))
-        return fail(f, MUSTER_EINVAL, "wrong_value", false,
-                    "a unit has at most %zu bytes", sizeof a->def.unit - 1);
+        return form_fail(f, MUSTER_EINVAL, "wrong_value", false,
+                         "a unit has at most %zu bytes",
+                         sizeof a->def.unit - 1);
     memset(a->def.unit, 0, sizeof a->def.unit);
     if (unit.len != 0)
         memcpy(a->def.unit, unit.ptr, unit.len);
@@ -320,59 +155,54 @@ static int read_unit(catalog_file *f, const json_value *v, void *target)
     return 0;
 }
 
-static int read_grain(catalog_file *f, const json_value *v, void *target)
+static int read_grain(json_form *f, const json_value *v, void *target)
 {
     static const char *const words[] = {"day", "hour"};
     staged_attribute *a = target;
-    if (json_typeof(v) != JSON_STRING)
-        return wrong_type(f, v, "\"day\" or \"hour\"");
-    const muster_text word = json_string(v);
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (text_is(word, words[i])) {
-            a->def.grain = i == 0 ? GRAIN_DAY : GRAIN_HOUR;
-            return 0;
-        }
-    }
-    return wrong_word(f, word, words, COUNT_OF(words));
+    size_t word = 0;
+    const int rc = form_read_word(f, v, words, COUNT_OF(words), &word);
+    if (rc == 0)
+        a->def.grain = word == 0 ? GRAIN_DAY : GRAIN_HOUR;
+    return rc;
 }
 
-static int read_cap(catalog_file *f, const json_value *v, void *target)
+static int read_cap(json_form *f, const json_value *v, void *target)
 {
     staged_attribute *a = target;
     if (json_typeof(v) != JSON_INT)
-        return wrong_type(f, v, "a whole number");
+        return form_wrong_type(f, v, "a whole number");
     const int64_t cap = json_int(v);
     if (cap < 1 || cap > MUSTER_COUNT_CAP_MAX)
-        return fail(f, MUSTER_EINVAL, "wrong_value", false,
-                    "a cap is a whole number from 1 to %u",
-                    MUSTER_COUNT_CAP_MAX);
+        return form_fail(f, MUSTER_EINVAL, "wrong_value", false,
+                         "a cap is a whole number from 1 to %u",
+                         MUSTER_COUNT_CAP_MAX);
     a->def.cap = (uint32_t)cap;
     return 0;
 }
 
-static int read_amount(catalog_file *f, const json_value *v, void *target)
+static int read_amount(json_form *f, const json_value *v, void *target)
 {
     staged_attribute *a = target;
     if (json_typeof(v) != JSON_BOOL)
-        return wrong_type(f, v, "true or false");
+        return form_wrong_type(f, v, "true or false");
     if (a->def.amount && !json_bool(v) &&
-        catalog_attribute_find(f->c, a->name) != NULL)
-        return fail(f, MUSTER_ECONFLICT, "amount_conflict", false,
-                    "attribute `%.*s` carries amounts; that cannot be taken "
-                    "back",
-                    (int)a->name.len, a->name.ptr);
+        catalog_attribute_find(file_of(f)->c, a->name) != NULL)
+        return form_fail(
+            f, MUSTER_ECONFLICT, "amount_conflict", false,
+            "attribute `%.*s` carries amounts; that cannot be taken "
+            "back",
+            (int)a->name.len, a->name.ptr);
     a->def.amount = json_bool(v);
     return 0;
 }
 
-static int read_attribute_ttl(catalog_file *f, const json_value *v,
-                              void *target)
+static int read_attribute_ttl(json_form *f, const json_value *v, void *target)
 {
     staged_attribute *a = target;
     return read_ttl(f, v, &a->def.ttl_hours);
 }
 
-static int read_retention(catalog_file *f, const json_value *v, void *target)
+static int read_retention(json_form *f, const json_value *v, void *target)
 {
     staged_attribute *a = target;
     uint32_t hours = 0;
@@ -380,224 +210,237 @@ static int read_retention(catalog_file *f, const json_value *v, void *target)
     if (rc != 0)
         return rc;
     if (hours == 0 || hours % 24 != 0 || hours / 24 > MUSTER_RETENTION_DAYS_MAX)
-        return fail(f, MUSTER_EINVAL, "wrong_value", false,
-                    "a retention is whole days from \"1d\" to \"%ud\"",
-                    MUSTER_RETENTION_DAYS_MAX);
+        return form_fail(f, MUSTER_EINVAL, "wrong_value", false,
+                         "a retention is whole days from \"1d\" to \"%ud\"",
+                         MUSTER_RETENTION_DAYS_MAX);
     a->def.retention_days = hours / 24;
     return 0;
 }
 
-static const key_row attribute_keys[] = {
-    {"kind", read_kind, KIND_ANY},
-    {"unit", read_unit, KIND_BIT(KIND_NUMBER)},
-    {"grain", read_grain, KIND_BIT(KIND_EVENT)},
-    {"cap", read_cap, KIND_BIT(KIND_EVENT)},
-    {"amount", read_amount, KIND_BIT(KIND_EVENT)},
-    {"ttl", read_attribute_ttl, KIND_PROFILE},
-    {"retention", read_retention, KIND_BIT(KIND_EVENT)},
+static const form_member attribute_keys[] = {
+    {"kind", read_kind},           {"unit", read_unit},
+    {"grain", read_grain},         {"cap", read_cap},
+    {"amount", read_amount},       {"ttl", read_attribute_ttl},
+    {"retention", read_retention},
+};
+
+/* Attribute kinds that each key applies to. */
+static const unsigned attribute_kinds[COUNT_OF(attribute_keys)] = {
+    KIND_ANY,
+    KIND_BIT(KIND_NUMBER),
+    KIND_BIT(KIND_EVENT),
+    KIND_BIT(KIND_EVENT),
+    KIND_BIT(KIND_EVENT),
+    KIND_PROFILE,
+    KIND_BIT(KIND_EVENT),
 };
 
 /* The kind decides what the other keys may be, so it is looked up first. */
-static int kind_of(catalog_file *f, const json_value *object,
-                   attribute_kind *out)
+static int kind_of(json_form *f, const json_value *object, attribute_kind *out)
 {
     static const char *const words[] = {"flag", "one_of", "many_of", "number",
                                         "event"};
     const json_value *v = json_get(object, "kind");
     if (v == NULL)
-        return fail(f, MUSTER_EINVAL, "missing_key", true,
-                    "the key \"kind\" is missing");
-    enter(f, text_of("kind"));
+        return form_fail(f, MUSTER_EINVAL, "missing_key", true,
+                         "the key \"kind\" is missing");
+    form_enter(f, text_of("kind"));
     if (json_typeof(v) != JSON_STRING)
-        return wrong_type(f, v, "a kind such as \"one_of\"");
+        return form_wrong_type(f, v, "a kind such as \"one_of\"");
     *out = catalog_kind_parse(json_string(v));
     if (*out == 0)
-        return wrong_word(f, json_string(v), words, COUNT_OF(words));
-    leave(f);
+        return form_wrong_word(f, json_string(v), words, COUNT_OF(words));
+    form_leave(f);
     return 0;
 }
 
-static int check_key_kinds(catalog_file *f, const json_value *object,
+static int check_key_kinds(json_form *f, const json_value *object,
                            attribute_kind kind)
 {
     for (size_t i = 0; i < COUNT_OF(attribute_keys); i++) {
-        const key_row *row = &attribute_keys[i];
-        if (row->kinds == KIND_ANY || (row->kinds & KIND_BIT(kind)) != 0 ||
-            json_get(object, row->key) == NULL)
+        const char *key = attribute_keys[i].key;
+        const unsigned kinds = attribute_kinds[i];
+        if (kinds == KIND_ANY || (kinds & KIND_BIT(kind)) != 0 ||
+            json_get(object, key) == NULL)
             continue;
-        enter(f, text_of(row->key));
-        return fail(f, MUSTER_EINVAL, "misplaced_key", true,
-                    "\"%s\" does not apply to an attribute of kind %s",
-                    row->key, catalog_kind_name(kind));
+        form_enter(f, text_of(key));
+        return form_fail(f, MUSTER_EINVAL, "misplaced_key", true,
+                         "\"%s\" does not apply to an attribute of kind %s",
+                         key, catalog_kind_name(kind));
     }
     return 0;
 }
 
 /* Against the catalog; the message gets the pointer of the key it is about. */
-static int check_staged(catalog_file *f, const staged_attribute *a,
+static int check_staged(json_form *f, const staged_attribute *a,
                         const json_value *object)
 {
     muster_error inner;
     error_clear(&inner);
-    const int rc = catalog_attribute_check(f->c, a->name, &a->def, &inner);
+    const int rc =
+        catalog_attribute_check(file_of(f)->c, a->name, &a->def, &inner);
     if (rc == 0)
         return 0;
-    const catalog_attribute *row = catalog_attribute_find(f->c, a->name);
+    const catalog_attribute *row =
+        catalog_attribute_find(file_of(f)->c, a->name);
     const char *key = NULL;
     if (strcmp(inner.word, "cap_conflict") == 0)
         key = "cap";
     else if (strcmp(inner.word, "kind_conflict") == 0)
         key = row->kind != a->def.kind ? "kind" : "grain";
     if (key != NULL && json_get(object, key) != NULL)
-        enter(f, text_of(key));
-    return fail(f, rc, inner.word, key == NULL, "%s", inner.message);
+        form_enter(f, text_of(key));
+    return form_fail(f, rc, inner.word, key == NULL, "%s", inner.message);
 }
 
-static int read_attribute(catalog_file *f, muster_text name,
-                          const json_value *v)
+static int read_attribute(json_form *f, muster_text name, const json_value *v)
 {
     attribute_kind kind = KIND_FLAG;
     if (json_typeof(v) != JSON_OBJECT)
-        return wrong_type(f, v, "an object");
+        return form_wrong_type(f, v, "an object");
     int rc = kind_of(f, v, &kind);
     if (rc == 0)
         rc = check_key_kinds(f, v, kind);
     if (rc != 0)
         return rc;
-    const catalog_attribute *row = catalog_attribute_find(f->c, name);
+    const catalog_attribute *row = catalog_attribute_find(file_of(f)->c, name);
     staged_attribute a = {.name = name};
     a.def = row != NULL && row->kind == kind ? *row
                                              : catalog_attribute_default(kind);
     a.def.declared = true;
-    rc = read_object(f, v, attribute_keys, COUNT_OF(attribute_keys), &a);
+    rc = form_read_object(f, v, attribute_keys, COUNT_OF(attribute_keys), &a);
     if (rc == 0)
         rc = check_staged(f, &a, v);
     if (rc != 0)
         return rc;
-    mem_grow(&f->attributes, &f->attribute_capacity, f->attribute_count + 1,
-             sizeof *f->attributes);
-    f->attributes[f->attribute_count++] = a;
+    catalog_file *file = file_of(f);
+    mem_grow(&file->attributes, &file->attribute_capacity,
+             file->attribute_count + 1, sizeof *file->attributes);
+    file->attributes[file->attribute_count++] = a;
     return 0;
 }
 
 /* ---- providers and id spaces ---- */
 
-static int read_party(catalog_file *f, const json_value *v, void *target)
+static int read_party(json_form *f, const json_value *v, void *target)
 {
     static const char *const words[] = {"first", "second", "third"};
     staged_provider *p = target;
     if (json_typeof(v) != JSON_STRING)
-        return wrong_type(f, v, "\"first\", \"second\" or \"third\"");
+        return form_wrong_type(f, v, "\"first\", \"second\" or \"third\"");
     p->party = catalog_party_parse(json_string(v));
     return p->party != 0
                ? 0
-               : wrong_word(f, json_string(v), words, COUNT_OF(words));
+               : form_wrong_word(f, json_string(v), words, COUNT_OF(words));
 }
 
-static int read_provider_ttl(catalog_file *f, const json_value *v, void *target)
+static int read_provider_ttl(json_form *f, const json_value *v, void *target)
 {
     staged_provider *p = target;
     return read_ttl(f, v, &p->ttl_hours);
 }
 
-static const key_row provider_keys[] = {
-    {"party", read_party, KIND_ANY},
-    {"ttl", read_provider_ttl, KIND_ANY},
+static const form_member provider_keys[] = {
+    {"party", read_party},
+    {"ttl", read_provider_ttl},
 };
 
-static int bad_name(const catalog_file *f)
+static int bad_name(const json_form *f)
 {
-    return fail(f, MUSTER_EINVAL, "bad_name", true,
-                "a name begins with a lower-case letter or digit, then come "
-                "these and _ . -, at most %u bytes",
-                MUSTER_NAME_BYTES_MAX);
+    return form_fail(
+        f, MUSTER_EINVAL, "bad_name", true,
+        "a name begins with a lower-case letter or digit, then come "
+        "these and _ . -, at most %u bytes",
+        MUSTER_NAME_BYTES_MAX);
 }
 
-static int read_provider(catalog_file *f, muster_text name, const json_value *v)
+static int read_provider(json_form *f, muster_text name, const json_value *v)
 {
     if (!catalog_is_provider_name(name))
         return bad_name(f);
-    const catalog_provider *row = catalog_provider_find(f->c, name);
+    const catalog_provider *row = catalog_provider_find(file_of(f)->c, name);
     staged_provider p = {
         .name = name,
         .party = row != NULL ? row->party : 0,
         .ttl_hours = row != NULL ? row->ttl_hours : CATALOG_TTL_UNSET,
     };
     const int rc =
-        read_object(f, v, provider_keys, COUNT_OF(provider_keys), &p);
+        form_read_object(f, v, provider_keys, COUNT_OF(provider_keys), &p);
     if (rc != 0)
         return rc;
     if (p.party == 0)
-        return fail(f, MUSTER_EINVAL, "missing_key", true,
-                    "the key \"party\" is missing: \"first\", \"second\" or "
-                    "\"third\"");
-    mem_grow(&f->providers, &f->provider_capacity, f->provider_count + 1,
-             sizeof *f->providers);
-    f->providers[f->provider_count++] = p;
+        return form_fail(
+            f, MUSTER_EINVAL, "missing_key", true,
+            "the key \"party\" is missing: \"first\", \"second\" or "
+            "\"third\"");
+    catalog_file *file = file_of(f);
+    mem_grow(&file->providers, &file->provider_capacity,
+             file->provider_count + 1, sizeof *file->providers);
+    file->providers[file->provider_count++] = p;
     return 0;
 }
 
-static int read_space(catalog_file *f, muster_text name, const json_value *v)
+static int read_space(json_form *f, muster_text name, const json_value *v)
 {
     if (!catalog_is_provider_name(name))
         return bad_name(f);
-    const int rc = read_object(f, v, NULL, 0, NULL);
+    const int rc = form_read_object(f, v, NULL, 0, NULL);
     if (rc != 0)
         return rc;
-    mem_grow(&f->spaces, &f->space_capacity, f->space_count + 1,
-             sizeof *f->spaces);
-    f->spaces[f->space_count++] = name;
+    catalog_file *file = file_of(f);
+    mem_grow(&file->spaces, &file->space_capacity, file->space_count + 1,
+             sizeof *file->spaces);
+    file->spaces[file->space_count++] = name;
     return 0;
 }
 
 /* ---- the file ---- */
 
-static int read_mode(catalog_file *f, const json_value *v, void *target)
+static int read_mode(json_form *f, const json_value *v, void *target)
 {
     static const char *const words[] = {"lenient", "strict"};
+    size_t word = 0;
     (void)target;
-    if (json_typeof(v) != JSON_STRING)
-        return wrong_type(f, v, "\"lenient\" or \"strict\"");
-    const muster_text word = json_string(v);
-    f->has_mode = true;
-    f->strict = text_is(word, "strict");
-    return f->strict || text_is(word, "lenient")
-               ? 0
-               : wrong_word(f, word, words, COUNT_OF(words));
+    const int rc = form_read_word(f, v, words, COUNT_OF(words), &word);
+    if (rc != 0)
+        return rc;
+    file_of(f)->has_mode = true;
+    file_of(f)->strict = word == 1;
+    return 0;
 }
 
-static int read_attributes(catalog_file *f, const json_value *v, void *target)
+static int read_attributes(json_form *f, const json_value *v, void *target)
 {
     (void)target;
     return read_named(f, v, read_attribute);
 }
 
-static int read_providers(catalog_file *f, const json_value *v, void *target)
+static int read_providers(json_form *f, const json_value *v, void *target)
 {
     (void)target;
     return read_named(f, v, read_provider);
 }
 
-static int read_spaces(catalog_file *f, const json_value *v, void *target)
+static int read_spaces(json_form *f, const json_value *v, void *target)
 {
     (void)target;
     return read_named(f, v, read_space);
 }
 
-static const key_row file_keys[] = {
-    {"mode", read_mode, KIND_ANY},
-    {"providers", read_providers, KIND_ANY},
-    {"id_spaces", read_spaces, KIND_ANY},
-    {"attributes", read_attributes, KIND_ANY},
+static const form_member file_keys[] = {
+    {"mode", read_mode},
+    {"providers", read_providers},
+    {"id_spaces", read_spaces},
+    {"attributes", read_attributes},
 };
 
 static int too_many(catalog_file *f, const char *key, unsigned max)
 {
     ASSERT(max > 0);
-    f->depth = 0;
-    enter(f, text_of(key));
-    return fail(f, MUSTER_ELIMIT, "too_many", true,
-                "with these there would be more than %u", max);
+    f->form.depth = 0;
+    form_enter(&f->form, text_of(key));
+    return form_fail(&f->form, MUSTER_ELIMIT, "too_many", true,
+                     "with these there would be more than %u", max);
 }
 
 /* Each name alone fits; do all the new ones together? */
@@ -648,12 +491,14 @@ int catalog_file_apply(catalog *c, const char *text, size_t len,
         return error_set(err, MUSTER_ELIMIT, "long_file",
                          "a catalog file has at most %zu bytes",
                          FILE_BYTES_MAX);
-    catalog_file f = {.c = c, .text = {text, len}, .err = err};
+    catalog_file f = {.c = c, .form = {.text = {text, len}, .err = err}};
+    f.form.owner = &f;
     json_doc *doc = NULL;
     int rc = json_parse(&doc, text, len, JSON_COMMENTS, err);
     if (rc != 0)
         return rc;
-    rc = read_object(&f, json_root(doc), file_keys, COUNT_OF(file_keys), NULL);
+    rc = form_read_object(&f.form, json_root(doc), file_keys,
+                          COUNT_OF(file_keys), NULL);
     if (rc == 0)
         rc = check_totals(&f);
     if (rc == 0)

@@ -7,6 +7,7 @@
  *   pseudonym.c   BLAKE2b-128 of (key, space, normalised raw id)
  *   pseudonym_queue.c, lanes*.c  the same of several ids at once
  *   secret.c      random bytes, secrets of which only a hash is kept
+ *   contact.c     e-mail addresses and phone numbers to digests, by rule
  *   dictionary*.c pseudonym -> row and row -> primary pseudonym: find and
  *                 add, snapshots, encoded form, check
  *
@@ -22,6 +23,7 @@
 
 #include <muster/limits.h>
 #include "base/base.h"
+#include "identity/contact.h"
 
 /* ---- raw ids ---- */
 

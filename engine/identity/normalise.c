@@ -12,7 +12,7 @@
  *   gaid                        UUID 8-4-4-4-12, lower case
  *   idfa                        UUID 8-4-4-4-12, upper case
  *   ctv                         UUID in lower case, other forms as they are
- *   email_sha256                SHA-256 as 64 hex digits in lower case; the
+ *   email_sha256, phone_sha256  SHA-256 as 64 hex digits in lower case; the
  *                               44-character Base64 of the same 32 bytes is
  *                               converted to them
  *
@@ -289,15 +289,15 @@ static size_t hex_of_base64(char *out, muster_text id)
     return (bits & 3) == 0 ? len : 0;
 }
 
-static size_t normal_email_sha256(char *out, muster_text id)
+static size_t normal_sha256(char *out, muster_text id)
 {
     if (id.len == SHA256_HEX_LEN)
         return map_hex(out, id.ptr, id.len, hex_lower) ? id.len : 0;
     return id.len == SHA256_BASE64_LEN ? hex_of_base64(out, id) : 0;
 }
 
-/* One row is one built-in space; the last is every other. `digits`: an id of
- * the space may be digits alone. */
+/* One row is one space with a rule; the last is every other. `digits`: an id
+ * of the space may be digits alone. */
 typedef struct space_rule {
     muster_text space;
     size_t (*normal)(char *out, muster_text id);
@@ -309,14 +309,16 @@ typedef struct space_rule {
     {                                                                          \
         name, sizeof(name) - 1                                                 \
     }
+#define SHA256_FORM                                                            \
+    "a SHA-256 digest as 64 hex digits or 44 characters of Base64"
 static const space_rule rules[] = {
     {SPACE_NAME("cookie"), normal_as_is, true, "valid UTF-8 text"},
     {SPACE_NAME("customer"), normal_as_is, true, "valid UTF-8 text"},
     {SPACE_NAME("gaid"), normal_gaid, false, "a UUID (8-4-4-4-12 hex)"},
     {SPACE_NAME("idfa"), normal_idfa, false, "a UUID (8-4-4-4-12 hex)"},
     {SPACE_NAME("ctv"), normal_ctv, true, "valid UTF-8 text"},
-    {SPACE_NAME("email_sha256"), normal_email_sha256, false,
-     "a SHA-256 digest as 64 hex digits or 44 characters of Base64"},
+    {SPACE_NAME("email_sha256"), normal_sha256, false, SHA256_FORM},
+    {SPACE_NAME("phone_sha256"), normal_sha256, false, SHA256_FORM},
     {SPACE_NAME(""), normal_as_is, true, "valid UTF-8 text"},
 };
 
@@ -334,7 +336,7 @@ static int refuse_pii(muster_text space, muster_error *err)
 {
     return error_set(err, MUSTER_EINVAL, "pii_suspected",
                      "the id in space `%.*s` looks like an e-mail address or "
-                     "a phone number; send a hash of it",
+                     "a phone number; send its digest (muster hash)",
                      (int)space.len, space.ptr);
 }
 
@@ -371,7 +373,7 @@ int normalise_id(char *out, size_t *out_len, muster_text space, muster_text id,
                          "the id in space `%.*s` does not have its form: %s "
                          "is expected",
                          (int)space.len, space.ptr, rule->form);
-    if (rule->normal == normal_email_sha256 &&
+    if (rule->normal == normal_sha256 &&
         memcmp(out, nothing_sha256, SHA256_HEX_LEN) == 0)
         return refuse_zero(space, err);
     return 0;

@@ -43,18 +43,20 @@ static int check_array(muster_text text, size_t mark, size_t *used,
 static int view_chunk(const ingest_options *options, muster_text text, chunk *c,
                       csv_header **header, muster_error *err)
 {
-    size_t used = options->format == INGEST_MSGPACK ? 0 : format_mark(text);
+    const ingest_format given = format_given(options);
+    size_t used = given == INGEST_MSGPACK ? 0 : format_mark(text);
     muster_text left = text_make(text.ptr + used, text.len - used);
-    *c = (chunk){.format = options->format, .end = text.len};
+    *c = (chunk){.format = given, .end = text.len};
     if (c->format == INGEST_AUTO) {
-        const int rc = format_detect(&c->format, left, true, err);
+        const int rc = format_detect(&c->format, left, true,
+                                     options->mapping, err);
         if (rc != 0)
             return rc;
     }
     if (c->format == INGEST_CSV) {
         size_t row = 0;
         const int rc =
-            csv_header_new(header, left, &row, &c->lines_before, err);
+            csv_header_new(header, left, options, &row, &c->lines_before, err);
         if (rc != 0)
             return rc;
         used += row;

@@ -15,6 +15,9 @@
  * semicolon if the header has that. Pointers of rejects are those of the
  * record the row stands for.
  *
+ * Through a mapping the header has any names; its cells are bound to the
+ * columns that the mapping names, and rows go to a mapper instead.
+ *
  * Rows. A quote opens only as the first byte of a cell; `""` within is one
  * quote; rows end at a line end outside quotes, \n or \r\n. Blank lines are
  * skipped. A row whose end is not within RECORD_SPAN bytes is *broken*: it is
@@ -29,6 +32,7 @@
  */
 #define _GNU_SOURCE 1 /* memrchr */
 #include "ingest/derive.h"
+#include "ingest/map.h"
 #include "ingest/format.h"
 
 #define COLUMNS_MAX 20000u
@@ -86,6 +90,7 @@ struct csv_header {
     csv_column *columns;
     size_t column_count;
     uint32_t *order; /* columns by kind, in the header's order within one */
+    int32_t *bind;   /* with a mapping: its columns; no `columns` then */
 };
 
 /* The cells of one row; those with doubled quotes lie in `unquoted`. */
@@ -98,6 +103,7 @@ typedef struct csv_row {
 
 struct csv_parser {
     csv_row row;
+    mapper *mapper; /* when rows are mapped */
 };
 
 static void row_init(csv_row *r)
@@ -124,6 +130,7 @@ void csv_parser_free(csv_parser *p)
     if (p == NULL)
         return;
     row_release(&p->row);
+    mapper_free(p->mapper);
     mem_free(p);
 }
 
@@ -345,11 +352,15 @@ static bool split_row(csv_row *r, char separator, muster_text row, bool quotes)
 
 /* ---- the header ---- */
 
+/* The first one that does not stand within quotes. */
 static char separator_of(muster_text row)
 {
-    for (size_t i = 0; i < row.len; i++)
-        if (is_separator('\0', row.ptr[i]))
+    bool quoted = false;
+    for (size_t i = 0; i < row.len; i++) {
+        quoted ^= row.ptr[i] == '"';
+        if (!quoted && is_separator('\0', row.ptr[i]))
             return row.ptr[i];
+    }
     return ',';
 }
 
@@ -463,18 +474,33 @@ static muster_text without_return(muster_text row)
     return row;
 }
 
-int csv_header_new(csv_header **out, muster_text text, size_t *used,
+/* The names are the header's or, where it has none, the mapping's own; then
+ * the first row is one. */
+static int bind_columns(csv_header *h, const csv_row *row,
+                        const ingest_options *options, muster_error *err)
+{
+    const mapping *m = options->mapping;
+    const bool own = m->header_count > 0;
+    h->column_count = own ? m->header_count : row->cell_count;
+    return mapping_bind(m, own ? m->header : row->cells, h->column_count,
+                        &h->bind, options, err);
+}
+
+int csv_header_new(csv_header **out, muster_text text,
+                   const ingest_options *options, size_t *used,
                    uint64_t *lines, muster_error *err)
 {
+    const mapping *m = options->mapping;
+    const char known = m != NULL ? m->separator : '\0';
     row_span span;
     csv_row row;
     row_init(&row);
     csv_header *h = mem_zalloc(sizeof *h);
     int rc = 0;
-    const bool found = find_row('\0', text, true, &span);
+    const bool found = find_row(known, text, true, &span);
     ASSERT(found);
     const muster_text header = without_return(text_make(text.ptr, span.len));
-    h->separator = separator_of(header);
+    h->separator = known != '\0' ? known : separator_of(header);
     if (span.broken || span.len > MUSTER_RECORD_BYTES_MAX ||
         !split_row(&row, h->separator, header, span.quotes) ||
         row.cell_count > COLUMNS_MAX)
@@ -482,14 +508,16 @@ int csv_header_new(csv_header **out, muster_text text, size_t *used,
                        "the header row is malformed or too long; other "
                        "shapes take a mapping (--map FILE)");
     else
-        rc = add_columns(h, &row, err);
+        rc = m != NULL ? bind_columns(h, &row, options, err)
+                       : add_columns(h, &row, err);
     row_release(&row);
     if (rc != 0) {
         csv_header_free(h);
         return rc;
     }
-    *used = span.next;
-    *lines = span.lines;
+    const bool row_is_header = m == NULL || m->header_count == 0;
+    *used = row_is_header ? span.next : 0;
+    *lines = row_is_header ? span.lines : 0;
     *out = h;
     return 0;
 }
@@ -498,10 +526,11 @@ void csv_header_free(csv_header *h)
 {
     if (h == NULL)
         return;
-    for (size_t i = 0; i < h->column_count; i++)
+    for (size_t i = 0; h->columns != NULL && i < h->column_count; i++)
         mem_free(h->columns[i].path);
     mem_free(h->columns);
     mem_free(h->order);
+    mem_free(h->bind);
     mem_free(h);
 }
 
@@ -679,7 +708,14 @@ static void read_row(csv_parser *p, record_front *f, const csv_header *h,
                          p->row.cell_count, h->column_count);
         return;
     }
-    read_cells(f, h, &p->row, place);
+    if (h->bind == NULL) {
+        read_cells(f, h, &p->row, place);
+        return;
+    }
+    if (p->mapper == NULL)
+        p->mapper = mapper_new(f->options->mapping);
+    const map_row mapped = {.cells = p->row.cells, .bind = h->bind};
+    mapper_take(p->mapper, f, &mapped, place);
 }
 
 void csv_read(csv_parser *p, record_front *f, const chunk *c,
@@ -699,4 +735,50 @@ void csv_read(csv_parser *p, record_front *f, const chunk *c,
         if (row.len > 0)
             read_row(p, f, c->header, row, &span, place);
     }
+}
+
+/* ---- rows of a sample ---- */
+
+struct csv_walk {
+    csv_row row;
+    muster_text left;
+    char separator;
+};
+
+csv_walk *csv_walk_new(muster_text text, char *separator)
+{
+    csv_walk *w = mem_zalloc(sizeof *w);
+    row_span span;
+    row_init(&w->row);
+    w->left = text;
+    const bool found = find_row('\0', text, true, &span);
+    ASSERT(found);
+    w->separator = separator_of(text_make(text.ptr, span.len));
+    *separator = w->separator;
+    return w;
+}
+
+void csv_walk_free(csv_walk *w)
+{
+    row_release(&w->row);
+    mem_free(w);
+}
+
+bool csv_walk_next(csv_walk *w, const muster_text **cells, size_t *count)
+{
+    while (w->left.len > 0) {
+        row_span span;
+        find_row(w->separator, w->left, true, &span);
+        const muster_text row =
+            without_return(text_make(w->left.ptr, span.len));
+        w->left = text_make(w->left.ptr + span.next, w->left.len - span.next);
+        if (row.len == 0 || span.broken || span.len > MUSTER_RECORD_BYTES_MAX ||
+            !split_row(&w->row, w->separator, row, span.quotes) ||
+            w->row.cell_count > COLUMNS_MAX)
+            continue;
+        *cells = w->row.cells;
+        *count = w->row.cell_count;
+        return true;
+    }
+    return false;
 }

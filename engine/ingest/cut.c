@@ -31,6 +31,7 @@ static const char byte_order_mark[] = "\xef\xbb\xbf";
 struct cutter {
     chunk_port port;
     input_head *head;
+    const ingest_options *options; /* mapping and notice are the caller's */
     ingest_format format;
     csv_header *header;
     size_t chunk_bytes;
@@ -59,7 +60,8 @@ cutter *cutter_new(const ingest_options *options, chunk_port port,
     c->head = borrowed;
     c->resume_at = options->resume_at;
     c->passed = c->resume_at == 0;
-    c->format = options->format;
+    c->options = options;
+    c->format = format_given(options);
     c->chunk_bytes =
         options->chunk_bytes > 0 ? options->chunk_bytes : CHUNK_BYTES_DEFAULT;
     c->most = c->chunk_bytes > RECORD_SPAN ? c->chunk_bytes : RECORD_SPAN;
@@ -194,8 +196,26 @@ static int unknown_format(muster_error *err)
         "mapping (--map FILE)");
 }
 
+ingest_format format_given(const ingest_options *options)
+{
+    if (options->mapping == NULL)
+        return options->format;
+    return mapping_is_csv(options->mapping) ? INGEST_CSV : INGEST_AUTO;
+}
+
+/* A mapping of JSON reads lines or an array. */
+static int detect_json(ingest_format *out, muster_text text, muster_error *err)
+{
+    if (text.ptr[0] != '{' && text.ptr[0] != '[')
+        return error_set(err, MUSTER_EPARSE, "unknown_format",
+                         "the mapping reads JSON, one object a line or an "
+                         "array of them; the input begins with neither");
+    *out = text.ptr[0] == '{' ? INGEST_NDJSON : INGEST_ARRAY;
+    return 0;
+}
+
 int format_detect(ingest_format *out, muster_text start, bool final,
-                  muster_error *err)
+                  const mapping *map, muster_error *err)
 {
     *out = INGEST_AUTO;
     const muster_text text = text_trim(start);
@@ -204,6 +224,8 @@ int format_detect(ingest_format *out, muster_text start, bool final,
             *out = INGEST_NDJSON;
         return 0;
     }
+    if (map != NULL)
+        return detect_json(out, text, err);
     if (text.ptr[0] == '{' || text.ptr[0] == '[') {
         *out = text.ptr[0] == '{' ? INGEST_NDJSON : INGEST_ARRAY;
         return 0;
@@ -254,7 +276,8 @@ static int start_csv(cutter *c, bool final, bool *started, muster_error *err)
             return 0;
     }
     const int rc =
-        csv_header_new(&c->header, text, &used, &c->lines_before, err);
+        csv_header_new(&c->header, text, c->options, &used,
+                       &c->lines_before, err);
     if (rc != 0)
         return rc;
     drop_front(c, used);
@@ -282,7 +305,8 @@ static int start(cutter *c, bool final, muster_error *err)
     if (!c->mark_seen && !pass_mark(c, final))
         return 0;
     if (c->format == INGEST_AUTO) {
-        const int rc = format_detect(&c->format, held(c), final, err);
+        const int rc = format_detect(&c->format, held(c), final,
+                                     c->options->mapping, err);
         if (rc != 0 || c->format == INGEST_AUTO)
             return rc;
     }

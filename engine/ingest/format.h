@@ -110,9 +110,11 @@ void array_read(ndjson_parser *p, record_front *f, const chunk *c,
 
 /* ---- csv.c ---- */
 
-/* Reads the header row at the start of `text`: *used bytes and *lines lines.
+/* Reads the header row at the start of `text`: *used bytes and *lines lines;
+ * none where the mapping of the options has the names.
  * `text` holds the row whole. MUSTER_EPARSE, "bad_header". */
-int csv_header_new(csv_header **out, muster_text text, size_t *used,
+int csv_header_new(csv_header **out, muster_text text,
+                   const ingest_options *options, size_t *used,
                    uint64_t *lines, muster_error *err);
 void csv_header_free(csv_header *h);
 /* Does the row that starts here name a path as the header of a CSV does? */
@@ -126,6 +128,15 @@ csv_parser *csv_parser_new(void);
 void csv_parser_free(csv_parser *p);
 void csv_read(csv_parser *p, record_front *f, const chunk *c,
               chunk_cursor *cursor, bool whole);
+
+/* Walks over the rows of a text, the header among them; its separator is told
+ * by its first row. Rows whose quotes are wrong are passed over, and one at the
+ * end whose line end is missing within quotes. Cells are valid until the next
+ * call. */
+typedef struct csv_walk csv_walk;
+csv_walk *csv_walk_new(muster_text text, char *separator);
+void csv_walk_free(csv_walk *w);
+bool csv_walk_next(csv_walk *w, const muster_text **cells, size_t *count);
 
 /* ---- msgpack.c ---- */
 
@@ -195,7 +206,9 @@ size_t format_mark(muster_text start);
 /* Which format starts here? INGEST_AUTO when more bytes are needed to tell
  * (never when `final`; an empty input counts as NDJSON). */
 int format_detect(ingest_format *out, muster_text start, bool final,
-                  muster_error *err);
+                  const mapping *map, muster_error *err);
+/* The format that the options give; INGEST_AUTO where it is to be told. */
+ingest_format format_given(const ingest_options *options);
 
 /* ---- input.c ---- */
 

@@ -18,6 +18,7 @@
  *   input.c        plain, gzip, zstd
  *   head.c         how an input begins, to know it again
  *   cut.c          input to chunks at record ends; which format it is
+ *   map*.c         rows of other shapes to records, as a mapping file says
  *   parser.c       a chunk of any format to batches
  *   pipeline.c     chunks to parser threads and back in input order
  *   body.c         a small input that is there whole, on the calling thread
@@ -58,6 +59,7 @@
     X(UNKNOWN_FIELD, "unknown_field", "the record has an unknown member")    \
     X(DUPLICATE_KEY, "duplicate_key", "a key stands twice")                  \
     X(WRONG_TYPE, "wrong_type", "a member has the wrong type")               \
+    X(MISSING, "missing", "what a mapping requires is empty")                \
     X(BAD_NAME, "bad_name", "an attribute or provider name is malformed")    \
     X(FOREIGN_PROVIDER, "foreign_provider",                                  \
       "the record names another provider than whom the input is of")         \
@@ -89,6 +91,25 @@ typedef enum ingest_reason {
 } ingest_reason;
 const char *ingest_reason_word(ingest_reason r);
 const char *ingest_reason_text(ingest_reason r);
+
+/* ---- mappings ---- */
+
+/* A mapping file, compiled: how rows of another shape become records. The
+ * language is docs/mapping.md. Read-only once made: any number of threads. */
+typedef struct mapping mapping;
+/* Distinct reasons of rows that are left out. */
+#define MAPPING_DROPS_MAX 32u
+/* Errors, with the place in the text: MUSTER_EPARSE "bad_json", MUSTER_EINVAL
+ * "bad_mapping", "wrong_type", "wrong_value", "unknown_key", "duplicate_key";
+ * MUSTER_ELIMIT "long_mapping" (1 MiB), "too_many". Frees with mapping_free
+ * (NULL is fine). Cost: milliseconds. */
+int mapping_compile(mapping **out, const char *text, size_t len,
+                    muster_error *err);
+void mapping_free(mapping *m);
+bool mapping_is_csv(const mapping *m); /* else JSON */
+size_t mapping_rule_count(const mapping *m);
+/* The reason of a row that is left out, by number; NULL behind the last. */
+const char *mapping_drop_word(const mapping *m, size_t number);
 
 /* ---- facts ---- */
 
@@ -156,6 +177,8 @@ typedef struct fact_batch {
     ingest_reject *rejects; /* in input order; see `before` */
     uint32_t *reject_before; /* reject i stands before record number [i] */
     size_t reject_count;
+    uint64_t dropped[MAPPING_DROPS_MAX]; /* rows left out, by drop word */
+    const mapping *mapping; /* borrowed: the one of the options, or NULL */
     uint64_t input_end;    /* offset behind it in the input, a record end; the
                               next batch starts there. Always set, also
                               when there are no records */
@@ -235,6 +258,11 @@ typedef enum ingest_format {
     INGEST_ARRAY /* one JSON array of records */
 } ingest_format;
 
+/* Appends a proposal for inputs like the sample; see <muster/mapping.h>.
+ * MUSTER_EPARSE "bad_sample". */
+int mapping_propose(buffer *out, ingest_format format, const char *sample,
+                    size_t len, muster_error *err);
+
 typedef struct ingest_options {
     ingest_format format;
     const char *provider;     /* of records without one; NULL = "default" */
@@ -242,6 +270,13 @@ typedef struct ingest_options {
     bool gentle;              /* parser threads give way to others */
     muster_derive *derive;    /* outlives the input; NULL: nothing derived */
     uint32_t derive_mask;     /* what may be: derive_mask_of the catalog */
+    const mapping *mapping;   /* borrowed; NULL: records as they are. Its
+                                 format goes before `format`; msgpack is not
+                                 mapped */
+    /* Told while pushing, on the pushing thread: what is worth knowing and no
+     * error ("columns that no rule uses: ..."). May be NULL. */
+    void (*notice)(void *payload, const char *text);
+    void *notice_payload;
     const identity_key *key;
     muster_time now;          /* for records without ts, and for `future` */
     unsigned threads;         /* 0 = all processors */
@@ -323,6 +358,11 @@ void fact_batches_release(fact_batches *list);
 #define RECEIPT_UNKNOWN_MAX 100
 /* Each database of a load, some of them exchanged while it ran. */
 #define RECEIPT_SOURCES_MAX (2 * MUSTER_DERIVE_SOURCES_MAX)
+#define RECEIPT_DROPS_MAX MAPPING_DROPS_MAX
+typedef struct receipt_drop {
+    char word[33];
+    uint64_t count;
+} receipt_drop;
 typedef struct ingest_receipt {
     uint64_t records;
     uint64_t accepted;
@@ -340,6 +380,9 @@ typedef struct ingest_receipt {
     size_t unknown_attribute_count;
     muster_derive_source sources[RECEIPT_SOURCES_MAX]; /* distinct ones */
     size_t source_count;
+    receipt_drop drops[RECEIPT_DROPS_MAX]; /* rows left out, by reason */
+    size_t drop_count;
+    const char *preview; /* JSON array, borrowed; NULL: none */
     double seconds;
     uint64_t bytes;         /* of input as given (compressed) */
     char load_id[64];
@@ -360,6 +403,8 @@ void receipt_unknown_attribute(ingest_receipt *r, muster_text name);
 /* What attributes were derived from; those that there is no room for any more
  * are left out. */
 void receipt_source(ingest_receipt *r, const muster_derive_source *source);
+/* So many rows were left out for this reason. */
+void receipt_drop_rows(ingest_receipt *r, const char *word, uint64_t count);
 /* A receipt as bytes, so that a load that goes on can count on: its counters,
  * reasons, unknown attributes, sources, load id and epoch; neither errors nor
  * seconds,

@@ -382,6 +382,7 @@ static const tree_source msgpack_source = {
     next_msgpack,
     value_msgpack,
     scaled_msgpack,
+    NULL,
 };
 
 /* ---- plain records ---- */
@@ -530,6 +531,7 @@ static const tree_source plain_source = {
     tape_next,
     tape_value,
     scaled_plain,
+    NULL,
 };
 
 /* ---- records ---- */

@@ -15,11 +15,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ingest/format.h"
+#include "ingest/map.h"
 #include "ingest/scan.h"
 
 struct ndjson_parser {
     tape tape;
     json_pool *pool;
+    mapper *mapper; /* when rows are mapped */
 };
 
 ndjson_parser *ndjson_parser_new(void)
@@ -34,6 +36,7 @@ void ndjson_parser_free(ndjson_parser *p)
     if (p == NULL)
         return;
     tape_release(&p->tape);
+    mapper_free(p->mapper);
     json_pool_free(p->pool);
     mem_free(p);
 }
@@ -73,6 +76,7 @@ static const tree_source json_source = {
     json_next,
     tree_of,
     json_scaled,
+    json_string,
 };
 
 /* ---- lines ---- */
@@ -88,9 +92,16 @@ static void refuse_json(record_front *f, record_place place,
                      err->offset + 1, unit);
 }
 
-static void read_tree(record_front *f, const tree_source *source,
-                      tree_value root, const char *unit, record_place place)
+static void read_tree(ndjson_parser *p, record_front *f,
+                      const tree_source *source, tree_value root,
+                      const char *unit, record_place place)
 {
+    if (f->options->mapping != NULL) {
+        if (p->mapper == NULL)
+            p->mapper = mapper_new(f->options->mapping);
+        mapper_take_document(p->mapper, f, source, root, unit, place);
+        return;
+    }
     if (root.kind != TREE_MAP) {
         record_refuse_at(f, place, INGEST_BAD_JSON,
                          "the %s is not one JSON object", unit);
@@ -113,14 +124,14 @@ void ndjson_read_one(ndjson_parser *p, record_front *f, muster_text line,
         return;
     }
     if (scan_line(&p->tape, line, &tree)) {
-        read_tree(f, &scan_source, tree, unit, place);
+        read_tree(p, f, &scan_source, tree, unit, place);
         return;
     }
     const json_value *root = json_pool_parse(p->pool, line.ptr, line.len, &err);
     if (root == NULL)
         refuse_json(f, place, unit, &err);
     else
-        read_tree(f, &json_source, tree_of(root), unit, place);
+        read_tree(p, f, &json_source, tree_of(root), unit, place);
 }
 
 static bool is_blank(muster_text line)

@@ -9,6 +9,8 @@
  */
 #include "ingest/ingest.h"
 
+#include <stdio.h>
+
 const char *ingest_reason_word(ingest_reason r)
 {
     switch (r) {
@@ -88,6 +90,18 @@ void receipt_source(ingest_receipt *r, const muster_derive_source *source)
             return;
     if (r->source_count < RECEIPT_SOURCES_MAX)
         r->sources[r->source_count++] = *source;
+void receipt_drop_rows(ingest_receipt *r, const char *word, uint64_t count)
+{
+    size_t i = 0;
+    while (i < r->drop_count && strcmp(r->drops[i].word, word) != 0)
+        i++;
+    if (count == 0 || i == RECEIPT_DROPS_MAX)
+        return;
+    if (i == r->drop_count) {
+        r->drops[r->drop_count++].count = 0;
+        snprintf(r->drops[i].word, sizeof r->drops[i].word, "%s", word);
+    }
+    r->drops[i].count += count;
 }
 
 static void put_uint(json_writer *out, const char *key, uint64_t v)
@@ -177,6 +191,18 @@ void reject_to_json(const ingest_reject *r, json_writer *out)
     json_close(out);
 }
 
+/* Only where a mapping has left rows out. */
+static void put_drops(const ingest_receipt *r, json_writer *out)
+{
+    if (r->drop_count == 0)
+        return;
+    json_key(out, "dropped");
+    json_open_object(out);
+    for (size_t i = 0; i < r->drop_count; i++)
+        put_uint(out, r->drops[i].word, r->drops[i].count);
+    json_close(out);
+}
+
 void receipt_to_json(const ingest_receipt *r, json_writer *out)
 {
     json_open_object(out);
@@ -194,6 +220,11 @@ void receipt_to_json(const ingest_receipt *r, json_writer *out)
     json_close(out);
     if (r->source_count > 0)
         put_sources(r, out);
+    put_drops(r, out);
+    if (r->preview != NULL) {
+        json_key(out, "preview");
+        json_put_raw(out, text_of(r->preview));
+    }
     put_speed(r, out);
     json_key(out, "load_id");
     json_put_str(out, r->load_id);

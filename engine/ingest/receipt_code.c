@@ -4,6 +4,7 @@
  * input, and one that is repeated gives that of the first time.
  *
  *   version   u8: 1 without sources, 2 with some
+ *   version   u8, 1; 2 when rows were left out
  *   counters  varint each, in the order of COUNTERS
  *   load id   text of at most 63 bytes
  *   reasons   varint count, then each: text, the reason's word; varint,
@@ -16,6 +17,13 @@
  * version is 1 or 2; every count is within its list; reasons are ones that
  * this version knows and stand once; names are names of attributes; sources
  * stand once; nothing follows. Reasons go by word, so that their numbers may change.
+ *   dropped   version 2: varint count, at least 1, then each: text, the
+ *             reason; varint, how many rows were left out for it, at least 1
+ *
+ * A text is its length as a varint and its bytes. Valid if and only if: the
+ * version is 1 or 2; every count is within its list; reasons are ones that this
+ * version knows and stand once; names are names of attributes; reasons of drops stand once; nothing
+ * follows. Reasons go by word, so that their numbers may change.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -23,6 +31,7 @@
 
 #define VERSION 1u
 #define VERSION_SOURCES 2u
+#define VERSION_WITH_DROPS 2u
 
 /* X(member): what is counted, in the order in which it is written. */
 #define COUNTERS(X)                                                            \
@@ -75,6 +84,7 @@ void receipt_encode(const ingest_receipt *r, buffer *out)
 {
     ASSERT(r != NULL && out != NULL);
     buffer_put_u8(out, r->source_count > 0 ? VERSION_SOURCES : VERSION);
+    buffer_put_u8(out, r->drop_count > 0 ? VERSION_WITH_DROPS : VERSION);
 #define PUT_COUNTER(member) buffer_put_varint(out, r->member);
     COUNTERS(PUT_COUNTER)
 #undef PUT_COUNTER
@@ -85,6 +95,12 @@ void receipt_encode(const ingest_receipt *r, buffer *out)
         put_text(out, r->unknown_attributes[i]);
     if (r->source_count > 0)
         put_sources(r, out);
+    if (r->drop_count > 0)
+        buffer_put_varint(out, r->drop_count);
+    for (size_t i = 0; i < r->drop_count; i++) {
+        put_text(out, r->drops[i].word);
+        buffer_put_varint(out, r->drops[i].count);
+    }
 }
 
 /* ---- reading ---- */
@@ -164,6 +180,20 @@ static bool get_sources(ingest_receipt *r, reader *in)
         receipt_source(r, &source);
     }
     return r->source_count == count;
+static bool get_drops(ingest_receipt *r, reader *in)
+{
+    const uint64_t count = reader_varint(in);
+    if (count == 0 || count > RECEIPT_DROPS_MAX)
+        return false;
+    for (uint64_t i = 0; i < count; i++) {
+        char word[sizeof r->drops[0].word] = "";
+        muster_text text;
+        if (!get_text(in, sizeof word - 1, &text))
+            return false;
+        memcpy(word, text.ptr, text.len);
+        receipt_drop_rows(r, word, reader_varint(in));
+    }
+    return r->drop_count == count;
 }
 
 static bool get_receipt(ingest_receipt *r, reader *in)
@@ -171,6 +201,7 @@ static bool get_receipt(ingest_receipt *r, reader *in)
     muster_text load_id;
     const uint8_t version = reader_u8(in);
     if (version != VERSION && version != VERSION_SOURCES)
+    if (version != VERSION && version != VERSION_WITH_DROPS)
         return false;
 #define GET_COUNTER(member) r->member = reader_varint(in);
     COUNTERS(GET_COUNTER)
@@ -182,6 +213,8 @@ static bool get_receipt(ingest_receipt *r, reader *in)
     return get_reasons(r, in) && get_unknown(r, in) &&
            (version == VERSION || get_sources(r, in)) && reader_ok(in) &&
            reader_left(in) == 0;
+           (version == VERSION || get_drops(r, in)) &&
+           reader_ok(in) && reader_left(in) == 0;
 }
 
 int receipt_decode(ingest_receipt *r, const void *bytes, size_t len,

@@ -103,6 +103,9 @@ fact_batch *record_front_finish(record_front *f)
     b->rejects = f->rejects;
     b->reject_before = f->reject_before;
     b->reject_count = f->reject_count;
+    memcpy(b->dropped, f->dropped, sizeof b->dropped);
+    b->mapping = f->options->mapping;
+    memset(f->dropped, 0, sizeof f->dropped);
     b->fatal = f->fatal;
     b->error = f->error;
     f->fatal = 0;
@@ -210,11 +213,23 @@ static ingest_reject *add_reject(record_front *f, record_place place,
     return r;
 }
 
-bool record_refuse(record_front *f, ingest_reason reason,
-                   const record_where *where, const char *format, ...)
+static void drop_current(record_front *f)
 {
     batch_record_drop(f->writer);
     identity_queue_cut(f->waiting.queue, f->waiting.settled);
+}
+
+void record_leave_out(record_front *f, uint32_t drop_word)
+{
+    ASSERT(drop_word < MAPPING_DROPS_MAX);
+    drop_current(f);
+    f->dropped[drop_word]++;
+}
+
+bool record_refuse(record_front *f, ingest_reason reason,
+                   const record_where *where, const char *format, ...)
+{
+    drop_current(f);
     ingest_reject *r = add_reject(f, f->place, reason);
     format_pointer(r->pointer, sizeof r->pointer, where);
     va_list args;

@@ -72,6 +72,7 @@ typedef struct record_front {
     size_t memo_count;
     record_place *places;
     size_t place_capacity;
+    uint64_t dropped[MAPPING_DROPS_MAX]; /* left out, by reason */
     ingest_reject *rejects;
     size_t reject_capacity;
     uint32_t *reject_before;
@@ -96,6 +97,9 @@ void record_end(record_front *f);
 bool record_refuse(record_front *f, ingest_reason reason,
                    const record_where *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Leaves the current record out, for a reason of the mapping's: neither a
+ * record nor a reject. */
+void record_leave_out(record_front *f, uint32_t drop_word);
 /* Refuses a record that was never begun. */
 void record_refuse_at(record_front *f, record_place place, ingest_reason reason,
                       const char *format, ...)
@@ -176,6 +180,8 @@ typedef struct tree_source {
     tree_value (*value)(const tree_node *node);
     /* A TREE_NUMBER x 10^4: 0, MUSTER_EPARSE or MUSTER_ELIMIT. */
     int (*scaled)(const tree_node *number, int64_t *out);
+    /* A TREE_NUMBER as it is written. NULL where numbers are not texts. */
+    muster_text (*digits)(const tree_node *number);
 } tree_source;
 
 /* Reads one record between record_begin and record_end; `root` is a map. */

@@ -246,8 +246,5 @@ static int scaled_text(const tree_node *node, int64_t *out)
 }
 
 const tree_source scan_source = {
-    tape_walk,
-    tape_next,
-    tape_value,
-    scaled_text,
+    tape_walk, tape_next, tape_value, scaled_text, tape_digits,
 };

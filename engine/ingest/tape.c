@@ -50,3 +50,8 @@ tree_value tape_value(const tree_node *node)
         v.as.node = node;
     return v;
 }
+
+muster_text tape_digits(const tree_node *node)
+{
+    return tree_text(*tape_at(node));
+}

@@ -40,5 +40,6 @@ static inline const tree_value *tape_at(const tree_node *node)
 tree_iter tape_walk(const tree_node *node);
 bool tape_next(tree_iter *it);
 tree_value tape_value(const tree_node *node);
+muster_text tape_digits(const tree_node *node);
 
 #endif

@@ -68,6 +68,18 @@ typedef struct muster_feed_options {
 #define MUSTER_FEED_OPTIONS_INIT                                             \
     { sizeof(muster_feed_options), MUSTER_INPUT_AUTO, NULL, false, false,    \
       NULL, UINT64_MAX, false, NULL, NULL, NULL, MUSTER_ACK_DURABLE, NULL }
+    /* A mapping file's text (mapping.h), ended by NUL; copied. NULL: records
+     * as they are. Not for muster_ingest. Its format goes before `format`. */
+    const char *mapping;
+    /* Called while pushing, on the pushing thread, with what is worth knowing
+     * and no error. May be NULL. */
+    void (*notice)(void *payload, const char *text);
+    unsigned preview; /* dry_run: so many records are shown in the receipt */
+} muster_feed_options;
+#define MUSTER_FEED_OPTIONS_INIT                                             \
+    { sizeof(muster_feed_options), MUSTER_INPUT_AUTO, NULL, false, false,    \
+      NULL, UINT64_MAX, false, NULL, NULL, NULL, MUSTER_ACK_DURABLE,         \
+      NULL, NULL, 0 }
 
 /* The engine must be open for writing (or reading, when dry_run).
  *

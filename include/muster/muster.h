@@ -18,11 +18,13 @@
 #include <muster/audience.h>
 #include <muster/catalog.h>
 #include <muster/derive.h>
+#include <muster/contact.h>
 #include <muster/doctor.h>
 #include <muster/engine.h>
 #include <muster/error.h>
 #include <muster/ingest.h>
 #include <muster/limits.h>
+#include <muster/mapping.h>
 #include <muster/privacy.h>
 #include <muster/reach.h>
 #include <muster/scope.h>

@@ -29,6 +29,9 @@ static inline const identity_key *fuzz_key(void)
     return key;
 }
 
+/* What inputs are read through; NULL: nothing. */
+static const mapping *fuzz_mapping;
+
 static inline ingest_options fuzz_options(ingest_format format)
 {
     return (ingest_options){
@@ -36,6 +39,7 @@ static inline ingest_options fuzz_options(ingest_format format)
         .key = fuzz_key(),
         .now = 1795262400,
         .threads = 1,
+        .mapping = fuzz_mapping,
     };
 }
 

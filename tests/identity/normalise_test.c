@@ -118,6 +118,12 @@ static void test_identity_normalise__spaces_are_apart(void **state)
     assert_memory_not_equal(&c, &d, sizeof c);
 }
 
+static void expect_same_digest(const char *hex, const char *base64)
+{
+    expect_same("email_sha256", hex, base64);
+    expect_same("phone_sha256", hex, base64);
+}
+
 static void test_identity_normalise__digest_in_hex_is_its_base64(void **state)
 {
     (void)state;
@@ -135,7 +141,7 @@ static void test_identity_normalise__digest_in_hex_is_its_base64(void **state)
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
         if (pairs[i][1] != NULL)
-            expect_same("email_sha256", pairs[i][0], pairs[i][1]);
+            expect_same_digest(pairs[i][0], pairs[i][1]);
     expect_other("email_sha256", pairs[1][0], pairs[2][1]);
     expect_same(
         "email_sha256",
@@ -150,6 +156,7 @@ static void test_identity_normalise__digest_needs_its_form(void **state)
 {
     (void)state;
     expect_refused("email_sha256", "b4c9a289", "bad_id");
+    expect_refused("phone_sha256", "b4c9a289", "bad_id");
     expect_refused(
         "email_sha256",
         "g4c9a289323b21a01c3e940f150eb9b8c542587f1abfd8f0e1cc1ffc5e475514",
@@ -240,7 +247,8 @@ static void test_identity_normalise__people_stay_out_of_every_space(void **s)
 {
     (void)s;
     static const char *const spaces[] = {
-        "cookie", "customer", "gaid", "idfa", "ctv", "email_sha256", "loyalty"};
+        "cookie", "customer",     "gaid",         "idfa",
+        "ctv",    "email_sha256", "phone_sha256", "loyalty"};
     static const char *const people[] = {
         "joe@example.com",
         " Joe.Doe+x@mail.example.co.uk ",

@@ -110,6 +110,37 @@ static void test_ingest_receipt_code__sources_make_it_version_2(void **state)
     memcpy(bytes + GOLDEN_LEN, "\x02\x03geo\x01x\x01\x03geo\x01x\x01", 15);
     assert_corrupt(bytes, GOLDEN_LEN + 15); /* one stands twice */
     drop(r);
+/* Version 2: rows that a mapping left out stand behind. */
+static void test_ingest_receipt_code__drops_stand_behind(void **state)
+{
+    (void)state;
+    static const char drops[] = "\x02\x04test\x03\x01x\x80\x01";
+    const size_t len = GOLDEN_LEN + sizeof drops - 1;
+    buffer out;
+    ingest_receipt *r = example();
+    buffer_init(&out, 1000);
+    receipt_drop_rows(r, "test", 1);
+    receipt_drop_rows(r, "x", 128);
+    receipt_drop_rows(r, "test", 2);
+    receipt_drop_rows(r, "none", 0);
+    receipt_encode(r, &out);
+    assert_int_equal(out.len, len);
+    assert_int_equal(out.data[0], 2);
+    assert_memory_equal(out.data + 1, golden + 1, GOLDEN_LEN - 1);
+    assert_memory_equal(out.data + GOLDEN_LEN, drops, sizeof drops - 1);
+    drop(r);
+    r = mem_alloc(sizeof *r);
+    assert_int_equal(receipt_decode(r, out.data, len, NULL), 0);
+    assert_int_equal(r->drop_count, 2);
+    assert_string_equal(r->drops[1].word, "x");
+    assert_int_equal(r->drops[1].count, 128);
+    receipt_release(r);
+    out.data[GOLDEN_LEN] = 0; /* none */
+    assert_int_equal(receipt_decode(r, out.data, GOLDEN_LEN + 1, NULL),
+                     MUSTER_ECORRUPT);
+    out.data[GOLDEN_LEN] = 33; /* too many */
+    assert_int_equal(receipt_decode(r, out.data, len, NULL), MUSTER_ECORRUPT);
+    mem_free(r);
     buffer_release(&out);
 }
 
@@ -265,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ingest_receipt_code__has_the_bytes_of_version_1),
         cmocka_unit_test(test_ingest_receipt_code__sources_make_it_version_2),
+        cmocka_unit_test(test_ingest_receipt_code__drops_stand_behind),
         cmocka_unit_test(test_ingest_receipt_code__there_and_back),
         cmocka_unit_test(test_ingest_receipt_code__the_largest_and_the_empty),
         cmocka_unit_test(test_ingest_receipt_code__damage_is_seen),

@@ -1,5 +1,5 @@
 /*
- * place.c - where a member stands in a JSON text.
+ * place.c - where a value stands in a JSON text.
  *
  * The JSON reader keeps values, not places. When a value turns out to be
  * wrong, this scanner goes through the text a second time, only as far as
@@ -11,7 +11,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "catalog/place.h"
+#include "base/place.h"
+
+#include "base/error.h"
 
 #include <string.h>
 
@@ -99,7 +101,6 @@ static bool find_member(cursor *c, muster_text key, text_place *key_place,
                         text_place *value_place, const char *start)
 {
     bool found = false;
-    skip_between(c);
     if (!more(c) || *c->at != '{')
         return false;
     c->at++;
@@ -121,6 +122,35 @@ static bool find_member(cursor *c, muster_text key, text_place *key_place,
     return found;
 }
 
+/* The array at the cursor: place of the element of that number. */
+static bool find_element(cursor *c, muster_text number, text_place *place,
+                         const char *start)
+{
+    int64_t left = 0;
+    if (!text_parse_int(number, &left))
+        return false;
+    c->at++;
+    for (skip_between(c); more(c) && *c->at != ']'; skip_between(c)) {
+        const char *value = c->at;
+        skip_value(c);
+        *place = (text_place){(size_t)(value - start), (size_t)(c->at - value)};
+        if (left-- == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool find_inside(cursor *c, muster_text key, text_place *key_place,
+                        text_place *value_place, const char *start)
+{
+    skip_between(c);
+    if (!more(c) || *c->at != '[')
+        return find_member(c, key, key_place, value_place, start);
+    const bool found = find_element(c, key, value_place, start);
+    *key_place = *value_place;
+    return found;
+}
+
 bool place_find(muster_text text, const muster_text *keys, size_t depth,
                 bool of_key, text_place *out)
 {
@@ -130,7 +160,7 @@ bool place_find(muster_text text, const muster_text *keys, size_t depth,
     for (size_t i = 0; i < depth; i++) {
         cursor c = {text.ptr + value.offset,
                     text.ptr + value.offset + value.length};
-        if (!find_member(&c, keys[i], &key, &value, text.ptr))
+        if (!find_inside(&c, keys[i], &key, &value, text.ptr))
             return false;
     }
     *out = of_key ? key : value;
