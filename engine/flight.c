@@ -86,6 +86,7 @@ static void count_one(void *payload, const ingest_reject *r)
 void flight_count(flight *f)
 {
     each_reject(f, count_one, &f->receipt);
+    tally_add_all(&f->receipt.tally, &f->batch->tally);
 }
 
 typedef struct telling {
@@ -131,6 +132,7 @@ void receipt_add(ingest_receipt *into, const ingest_receipt *from)
     into->facts_unset += from->facts_unset;
     into->users_new += from->users_new;
     into->conflicts += from->conflicts;
+    tally_add_all(&into->tally, &from->tally);
     for (size_t i = 0; i < from->unknown_attribute_count; i++)
         receipt_unknown_attribute(into,
                                   text_of(from->unknown_attributes[i]));

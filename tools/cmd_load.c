@@ -361,7 +361,6 @@ static int check_file(const cli *c, const char *path)
 
 static int check_flags(load *l)
 {
-    static const char *const formats[] = {"auto", "ndjson", "csv", "msgpack"};
     cli *c = l->c;
     const char *format = cli_flag_text(c, "input-format");
     const char *provider = cli_flag_text(c, "provider");
@@ -372,9 +371,8 @@ static int check_flags(load *l)
                           "--map: mappings are not offered yet; give NDJSON"
                           " records, or CSV whose header names paths"
                           " (muster help load)");
-    for (int i = 0; format != NULL && i < 4; i++)
-        if (strcmp(format, formats[i]) == 0)
-            l->options.format = (muster_input_format)i;
+    l->options.format = muster_input_format_find(text_of(format));
+    l->options.id_space = cli_flag_text(c, "id-space");
     if (!cli_flag_uint(c, "max-errors", &l->options.max_errors))
         return EXIT_USAGE;
     if (provider != NULL && *provider == '\0')
@@ -513,6 +511,17 @@ static const char *make_id(load *l)
     return l->made_id;
 }
 
+/* What the input is called, where that says what it is. */
+static const char *name_of_input(const load *l)
+{
+    const char *given = cli_flag_text(l->c, "input-name");
+    const char *slash = strrchr(l->file, '/');
+    const char *name = slash != NULL ? slash + 1 : l->file;
+    if (given != NULL)
+        return given;
+    return muster_input_is_named(name) ? name : NULL;
+}
+
 /* The n-th file of a load with an id of its own gets that id and its number,
  * so that a repeated load finds each file's place again. */
 static void load_files(load *l, int count, char **files)
@@ -530,6 +539,7 @@ static void load_files(load *l, int count, char **files)
             buffer_put_str(&id, given);
         l->options.load_id = given != NULL ? buffer_cstr(&id) : make_id(l);
         l->file = files[i];
+        l->options.input_name = name_of_input(l);
         load_file(l);
     }
     interrupt_close();
@@ -585,8 +595,15 @@ static int cmd_load(cli *c, int argc, char **argv)
 }
 
 static const cli_flag load_flags[] = {
-    {"input-format", 'i', "FORMAT", "auto ndjson csv msgpack",
-     "ndjson, csv or msgpack (told by the first bytes)"},
+    {"input-format", 'i', "FORMAT",
+     "auto ndjson csv msgpack array aam-sync aam-overwrite aam-ids liveramp"
+     " cdp",
+     "ndjson, csv, msgpack, array (told by the first bytes), aam-sync,"
+     " aam-overwrite, aam-ids (told by the file's name), liveramp, cdp"},
+    {"input-name", 0, "NAME", NULL,
+     "what the input is called, where its file's name does not tell"},
+    {"id-space", 0, "SPACE", NULL,
+     "id space of the ids of an Audience Manager data file (dpid_N)"},
     {"provider", 0, "PROVIDER", NULL,
      "who says it, where a record does not tell"},
     {"map", 0, "FILE", NULL, "mapping of other shapes (not offered yet)"},
@@ -619,6 +636,11 @@ const cli_verb verb_load = {
         "Only `ids` is required. CSV names paths in its header:\n"
         "ids.cookie,ts,set.geo.country,add.interest,event.page.view; lists"
         " are split by |.\n"
+        "\n"
+        "Files in the forms of others are read as they are (docs/dialects.md):"
+        " data and\nid-sync files of Audience Manager by their names"
+        " (ftp_dpm_478_1366545717.sync.gz),\nLiveRamp's CSV and messages of"
+        " customer data platforms by --input-format.\n"
         "\n"
         "A bad record never stops a load: it is counted by reason and told"
         " with its line,\nbyte offset and place. The receipt at the end is"

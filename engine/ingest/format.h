@@ -49,6 +49,12 @@ typedef struct chunk_cursor {
     uint64_t line; /* lines (msgpack: records) behind, of this chunk */
 } chunk_cursor;
 
+/* Does the first row say what the columns are? */
+static inline bool format_has_header(ingest_format f)
+{
+    return f == INGEST_CSV || f == INGEST_LIVERAMP;
+}
+
 /* ---- parser.c ---- */
 
 /* One thread's memory for parsing, of whatever format comes. */
@@ -110,10 +116,10 @@ void array_read(ndjson_parser *p, record_front *f, const chunk *c,
 
 /* ---- csv.c ---- */
 
-/* Reads the header row at the start of `text`: *used bytes and *lines lines.
+/* Also for INGEST_LIVERAMP. Reads the header row at the start of `text`: *used bytes and *lines lines.
  * `text` holds the row whole. MUSTER_EPARSE, "bad_header". */
-int csv_header_new(csv_header **out, muster_text text, size_t *used,
-                   uint64_t *lines, muster_error *err);
+int csv_header_new(csv_header **out, ingest_format format, muster_text text,
+                   size_t *used, uint64_t *lines, muster_error *err);
 void csv_header_free(csv_header *h);
 /* Does the row that starts here name a path as the header of a CSV does? */
 bool csv_is_header(muster_text line);
@@ -154,6 +160,35 @@ msgpack_parser *msgpack_parser_new(void);
 void msgpack_parser_free(msgpack_parser *p);
 void msgpack_read(msgpack_parser *p, record_front *f, const chunk *c,
                   chunk_cursor *cursor, bool whole);
+
+/* ---- aam.c ---- */
+
+typedef struct aam_parser aam_parser;
+aam_parser *aam_parser_new(void);
+void aam_parser_free(aam_parser *p);
+void aam_read(aam_parser *p, record_front *f, const chunk *c,
+              chunk_cursor *cursor, bool whole);
+
+/* ---- liveramp.c ---- */
+
+/* What a column of LiveRamp's is. */
+typedef enum liveramp_kind {
+    LIVERAMP_DATA,   /* an attribute, `name` */
+    LIVERAMP_ID,     /* an id of space `name` */
+    LIVERAMP_DROPPED /* a name or an address */
+} liveramp_kind;
+/* `name` has MUSTER_NAME_BYTES_MAX + 1 bytes; false: the header is none. */
+bool liveramp_column(muster_text header, liveramp_kind *kind, char *name);
+/* NULL, or what is wrong with a hash in that space. */
+const char *liveramp_wrong_hash(muster_text space, muster_text id);
+
+/* ---- cdp_read.c ---- */
+
+typedef struct cdp_parser cdp_parser;
+cdp_parser *cdp_parser_new(void);
+void cdp_parser_free(cdp_parser *p);
+void cdp_read(cdp_parser *p, record_front *f, const chunk *c,
+              chunk_cursor *cursor, bool whole);
 
 /* ---- head.c ---- */
 

@@ -3,15 +3,17 @@
  * its last batch, so that a load that goes on gives the receipt of the whole
  * input, and one that is repeated gives that of the first time.
  *
- *   version   u8, 1
+ *   version   u8, 1, or 2 when a dialect counted something
  *   counters  varint each, in the order of COUNTERS
  *   load id   text of at most 63 bytes
  *   reasons   varint count, then each: text, the reason's word; varint,
  *             how often, at least 1
  *   unknown   varint count, then each: text, the attribute's name
+ *   tally     version 2: text, the dialect; varint count, then each: text,
+ *             the name; varint, how often
  *
  * A text is its length as a varint and its bytes. Valid if and only if: the
- * version is 1; every count is within its list; reasons are ones that this
+ * version is 1 or 2; names of a tally ascend, and its dialect is known; every count is within its list; reasons are ones that this
  * version knows and stand once; names are names of attributes; nothing
  * follows. Reasons go by word, so that their numbers may change.
  *
@@ -20,6 +22,8 @@
 #include "ingest/ingest.h"
 
 #define VERSION 1u
+#define VERSION_TALLY 2u
+#define TALLY_NAME_MAX ((size_t)MUSTER_NAME_BYTES_MAX * 2)
 
 /* X(member): what is counted, in the order in which it is written. */
 #define COUNTERS(X)                                                            \
@@ -58,10 +62,21 @@ static void put_reasons(const ingest_receipt *r, buffer *out)
     }
 }
 
+static void put_tally(const ingest_tally *t, buffer *out)
+{
+    put_text(out, t->dialect);
+    buffer_put_varint(out, t->count);
+    for (size_t i = 0; i < t->count; i++) {
+        put_text(out, t->items[i].name);
+        buffer_put_varint(out, t->items[i].count);
+    }
+}
+
 void receipt_encode(const ingest_receipt *r, buffer *out)
 {
     ASSERT(r != NULL && out != NULL);
-    buffer_put_u8(out, VERSION);
+    const bool counted = r->tally.dialect != NULL;
+    buffer_put_u8(out, counted ? VERSION_TALLY : VERSION);
 #define PUT_COUNTER(member) buffer_put_varint(out, r->member);
     COUNTERS(PUT_COUNTER)
 #undef PUT_COUNTER
@@ -70,6 +85,8 @@ void receipt_encode(const ingest_receipt *r, buffer *out)
     buffer_put_varint(out, r->unknown_attribute_count);
     for (size_t i = 0; i < r->unknown_attribute_count; i++)
         put_text(out, r->unknown_attributes[i]);
+    if (counted)
+        put_tally(&r->tally, out);
 }
 
 /* ---- reading ---- */
@@ -127,10 +144,40 @@ static bool get_unknown(ingest_receipt *r, reader *in)
     return r->unknown_attribute_count == count;
 }
 
+static const char *find_dialect(muster_text name)
+{
+    static const char *const known[] = {"aam", "cdp", "liveramp"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (text_is(name, known[i]))
+            return known[i];
+    return NULL;
+}
+
+static bool get_tally(ingest_tally *t, reader *in)
+{
+    muster_text name;
+    muster_text last = {"", 0};
+    if (!get_text(in, TALLY_NAME_MAX, &name))
+        return false;
+    t->dialect = find_dialect(name);
+    const uint64_t count = reader_varint(in);
+    if (t->dialect == NULL || count > TALLY_NAMES_MAX)
+        return false;
+    for (uint64_t i = 0; i < count; i++) {
+        if (!get_text(in, TALLY_NAME_MAX, &name) ||
+            text_compare(last, name) >= 0 || !text_is_utf8(name))
+            return false;
+        tally_add(t, t->dialect, name, reader_varint(in));
+        last = name;
+    }
+    return true;
+}
+
 static bool get_receipt(ingest_receipt *r, reader *in)
 {
     muster_text load_id;
-    if (reader_u8(in) != VERSION)
+    const uint8_t version = reader_u8(in);
+    if (version != VERSION && version != VERSION_TALLY)
         return false;
 #define GET_COUNTER(member) r->member = reader_varint(in);
     COUNTERS(GET_COUNTER)
@@ -139,8 +186,9 @@ static bool get_receipt(ingest_receipt *r, reader *in)
         return false;
     memcpy(r->load_id, load_id.ptr, load_id.len);
     r->errors_truncated = r->rejected > 0;
-    return get_reasons(r, in) && get_unknown(r, in) && reader_ok(in) &&
-           reader_left(in) == 0;
+    return get_reasons(r, in) && get_unknown(r, in) &&
+           (version == VERSION || get_tally(&r->tally, in)) &&
+           reader_ok(in) && reader_left(in) == 0;
 }
 
 int receipt_decode(ingest_receipt *r, const void *bytes, size_t len,

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "http/cdp.h"
+#include "ingest/ingest.h"
 
 /* 2026-11-22T12:00:00Z */
 #define NOW ((muster_time)1795348800)
