@@ -351,7 +351,7 @@ static void test_ingest_batch__random_bytes_never_break(void **state)
     for (int i = 0; i < 20000; i++) {
         const size_t len = random_below(&random, 200);
         uint8_t *bytes = mem_alloc(len + 4);
-        memcpy(bytes, "MFB\x01", 4);
+        memcpy(bytes, i % 2 ? "MFB\x01" : "MFB\x02", 4);
         for (size_t j = 4; j < len + 4; j++)
             bytes[j] = (uint8_t)random_below(&random, 8);
         reads_whole(bytes, len + 4);
@@ -364,7 +364,7 @@ static void test_ingest_batch__refuses_with_a_word(void **state)
     (void)state;
     batch_reader r;
     muster_error err;
-    const uint8_t bytes[] = "MFB\x02 another version";
+    const uint8_t bytes[] = "MFB\x03 another version";
     assert_int_equal(batch_open(&r, bytes, sizeof bytes, &err),
                      MUSTER_ECORRUPT);
     assert_string_equal(err.word, "bad_batch");
