@@ -598,12 +598,11 @@ static const cli_flag load_flags[] = {
     {"input-format", 'i', "FORMAT",
      "auto ndjson csv msgpack array aam-sync aam-overwrite aam-ids liveramp"
      " cdp",
-     "ndjson, csv, msgpack, array (told by the first bytes), aam-sync,"
-     " aam-overwrite, aam-ids (told by the file's name), liveramp, cdp"},
+     "ndjson, csv, msgpack, or a dialect (docs/dialects.md)"},
     {"input-name", 0, "NAME", NULL,
-     "what the input is called, where its file's name does not tell"},
+     "the file's name, of a dialect that reads it"},
     {"id-space", 0, "SPACE", NULL,
-     "id space of the ids of an Audience Manager data file (dpid_N)"},
+     "of the ids of an Audience Manager data file"},
     {"provider", 0, "PROVIDER", NULL,
      "who says it, where a record does not tell"},
     {"map", 0, "FILE", NULL, "mapping of other shapes (not offered yet)"},

@@ -451,20 +451,14 @@ void aam_read(aam_parser *p, record_front *f, const chunk *c,
               chunk_cursor *cursor, bool whole)
 {
     while (cursor->at < c->len && (whole || !parser_is_full(f))) {
-        const char *start = c->data + cursor->at;
-        const size_t left = c->len - cursor->at;
-        const char *end = memchr(start, '\n', left);
-        size_t len = end != NULL ? (size_t)(end - start) : left;
-        const record_place place = {cursor->line + 1, c->offset + cursor->at};
-        cursor->at += len + (end != NULL);
-        cursor->line++;
-        len -= len > 0 && start[len - 1] == '\r';
-        if (len == 0)
+        record_place place;
+        const muster_text line = chunk_line(c, cursor, &place);
+        if (line.len == 0)
             continue;
         if (c->format == INGEST_AAM)
-            read_data(p, f, text_make(start, len), place);
+            read_data(p, f, line, place);
         else
-            read_ids(p, f, text_make(start, len), place);
+            read_ids(p, f, line, place);
     }
     tell_counts(p, f);
 }

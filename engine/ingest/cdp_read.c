@@ -186,14 +186,8 @@ void cdp_read(cdp_parser *p, record_front *f, const chunk *c,
               chunk_cursor *cursor, bool whole)
 {
     while (cursor->at < c->len && (whole || !parser_is_full(f))) {
-        const char *start = c->data + cursor->at;
-        const size_t left = c->len - cursor->at;
-        const char *end = memchr(start, '\n', left);
-        const size_t len = end != NULL ? (size_t)(end - start) : left;
-        const record_place place = {cursor->line + 1, c->offset + cursor->at};
-        cursor->at += len + (end != NULL);
-        cursor->line++;
-        const muster_text line = text_trim(text_make(start, len));
+        record_place place;
+        const muster_text line = text_trim(chunk_line(c, cursor, &place));
         if (line.len > 0)
             read_line(p, f, line, place);
     }

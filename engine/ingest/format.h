@@ -71,6 +71,21 @@ fact_batch *parser_read(parser *p, const chunk *c, chunk_cursor *cursor,
 /* Has the batch grown enough to be handed on? */
 bool parser_is_full(const record_front *f);
 
+/* The next line, without its end (\n or \r\n); the last may lack it. There
+ * are bytes left. */
+static inline muster_text chunk_line(const chunk *c, chunk_cursor *cursor,
+                                     record_place *place)
+{
+    const char *start = c->data + cursor->at;
+    const size_t left = c->len - cursor->at;
+    const char *end = memchr(start, '\n', left);
+    const size_t len = end != NULL ? (size_t)(end - start) : left;
+    *place = (record_place){cursor->line + 1, c->offset + cursor->at};
+    cursor->at += len + (end != NULL);
+    cursor->line++;
+    return text_make(start, len - (len > 0 && start[len - 1] == '\r'));
+}
+
 /* ---- ndjson.c ---- */
 
 typedef struct ndjson_parser ndjson_parser;
