@@ -161,33 +161,6 @@ static int take_batch(cdp_work *work, muster_error *err)
 
 /* ---- the answer ---- */
 
-static void put_value(json_writer *w, const json_value *v)
-{
-    const json_type type = json_typeof(v);
-    if (type == JSON_OBJECT || type == JSON_ARRAY) {
-        if (type == JSON_OBJECT)
-            json_open_object(w);
-        else
-            json_open_array(w);
-        for (json_iter it = json_iter_of(v); json_next(&it);) {
-            if (it.object)
-                json_key_text(w, it.key);
-            put_value(w, it.value);
-        }
-        json_close(w);
-    } else if (type == JSON_STRING) {
-        json_put_text(w, json_string(v));
-    } else if (type == JSON_NUMBER) {
-        json_put_raw(w, json_string(v));
-    } else if (type == JSON_INT) {
-        json_put_int(w, json_int(v));
-    } else if (type == JSON_BOOL) {
-        json_put_bool(w, json_bool(v));
-    } else {
-        json_put_null(w);
-    }
-}
-
 static void put_count(json_writer *w, const char *word, uint64_t n)
 {
     if (n == 0)
@@ -299,7 +272,7 @@ static void put_member(json_writer *w, const cdp_work *work,
         json_put_bool(w, json_bool(it->value) || work->truncated ||
                              work->error_count == ERRORS_MAX);
     else
-        put_value(w, it->value);
+        json_put_value(w, it->value);
 }
 
 static char *receipt_text(const cdp_work *work, const muster_receipt *sum,

@@ -14,6 +14,10 @@
 #include "http/connection.h"
 #include "http/ingest_key.h"
 #include "http/metrics.h"
+#include "http/msgpack.h"
+
+/* A body of msgpack as JSON, as it was read before. */
+#define TEXT_BYTES_MAX ((size_t)16 << 20)
 
 /* The engine's error, at the place in the body where it is one of it. */
 static void answer_why(const muster_error *err, http_answer *a)
@@ -46,6 +50,16 @@ static bool read_body(http_request *r, json_doc **doc, http_answer *a)
     return read;
 }
 
+/* The body as JSON, in `text` where it is not; it was read before. */
+static muster_text body_of(const http_request *r, buffer *text)
+{
+    if (r->sends != MEDIA_MSGPACK)
+        return r->body;
+    const int rc = packed_to_json(r->body, text, NULL);
+    return rc == 0 ? text_make((const char *)text->data, text->len)
+                   : text_make("", 0);
+}
+
 static void serve(http_request *r, http_answer *a, muster_message_type type)
 {
     const uint64_t started_ns = clock_monotonic_ns();
@@ -54,13 +68,16 @@ static void serve(http_request *r, http_answer *a, muster_message_type type)
     muster_error err;
     json_doc *doc = NULL;
     char *json = NULL;
+    buffer text;
     error_clear(&err);
     if (!read_body(r, &doc, a))
         return;
     json_free(doc);
+    buffer_init(&text, TEXT_BYTES_MAX);
+    const muster_text body = body_of(r, &text);
     options.provider = r->caller->provider;
-    if (muster_ingest_messages(r->engine, &options, type, r->body.ptr,
-                               r->body.len, &receipt, &json, &err) != 0) {
+    if (muster_ingest_messages(r->engine, &options, type, body.ptr, body.len,
+                               &receipt, &json, &err) != 0) {
         answer_why(&err, a);
     } else {
         const bool whole = receipt.sum.rejected == 0 && receipt.dropped == 0;
@@ -68,6 +85,7 @@ static void serve(http_request *r, http_answer *a, muster_message_type type)
         ingest_answer(r, a, whole ? 200 : 207, json);
     }
     a->eval_ns = clock_monotonic_ns() - started_ns;
+    buffer_release(&text);
     mem_free(json);
 }
 
