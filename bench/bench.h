@@ -76,6 +76,7 @@ typedef struct bench {
 
 extern const bench bench_ingest_parse;
 extern const bench bench_ingest_load;
+extern const bench bench_ingest_dialect;
 extern const bench bench_eval_people;
 extern const bench bench_eval_w;
 extern const bench bench_eval_realdata;

@@ -58,7 +58,7 @@ void dialect_space_of(dialect_column *out, uint64_t dpid);
  * not have from the start; NULL behind the last. */
 const char *dialect_space_at(const dialect *d, size_t i);
 
-/* ---- what depends on all that stood before in the file (dialect_once.c) ---- */
+/* ---- what depends on all that stood before (dialect_once.c) ---- */
 
 /*
  * Parsers see one piece of a file; some rules are of the whole: of an

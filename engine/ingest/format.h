@@ -131,8 +131,8 @@ void array_read(ndjson_parser *p, record_front *f, const chunk *c,
 
 /* ---- csv.c ---- */
 
-/* Also for INGEST_LIVERAMP. Reads the header row at the start of `text`: *used bytes and *lines lines.
- * `text` holds the row whole. MUSTER_EPARSE, "bad_header". */
+/* Reads the header row at the start of `text`, of INGEST_CSV or
+ * INGEST_LIVERAMP: *used bytes and *lines lines. `text` holds the row whole. MUSTER_EPARSE, "bad_header". */
 int csv_header_new(csv_header **out, ingest_format format, muster_text text,
                    size_t *used, uint64_t *lines, muster_error *err);
 void csv_header_free(csv_header *h);

@@ -13,9 +13,10 @@
  *             the name; varint, how often
  *
  * A text is its length as a varint and its bytes. Valid if and only if: the
- * version is 1 or 2; names of a tally ascend, and its dialect is known; every count is within its list; reasons are ones that this
- * version knows and stand once; names are names of attributes; nothing
- * follows. Reasons go by word, so that their numbers may change.
+ * version is 1 or 2; every count is within its list; reasons are ones that
+ * this version knows and stand once; names are names of attributes; the
+ * dialect is known, and its names ascend; nothing follows. Reasons go by word,
+ * so that their numbers may change.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

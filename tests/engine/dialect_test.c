@@ -148,7 +148,8 @@ static void put_person(form f, buffer *out, uint32_t user, const person *p)
         return;
     case FORM_CSV:
         if (user == 0)
-            buffer_put_str(out, "ids.cookie,ts,add.signal.tags,add.signal.city\n");
+            buffer_put_str(
+                out, "ids.cookie,ts,add.signal.tags,add.signal.city\n");
         buffer_printf(out, "u%u,1795262320,", user);
         put_list(out, p, "|", "");
         buffer_printf(out, ",c%u\n", p->city);

@@ -200,8 +200,8 @@ static void feed_both(house *h, house *twin, random_state *r)
     for (uint32_t i = 0; i < 20; i++)
         buffer_printf(&text,
                       "{\"ids\":{\"cookie\":\"u%u\"},\"provider\":\"dpid_%u\","
-                      "\"set\":{\"old\":\"v%u\",\"n\":%u},\"events\":[{\"name\":"
-                      "\"seen\",\"value\":\"w\"}]}\n",
+                      "\"set\":{\"old\":\"v%u\",\"n\":%u},\"events\":["
+                      "{\"name\":\"seen\",\"value\":\"w\"}]}\n",
                       dice(r, PEOPLE), 7 + dice(r, 2), dice(r, 3), dice(r, 9));
     feed(h, buffer_cstr(&text));
     feed(twin, buffer_cstr(&text));

@@ -8,7 +8,8 @@
 
 #include "ingest/format.h"
 
-#define SHA256 "b4c9a289323b21a01c3e940f150eb9b8c542587f1abfd8f0e1cc1ffc5e475514"
+#define SHA256                                                                 \
+    "b4c9a289323b21a01c3e940f150eb9b8c542587f1abfd8f0e1cc1ffc5e475514"
 #define SHA1 "0123456789abcdef0123456789abcdef01234567"
 #define MD5 "0123456789abcdef0123456789abcdef"
 #define IDFA "6D92078A-8246-4BA4-AE5B-76104861E7DC"
