@@ -242,7 +242,8 @@ void reading_options(const reading *r, ingest_options *how)
         return;
     how->format = r->how.format;
     how->dialect = &r->how;
-    how->reread = true;
+    how->reread =
+        r->how.format == INGEST_AAM || r->how.format == INGEST_CDP;
     if (!how->provider && r->how.provider[0] != 0)
         how->provider = r->how.provider;
 }

@@ -424,6 +424,55 @@ static void test_ingest_aam__a_user_has_200_lines_and_one_wipe(void **state)
     buffer_release(&file);
 }
 
+/* A load that goes on reads from the beginning, in batches that end where it
+ * stopped. */
+static int note_end(void *payload, fact_batch *take_batch, muster_error *err)
+{
+    uint64_t *at = payload; /* what is looked for, and whether it was seen */
+    (void)err;
+    at[1] |= take_batch->input_end == at[0];
+    at[2] += take_batch->record_count;
+    fact_batch_free(take_batch);
+    return 0;
+}
+
+static void test_ingest_aam__what_was_stored_is_read_again(void **state)
+{
+    static const char file[] = "a\t1\nbb\t1\nccc\t1\n\nd\t1\n";
+    static const uint64_t ends[] = {4, 9, 15, 16, 20};
+    static const size_t chunks[] = {1, 7, 1 << 20};
+    dialect d;
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        for (size_t k = 0; k < sizeof chunks / sizeof *chunks; k++) {
+            uint64_t at[3] = {ends[i], 0, 0};
+            ingest *in;
+            ingest_options options =
+                options_of(&d, "ftp_dpm_478_1366545717.sync");
+            options.chunk_bytes = chunks[k];
+            options.resume_at = ends[i];
+            options.reread = true;
+            assert_int_equal(ingest_open(&in, &options, note_end, at, NULL),
+                             0);
+            assert_int_equal(ingest_push(in, file, strlen(file), NULL), 0);
+            assert_int_equal(ingest_finish(in, NULL), 0);
+            ingest_free(in);
+            assert_int_equal(at[1], 1);
+            assert_int_equal(at[2], 4);
+        }
+    uint64_t at[3] = {99, 0, 0};
+    ingest *in;
+    muster_error err;
+    ingest_options options = options_of(&d, "ftp_dpm_478_1366545717.sync");
+    options.resume_at = 99;
+    options.reread = true;
+    assert_int_equal(ingest_open(&in, &options, note_end, at, NULL), 0);
+    assert_int_equal(ingest_push(in, file, strlen(file), NULL), 0);
+    assert_int_equal(ingest_finish(in, &err), MUSTER_ECONFLICT);
+    assert_string_equal(err.word, "other_input");
+    ingest_free(in);
+}
+
 static void test_ingest_aam__users_of_a_file_are_bounded(void **state)
 {
     static const char file[] = "a\t1\nb\t1\nc\t1\n";
@@ -460,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_ingest_aam__rows_of_ids_are_one_user),
         cmocka_unit_test(test_ingest_aam__malformed_rows_of_ids),
         cmocka_unit_test(test_ingest_aam__a_user_has_200_lines_and_one_wipe),
+        cmocka_unit_test(test_ingest_aam__what_was_stored_is_read_again),
         cmocka_unit_test(test_ingest_aam__users_of_a_file_are_bounded),
     };
     return cmocka_run_group_tests_name("ingest_aam", tests, NULL, NULL);

@@ -218,6 +218,58 @@ static void test_ingest_receipt_code__damage_anywhere(void **state)
     mem_free(r);
 }
 
+/* ---- what a dialect counted: version 2 ---- */
+
+static void test_ingest_receipt_code__a_tally_goes_along(void **state)
+{
+    static const char tail[] = "\x03" "aam" "\x02" "\x01" "a" "\x07"
+                               "\x03" "b/c" "\x00";
+    (void)state;
+    buffer out;
+    muster_error err;
+    ingest_receipt *r = example();
+    ingest_receipt *got = mem_alloc(sizeof *got);
+    buffer_init(&out, 1000);
+    tally_add(&r->tally, "aam", text_of("b/c"), 0);
+    tally_add(&r->tally, "aam", text_of("a"), 3);
+    tally_add(&r->tally, "aam", text_of("a"), 4);
+    receipt_encode(r, &out);
+    assert_int_equal(out.len, GOLDEN_LEN + sizeof tail - 1);
+    assert_int_equal(out.data[0], 2);
+    assert_memory_equal(out.data + 1, golden + 1, GOLDEN_LEN - 1);
+    assert_memory_equal(out.data + GOLDEN_LEN, tail, sizeof tail - 1);
+    assert_int_equal(receipt_decode(got, out.data, out.len, &err), 0);
+    assert_string_equal(got->tally.dialect, "aam");
+    assert_int_equal(tally_get(&got->tally, "a"), 7);
+    assert_int_equal(got->tally.count, 2);
+    receipt_release(got);
+    for (size_t len = 0; len < out.len; len++)
+        assert_int_equal(receipt_decode(got, out.data, len, &err),
+                         MUSTER_ECORRUPT);
+    out.data[GOLDEN_LEN + 6] = 'x'; /* not in order any more */
+    assert_int_equal(receipt_decode(got, out.data, out.len, &err),
+                     MUSTER_ECORRUPT);
+    mem_free(got);
+    buffer_release(&out);
+    drop(r);
+}
+
+static void test_ingest_receipt_code__names_of_a_tally_are_bounded(
+    void **state)
+{
+    (void)state;
+    ingest_tally t = {.dialect = NULL};
+    for (unsigned i = 0; i < TALLY_NAMES_MAX + 9; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "n%u", i);
+        tally_add(&t, "liveramp", text_of(name), 1);
+    }
+    assert_int_equal(t.count, TALLY_NAMES_MAX);
+    assert_int_equal(tally_get(&t, "n0"), 1);
+    assert_int_equal(tally_get(&t, "n9999"), 0);
+    tally_release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +279,9 @@ int main(void)
         cmocka_unit_test(test_ingest_receipt_code__damage_is_seen),
         cmocka_unit_test(test_ingest_receipt_code__nothing_stands_twice),
         cmocka_unit_test(test_ingest_receipt_code__damage_anywhere),
+        cmocka_unit_test(test_ingest_receipt_code__a_tally_goes_along),
+        cmocka_unit_test(
+            test_ingest_receipt_code__names_of_a_tally_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
