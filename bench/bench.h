@@ -81,6 +81,7 @@ extern const bench bench_ingest_parse;
 extern const bench bench_ingest_load;
 extern const bench bench_geo;
 extern const bench bench_device;
+extern const bench bench_ingest_dialect;
 extern const bench bench_eval_people;
 extern const bench bench_eval_w;
 extern const bench bench_eval_realdata;

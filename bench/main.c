@@ -16,10 +16,10 @@
 #define USERS_MAX 1000000000u
 
 static const bench *const benches[] = {
-    &bench_ingest_parse, &bench_ingest_load, &bench_eval_people,
-    &bench_geo,          &bench_device,
-    &bench_eval_w,       &bench_eval_realdata, &bench_eval_threads,
-    &bench_eval_sample,
+    &bench_ingest_parse, &bench_ingest_load, &bench_ingest_dialect,
+    &bench_geo,          &bench_device,       &bench_eval_people,
+    &bench_eval_w,       &bench_eval_realdata,
+    &bench_eval_threads, &bench_eval_sample,
     &bench_decide,       &bench_lookup,    &bench_forward,
     &bench_durable_ack,  &bench_durable_visible,
     &bench_durable_pause, &bench_durable_restart,

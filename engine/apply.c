@@ -108,6 +108,7 @@ typedef struct fact_target {
     uint32_t row;
     uint32_t seen_until; /* latest expiry of the record's sayings */
     bool said;
+    bool fresh; /* nobody knew the user before this record */
     ingest_receipt *receipt;
 } fact_target;
 
@@ -141,13 +142,20 @@ static void note_said(fact_target *t, uint32_t expiry)
     t->said = true;
 }
 
+static void note_change(fact_target *t, const catalog_attribute *a,
+                        uint32_t value)
+{
+    working_note(t->w, t->row, a->id, value);
+    spoken_note(t->w, t->provider->id, a->id);
+}
+
 static void add_value(fact_target *t, const catalog_attribute *a,
                       index_op op, uint32_t value)
 {
     const uint32_t expiry = profile_expiry(t, a);
     index_add_profile(t->w->building, a->id, t->provider->id, t->row, op,
                       value, expiry);
-    working_note(t->w, t->row, a->id, op == INDEX_ADD ? value : NOTE_ANY);
+    note_change(t, a, op == INDEX_ADD ? value : NOTE_ANY);
     note_said(t, expiry);
 }
 
@@ -157,7 +165,7 @@ static void add_number(fact_target *t, const catalog_attribute *a,
     const uint32_t expiry = profile_expiry(t, a);
     index_add_number(t->w->building, a->id, t->provider->id, t->row, number,
                      expiry);
-    working_note(t->w, t->row, a->id, NOTE_ANY);
+    note_change(t, a, NOTE_ANY);
     note_said(t, expiry);
 }
 
@@ -176,7 +184,7 @@ static void add_event(fact_target *t, const catalog_attribute *a,
     index_add_event(t->w->building, a->id, t->provider->id, a->cap, value,
                     bucket, t->row, f->count,
                     f->has_amount ? f->amount : 0);
-    working_note(t->w, t->row, a->id, value);
+    note_change(t, a, value);
     note_said(t, last_day * DAY_HOURS + DAY_HOURS - 1);
 }
 
@@ -255,10 +263,26 @@ static void remove_value(fact_target *t, const catalog_attribute *a,
     working_note(t->w, t->row, a->id, value);
 }
 
+/* Everything that the provider said of the user goes: of each attribute that
+ * it ever spoke of, all values are taken away. */
+static void wipe(fact_target *t)
+{
+    const uint32_t *list = NULL;
+    const size_t n =
+        t->fresh ? 0 : spoken_list(t->w, t->provider->id, &list);
+    for (size_t i = 0; i < n; i++)
+        clear_attribute(t, catalog_attribute_get(t->w->names, list[i]));
+    if (t->receipt)
+        t->receipt->facts_unset++;
+}
+
 static void add_fact(fact_target *t, const fact *f)
 {
+    if (f->op == FACT_WIPE) {
+        wipe(t);
+        return;
+    }
     const catalog_attribute *a = judge_attribute(t->judge, f->attribute);
-
     if (!a) { /* a removal from something never said */
         if (t->receipt)
             t->receipt->facts_unset++;
@@ -291,6 +315,8 @@ static void add_fact(fact_target *t, const fact *f)
     case FACT_EVENT:
         add_event(t, a, f);
         return;
+    case FACT_WIPE:
+        break;
     }
 }
 
@@ -359,7 +385,11 @@ static ingest_reason apply_record(working *w, judge *j,
 {
     const user_match match = match_user(w, record);
     const uint32_t count = record->fact_count;
-    fact_target t = {w, j, record, NULL, 0, 0, false, report->receipt};
+    fact_target t = {.w = w,
+                     .judge = j,
+                     .record = record,
+                     .fresh = match.row == DICTIONARY_NONE,
+                     .receipt = report->receipt};
 
     ingest_reason reason = judge_record(j, record, facts, count, reject);
     if (reason != INGEST_OK)

@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "flight.h"
+#include "reading.h"
 
 #include <stdio.h>
 
@@ -88,13 +89,36 @@ static change_request *last_request(const body *b)
     return &b->flights[b->count - 1]->request;
 }
 
+/* The batches of a body, which is of a dialect or not. */
+static int parse_batches(muster_engine *e, const body *b, muster_time now,
+                         muster_text bytes, fact_batches *out,
+                         muster_error *err)
+{
+    ingest_options how = feed_input_options(e, b->options, now);
+    reading *r = NULL;
+
+    memset(out, 0, sizeof *out);
+    int rc = reading_open(&r, e, b->options, err);
+    if (rc == 0)
+        rc = reading_declare(r, e, NULL, err);
+    reading_options(r, &how);
+    if (rc == 0)
+        rc = ingest_parse_body(&how, bytes.ptr, bytes.len, out, err);
+    for (size_t i = 0; rc == 0 && i < out->count; i++)
+        rc = reading_pass(r, out->items[i], err);
+    if (rc != 0)
+        fact_batches_release(out);
+    reading_free(r);
+    return rc;
+}
+
 static int parse(muster_engine *e, body *b, muster_time now,
                  const void *bytes, size_t len, muster_error *err)
 {
-    const ingest_options how = feed_input_options(e, b->options, now);
     fact_batches parsed;
 
-    const int rc = ingest_parse_body(&how, bytes, len, &parsed, err);
+    const int rc =
+        parse_batches(e, b, now, text_make(bytes, len), &parsed, err);
     if (rc != 0)
         return rc;
     b->flights = mem_array(parsed.count + 1, sizeof *b->flights);

@@ -167,6 +167,8 @@ typedef struct working {
     struct delta_maker *making; /* of earlier facts; NULL: none */
     uint8_t *forgotten; /* one bit a row */
     size_t forgotten_rows;
+    struct spoken *spoken; /* by provider: of which attributes (spoken.c) */
+    size_t spoken_capacity;
     shared_base *base;      /* NULL before the first generation */
     uint64_t seq;           /* last applied change */
     muster_hour tick;       /* the state's own clock; 0: none yet */
@@ -185,6 +187,14 @@ static inline void working_note(working *w, uint32_t row, uint32_t attribute,
     if (w->changes)
         journal_note(w->changes, row, attribute, value);
 }
+
+/* ---- who ever spoke of what (spoken.c) ---- */
+
+void spoken_note(working *w, uint32_t provider, uint32_t attribute);
+/* Numbers of all attributes that the provider may have said something of;
+ * good until the next note. */
+size_t spoken_list(working *w, uint32_t provider, const uint32_t **out);
+void spoken_release(working *w);
 
 uint64_t next_ids_number(void);
 /* An empty state; state_free is fine with it. */

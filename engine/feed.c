@@ -13,6 +13,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "preview.h"
+#include "reading.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ struct muster_feed {
     muster_feed_options options;
     muster_time now;
     mapping *mapping; /* NULL = none */
+    reading *reading; /* NULL: records of our own form */
     ingest *input;
     ingest_receipt receipt; /* of what came back */
     load_state load;        /* writer's thread: of what is committed */
@@ -245,6 +247,13 @@ static int take_batch(void *payload, fact_batch *take, muster_error *err)
     muster_error own;
 
     error_clear(&own);
+    const int passed = reading_pass(f->reading, take, &own);
+    if (passed != 0 || (f->reading && take->input_end <= f->resumed)) {
+        fact_batch_free(take);
+        if (passed != 0 && err)
+            *err = own;
+        return passed;
+    }
     flight *one = flight_new(take, f->now, f);
     if (f->scratch) {
         (void)judge_batch(f, one, &own);
@@ -279,7 +288,7 @@ int feed_bad_load_id(muster_error *err)
 
 int feed_check_options(const muster_feed_options *o, muster_error *err)
 {
-    if (!o || o->size != sizeof *o || o->format > MUSTER_INPUT_ARRAY)
+    if (!o || o->size != sizeof *o || o->format > MUSTER_INPUT_CDP)
         return error_set(err, MUSTER_EINVAL, "bad_options",
                          "options must start from MUSTER_FEED_OPTIONS_INIT");
     if (o->provider && !catalog_is_provider_name(text_of(o->provider)))
@@ -303,15 +312,15 @@ static uint32_t derivable(muster_engine *e)
     return mask;
 }
 
-ingest_options feed_input_options(muster_engine *e,
 ingest_format input_format_of(muster_input_format format)
 {
     static const ingest_format formats[] = {
-        INGEST_AUTO, INGEST_NDJSON, INGEST_CSV, INGEST_MSGPACK, INGEST_ARRAY};
+        INGEST_AUTO, INGEST_NDJSON, INGEST_CSV, INGEST_MSGPACK, INGEST_ARRAY,
+        INGEST_AAM, INGEST_AAM, INGEST_AAM_IDS, INGEST_LIVERAMP, INGEST_CDP};
     return formats[format];
 }
 
-ingest_options feed_input_options(const muster_engine *e,
+ingest_options feed_input_options(muster_engine *e,
                                   const muster_feed_options *o,
                                   muster_time now)
 {
@@ -413,6 +422,9 @@ static int open_input(muster_feed *f, muster_error *err)
     how.resume_line = f->load.line;
     how.head_hash = f->load.head_hash;
     how.head_len = f->load.head_len;
+    reading_options(f->reading, &how);
+    if (how.reread)
+        how.resume_line = 0;
     return ingest_open(&f->input, &how, take_batch, f, err);
 }
 
@@ -454,7 +466,12 @@ int muster_feed_open(muster_feed **out, muster_engine *engine,
         rc = mapping_compile(&f->mapping, options->mapping,
                              strlen(options->mapping), err);
     if (rc == 0)
+        rc = reading_open(&f->reading, engine, options, err);
+    if (rc == 0)
         rc = options->dry_run ? scratch_state(f, err) : begin_load(f, err);
+    if (rc == 0)
+        rc = reading_declare(f->reading, engine,
+                             f->scratch ? f->scratch->names : NULL, err);
     if (rc == 0)
         rc = open_input(f, err);
     if (rc != 0) {
@@ -584,6 +601,7 @@ void muster_feed_free(muster_feed *feed)
     mem_free(feed->scratch);
     mapping_free(feed->mapping);
     preview_release(&feed->preview);
+    reading_free(feed->reading);
     load_state_release(&feed->load);
     receipt_release(&feed->receipt);
     buffer_release(&feed->receipt_json);

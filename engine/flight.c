@@ -93,6 +93,7 @@ void flight_count(flight *f)
         if (b->dropped[i] > 0)
             receipt_drop_rows(&f->receipt, mapping_drop_word(b->mapping, i),
                               b->dropped[i]);
+    tally_add_all(&f->receipt.tally, &f->batch->tally);
 }
 
 typedef struct telling {
@@ -140,6 +141,7 @@ void receipt_add(ingest_receipt *into, const ingest_receipt *from)
     into->conflicts += from->conflicts;
     for (size_t i = 0; i < from->drop_count; i++)
         receipt_drop_rows(into, from->drops[i].word, from->drops[i].count);
+    tally_add_all(&into->tally, &from->tally);
     for (size_t i = 0; i < from->unknown_attribute_count; i++)
         receipt_unknown_attribute(into,
                                   text_of(from->unknown_attributes[i]));

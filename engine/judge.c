@@ -171,6 +171,7 @@ static attribute_kind spoken_kind(const judge *j, const fact *f)
     switch (f->op) {
     case FACT_CLEAR:
     case FACT_REMOVE:
+    case FACT_WIPE:
         return 0;
     case FACT_REPLACE:
     case FACT_ADD:
@@ -324,6 +325,8 @@ ingest_reason judge_record(judge *j, const fact_record *record,
     }
     j->event = 0;
     for (uint32_t i = 0; i < count; i++) {
+        if (facts[i].op == FACT_WIPE)
+            continue;
         const catalog_attribute *a = j->attributes[facts[i].attribute];
         const ingest_reason reason = a ? judge_known(j, a, &facts[i], out)
                                        : judge_new_name(j, &facts[i], out);
@@ -392,6 +395,8 @@ ingest_reason judge_accept(judge *j, const fact_record *record,
     *provider = j->providers[record->provider];
     j->event = 0;
     for (uint32_t i = 0; i < count; i++) {
+        if (facts[i].op == FACT_WIPE)
+            continue;
         const ingest_reason reason = infer(j, &facts[i], out, receipt);
         if (reason != INGEST_OK)
             return reason;

@@ -86,6 +86,7 @@ void state_free(working *w)
     catalog_free(w->names);
     base_release(w->base);
     mem_free(w->forgotten);
+    spoken_release(w);
     memset(w, 0, sizeof *w);
 }
 

@@ -371,15 +371,13 @@ static int check_file(const cli *c, const char *path)
 
 static int check_flags(load *l)
 {
-    static const char *const formats[] = {"auto", "ndjson", "csv", "msgpack"};
     cli *c = l->c;
     const char *format = cli_flag_text(c, "input-format");
     const char *provider = cli_flag_text(c, "provider");
     const char *load_id = cli_flag_text(c, "load-id");
     const char *ack = cli_flag_text(c, "ack");
-    for (int i = 0; format != NULL && i < 4; i++)
-        if (strcmp(format, formats[i]) == 0)
-            l->options.format = (muster_input_format)i;
+    l->options.format = muster_input_format_find(text_of(format));
+    l->options.id_space = cli_flag_text(c, "id-space");
     if (!cli_flag_uint(c, "max-errors", &l->options.max_errors))
         return EXIT_USAGE;
     if (provider != NULL && *provider == '\0')
@@ -410,6 +408,8 @@ static int open_derive(load *l)
                               " serve --%s)",
                               flags[i], flags[i]);
     return derive_from_flags(l->c, true, &l->options.derive);
+}
+
 /* The format is the mapping's, so a format that is given must be it. */
 static int read_mapping(load *l)
 {
@@ -558,6 +558,17 @@ static const char *make_id(load *l)
     return l->made_id;
 }
 
+/* What the input is called, where that says what it is. */
+static const char *name_of_input(const load *l)
+{
+    const char *given = cli_flag_text(l->c, "input-name");
+    const char *slash = strrchr(l->file, '/');
+    const char *name = slash != NULL ? slash + 1 : l->file;
+    if (given != NULL)
+        return given;
+    return muster_input_is_named(name) ? name : NULL;
+}
+
 /* The n-th file of a load with an id of its own gets that id and its number,
  * so that a repeated load finds each file's place again. */
 static void load_files(load *l, int count, char **files)
@@ -575,6 +586,7 @@ static void load_files(load *l, int count, char **files)
             buffer_put_str(&id, given);
         l->options.load_id = given != NULL ? buffer_cstr(&id) : make_id(l);
         l->file = files[i];
+        l->options.input_name = name_of_input(l);
         load_file(l);
     }
     interrupt_close();
@@ -636,8 +648,14 @@ static int cmd_load(cli *c, int argc, char **argv)
 }
 
 static const cli_flag load_flags[] = {
-    {"input-format", 'i', "FORMAT", "auto ndjson csv msgpack",
-     "ndjson, csv or msgpack (told by the first bytes)"},
+    {"input-format", 'i', "FORMAT",
+     "auto ndjson csv msgpack array aam-sync aam-overwrite aam-ids liveramp"
+     " cdp",
+     "ndjson, csv, msgpack, or a dialect (docs/dialects.md)"},
+    {"input-name", 0, "NAME", NULL,
+     "the file's name, of a dialect that reads it"},
+    {"id-space", 0, "SPACE", NULL,
+     "of the ids of an Audience Manager data file"},
     {"provider", 0, "PROVIDER", NULL,
      "who says it, where a record does not tell"},
     {"map", 0, "FILE", NULL,
@@ -683,6 +701,11 @@ const cli_verb verb_load = {
         " (docs/derive.md).\nThe same holds for `ua`, client hints (`ch`)"
         " and an OpenRTB `device`, which become\ndevice.* attributes; records of"
         " bots are refused (docs/devices.md).\n"
+        "\n"
+        "Files in the forms of others are read as they are (docs/dialects.md):"
+        " data and\nid-sync files of Audience Manager by their names"
+        " (ftp_dpm_478_1366545717.sync.gz),\nLiveRamp's CSV and messages of"
+        " customer data platforms by --input-format.\n"
         "\n"
         "A bad record never stops a load: it is counted by reason and told"
         " with its line,\nbyte offset and place. The receipt at the end is"

@@ -39,6 +39,7 @@ void load_receipt_release(receipt *r)
     release_counts(&r->facts);
     release_counts(&r->dropped);
     release_counts(&r->unknown);
+    release_counts(&r->dialects);
     for (size_t i = 0; i < r->error_count; i++) {
         mem_free(r->errors[i].file);
         mem_free(r->errors[i].pointer);
@@ -111,6 +112,34 @@ static void add_counts(receipt_counts *counts, const json_value *object)
     }
 }
 
+/* The numbers of an object and of those within it. */
+static void add_paths(receipt_counts *counts, const json_value *object,
+                      const char *path)
+{
+    buffer b;
+    buffer_init(&b, (size_t)1 << 20);
+    for (json_iter it = json_iter_of(object); json_next(&it);) {
+        buffer_clear(&b);
+        buffer_printf(&b, "%s/%.*s", path, (int)it.key.len, it.key.ptr);
+        if (json_typeof(it.value) == JSON_OBJECT)
+            add_paths(counts, it.value, buffer_cstr(&b));
+        else if (json_typeof(it.value) == JSON_INT)
+            add_count(counts, text_of(buffer_cstr(&b)),
+                      (uint64_t)json_int(it.value));
+    }
+    buffer_release(&b);
+}
+
+static void add_dialects(receipt *r, const json_value *root)
+{
+    static const char *const names[] = {"aam", "cdp", "liveramp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const json_value *v = json_get(root, names[i]);
+        if (v != NULL && json_typeof(v) == JSON_OBJECT)
+            add_paths(&r->dialects, v, names[i]);
+    }
+}
+
 static void add_errors(receipt *r, const json_value *list, const char *file)
 {
     for (json_iter it = json_iter_of(list); json_next(&it);) {
@@ -173,6 +202,7 @@ void load_receipt_add(receipt *r, const char *json, const char *file)
          json_next(&it);)
         if (json_typeof(it.value) == JSON_STRING)
             add_count(&r->unknown, json_string(it.value), 0);
+    add_dialects(r, root);
     add_errors(r, json_get(root, "errors"), file);
     add_json(r, json);
     json_free(doc);
@@ -228,6 +258,51 @@ static void put_errors(cli *c, const receipt *r)
     json_close(w);
 }
 
+/* Those of `all` whose path begins with `path`, a member for each next part of
+ * theirs. */
+static void put_paths(json_writer *w, const receipt_counts *all,
+                      const char *path)
+{
+    const size_t len = strlen(path);
+    json_open_object(w);
+    for (size_t i = 0; i < all->count; i++) {
+        const char *name = all->items[i].name;
+        if (strncmp(name, path, len) != 0)
+            continue;
+        const char *slash = strchr(name + len, '/');
+        if (slash == NULL) {
+            json_key(w, name + len);
+            json_put_uint(w, all->items[i].count);
+            continue;
+        }
+        const size_t part = (size_t)(slash - name) + 1;
+        bool first = true;
+        for (size_t k = 0; k < i; k++)
+            first = first && strncmp(all->items[k].name, name, part) != 0;
+        if (!first)
+            continue;
+        char *inner = mem_strndup(name, part);
+        json_key_text(w, text_make(name + len, part - len - 1));
+        put_paths(w, all, inner);
+        mem_free(inner);
+    }
+    json_close(w);
+}
+
+static void put_dialects(cli *c, const receipt *r)
+{
+    static const char *const names[] = {"aam", "cdp", "liveramp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[16];
+        const int len = snprintf(path, sizeof path, "%s/", names[i]);
+        bool any = false;
+        for (size_t k = 0; k < r->dialects.count; k++)
+            any |= strncmp(r->dialects.items[k].name, path, (size_t)len) == 0;
+        if (any)
+            put_paths(out_member(c, names[i]), &r->dialects, path);
+    }
+}
+
 /* The sum of several receipts, in the shape of one. */
 static void put_sum(cli *c, const receipt *r)
 {
@@ -246,6 +321,7 @@ static void put_sum(cli *c, const receipt *r)
     json_close(w);
     if (r->dropped.count > 0)
         put_counts(c, "dropped", &r->dropped);
+    put_dialects(c, r);
     out_member_double(c, "seconds", r->seconds);
     out_member_uint(c, "records_per_s", (uint64_t)per_second(r, r->records));
     out_member_uint(c, "facts_per_s", (uint64_t)per_second(r, facts_of(r)));

@@ -41,9 +41,22 @@ static void put_query(buffer *path, const muster_feed_options *o)
     if (o->max_errors != UINT64_MAX)
         buffer_printf(path, "&max_errors=%llu",
                       (unsigned long long)o->max_errors);
-    if (o->provider != NULL) {
-        buffer_put_str(path, "&provider=");
-        http_put_encoded(path, text_of(o->provider));
+    const struct {
+        const char *name;
+        const char *value;
+    } texts[] = {
+        {"provider", o->provider},
+        {"input_format", o->format >= MUSTER_INPUT_AAM_SYNC
+                             ? muster_input_format_name(o->format)
+                             : NULL},
+        {"input_name", o->input_name},
+        {"id_space", o->id_space},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].value == NULL)
+            continue;
+        buffer_printf(path, "&%s=", texts[i].name);
+        http_put_encoded(path, text_of(texts[i].value));
     }
 }
 
@@ -57,6 +70,8 @@ static const char *type_of(muster_input_format format)
         return "text/csv";
     case MUSTER_INPUT_MSGPACK:
         return "application/vnd.msgpack";
+    case MUSTER_INPUT_ARRAY:
+        return "application/json";
     default:
         return NULL;
     }

@@ -49,15 +49,6 @@ void ingest_load_id(char *out, const char *provider, muster_text key)
     buffer_release(&b);
 }
 
-void ingest_message_id(char *out, const char *provider, muster_text id)
-{
-    buffer b;
-    buffer_init(&b, MUSTER_NAME_BYTES_MAX + 2 + id.len);
-    put_scoped(&b, provider, id);
-    format_hash(out, "message", text_make((const char *)b.data, b.len));
-    buffer_release(&b);
-}
-
 /* ---- answers ---- */
 
 void ingest_answer(http_request *r, http_answer *a, int status,

@@ -17,8 +17,6 @@
  * key; what is too long becomes its hash. `out` holds
  * MUSTER_LOAD_ID_BYTES_MAX + 1 bytes. */
 void ingest_load_id(char *out, const char *provider, muster_text key);
-/* The load id of a CDP's messageId: always a hash, for it may be anything. */
-void ingest_message_id(char *out, const char *provider, muster_text id);
 
 /* `receipt`, with the id of the request added, is the answer. */
 void ingest_answer(http_request *r, http_answer *a, int status,

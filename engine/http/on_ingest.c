@@ -34,11 +34,15 @@
 /* Long bodies at once: each holds up to some 50 MB on its way. */
 #define STREAMS_MAX 4u
 #define RETRY_SECONDS 1
+/* Of a file, as most systems have it. */
+#define INPUT_NAME_BYTES_MAX 255u
 
 typedef struct ingest_stream {
     muster_feed_options options;
     char provider[MUSTER_NAME_BYTES_MAX + 1];
     char load_id[MUSTER_LOAD_ID_BYTES_MAX + 1];
+    char input_name[INPUT_NAME_BYTES_MAX + 1];
+    char id_space[MUSTER_NAME_BYTES_MAX + 1];
     muster_text encoding; /* Content-Encoding; len 0: none */
     buffer held;          /* while it may be a short body */
     size_t held_room;     /* what of it is asked for by ingest_hold */
@@ -243,6 +247,44 @@ static muster_input_format format_of(http_media sends)
     }
 }
 
+/* A text of the query into `out` of `room` bytes; *shown: it, or NULL. */
+static bool read_text(http_request *r, const char *name, char *out,
+                      size_t room, const char **shown, http_answer *a)
+{
+    muster_text text;
+    if (!request_query(r, name, &text))
+        return true;
+    if (text.len == 0 || text.len >= room) {
+        answer_problem(a, 400, "bad_query", "?%s has 1 to %zu characters",
+                       name, room - 1);
+        return false;
+    }
+    memcpy(out, text.ptr, text.len);
+    out[text.len] = '\0';
+    *shown = out;
+    return true;
+}
+
+/* The forms of others, which have no media types of their own. */
+static bool read_dialect(http_request *r, ingest_stream *s, http_answer *a)
+{
+    muster_text word;
+    if (request_query(r, "input_format", &word)) {
+        s->options.format = muster_input_format_find(word);
+        if (s->options.format < MUSTER_INPUT_AAM_SYNC) {
+            answer_problem(a, 400, "bad_input_format",
+                           "?input_format is aam-sync, aam-overwrite, "
+                           "aam-ids, liveramp or cdp; Content-Type says the "
+                           "others");
+            return false;
+        }
+    }
+    return read_text(r, "input_name", s->input_name, sizeof s->input_name,
+                     &s->options.input_name, a) &&
+           read_text(r, "id_space", s->id_space, sizeof s->id_space,
+                     &s->options.id_space, a);
+}
+
 static void close_stream(http_request *r)
 {
     ingest_stream *s = r->stream;
@@ -271,6 +313,7 @@ static bool open_stream(http_request *r, http_answer *a)
            request_number(r, "max_errors", 0, UINT64_MAX - 1, UINT64_MAX,
                           &s->options.max_errors, a) &&
            read_ack(r, s, a) && read_provider(r, s, a) &&
+           read_dialect(r, s, a) &&
            read_encoding(r, s, a) && read_key(r, s, a);
 }
 

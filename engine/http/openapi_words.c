@@ -55,7 +55,8 @@ const openapi_shape openapi_shapes[] = {
      " sources?:[Source] seconds:number"
      " records_per_s:number facts_per_s:number bytes:int load_id:text"
      " epoch:int resumed?:int repeated?:bool errors:[Finding]"
-     " errors_truncated:bool request_id?:text",
+     " errors_truncated:bool aam?:any liveramp?:any cdp?:any"
+     " request_id?:text",
      "What was read, accepted and refused (receipt.md)."},
     {"Source",
      "kind:text type:text built?:time",
@@ -335,6 +336,12 @@ const openapi_parameter openapi_parameters[] = {
     {"format", "=json,kv,ortb2,ndjson,csv",
      "Another form of the answer, where the route has it."},
     {"id", "text", "A raw id, or the id of a key."},
+    {"id_space", "text",
+     "Of the ids of an Audience Manager data file; else as its name says."},
+    {"input_format", "=aam-sync,aam-overwrite,aam-ids,liveramp,cdp",
+     "The form of others that the body has (dialects.md)."},
+    {"input_name", "text",
+     "What the file is called: names of Audience Manager's say what it is."},
     {"key", "text", "The key of a segment; of a key-value pair (`format=kv`)."},
     {"limit", "int", "At most so many."},
     {"max_errors", "int", "Stop at more refused records than that."},

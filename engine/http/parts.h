@@ -20,7 +20,6 @@
  *   shapes.c     what answers have in common; pages of lists
  *   lookup.c     one user or many; reply.c, kv.c: how that is written
  *   openrtb*.c   bid requests: read, and answered byte for byte
- *   cdp.c        messages of customer data platforms to records
  *   ingest_key.c keys and ids of what is taken in
  *   on_<subject>.c  the handlers
  *

@@ -143,7 +143,7 @@
     X(ingest, POST, "/v1/ingest", MAY_INGEST, STREAM, BODY_STREAM, false,     \
       false, TAKES_RECORDS, OFFERS_DATA, on_ingest,                           \
       "Records, of any number; 207 when some were refused",                   \
-      "provider dry_run max_errors ack",                                      \
+      "provider dry_run max_errors ack input_format input_name id_space",     \
       "{\"ids\":{\"cookie\":\"4f2a\"},\"set\":{\"geo.country\":\"DE\"}}",     \
       "/v1/ingest?provider=shop", "200 207 400 403 409 413 422 503 507")      \
     X(identify, POST, "/v1/identify", MAY_WRITE_KEY, STREAM, BODY_MESSAGE,    \

@@ -6,7 +6,7 @@
  * Batch (v: LEB128 varint, z: zigzag varint, both in their shortest form):
  *
  *   bytes  content
- *   4      "MFB" and the version, 1
+ *   4      "MFB" and the version: 1, or 2 when some record has a wipe
  *   v      number of providers P
  *   v      number of id spaces S, at most 255
  *   v      number of attributes A
@@ -35,6 +35,7 @@
  *
  * Fact: one byte, bits 0-3 the fact_op, bits 4-7 by op; then
  *
+ *   wipe                           nothing
  *   clear, replace, flag, unflag   v attribute
  *   remove, set, text, add         v term
  *   number                         v attribute, z value: whole units when
@@ -48,9 +49,10 @@
  * byte; (2) names are names of the catalog, values are 1 to 1024 bytes of
  * UTF-8; (3) every number of a text is below its count; (4) times lie in
  * CLOCK_TIME_MIN..MAX, numbers, counts, amounts, TTLs and the sizes of a
- * record within limits.h. What (1) to (4) does not hold for is
- * MUSTER_ECORRUPT; so applying may assert them. The order of facts in a
- * record is the writer's: clear, remove, set, add, events.
+ * record within limits.h; (5) a wipe is the first fact of its record, and of
+ * version 2. What (1) to (5) does not hold for is MUSTER_ECORRUPT; so applying
+ * may assert them. The order of facts in a record is the writer's: wipe,
+ * clear, remove, set, add, events.
  *
  * Cost: a fact is 3 to 4 bytes in practice and 5 to 10 ns to read. Reading
  * allocates 16 to 20 bytes a text, at most that many times the batch.
@@ -59,8 +61,10 @@
  */
 #include "ingest/batch.h"
 
-#define BATCH_MAGIC "MFB\x01"
-#define BATCH_MAGIC_LEN 4u
+#define BATCH_MAGIC "MFB"
+#define BATCH_MAGIC_LEN 3u
+#define BATCH_PLAIN 1u
+#define BATCH_WIPES 2u
 /* Far above what a chunk of input can become. */
 #define BATCH_BYTES_MAX ((size_t)2 << 30)
 
@@ -234,6 +238,10 @@ static uint8_t *put_event(uint8_t *to, const fact *f, muster_time record_ts)
 static uint8_t *put_fact(const batch_writer *w, uint8_t *to, const fact *f,
                          muster_time record_ts)
 {
+    if (f->op == FACT_WIPE) {
+        *to++ = (uint8_t)f->op;
+        return to;
+    }
     ASSERT(f->attribute < w->attributes.count);
     ASSERT(f->term == FACT_NO_TERM || f->term < w->terms.count);
     switch (f->op) {
@@ -252,6 +260,7 @@ static uint8_t *put_fact(const batch_writer *w, uint8_t *to, const fact *f,
     case FACT_REPLACE:
     case FACT_FLAG:
     case FACT_UNFLAG:
+    case FACT_WIPE:
         break;
     }
     *to++ = (uint8_t)f->op;
@@ -302,6 +311,7 @@ void batch_record_end(batch_writer *w, uint32_t provider, muster_time ts,
     w->body.len += (size_t)(to - start);
     w->last_ts = ts;
     w->record_count++;
+    w->has_wipes |= w->fact_count > 0 && w->facts[0].op == FACT_WIPE;
     w->building = false;
 }
 
@@ -340,6 +350,7 @@ void batch_writer_finish(batch_writer *w, buffer *out)
     buffer_reserve(out, w->body.len + w->terms.bytes_len +
                             (size_t)w->terms.count * 4 + 4096);
     buffer_put(out, BATCH_MAGIC, BATCH_MAGIC_LEN);
+    buffer_put_u8(out, w->has_wipes ? BATCH_WIPES : BATCH_PLAIN);
     buffer_put_varint(out, w->providers.count);
     buffer_put_varint(out, w->spaces.count);
     buffer_put_varint(out, w->attributes.count);
@@ -362,6 +373,7 @@ void batch_writer_finish(batch_writer *w, buffer *out)
     intern_reset(&w->terms);
     buffer_clear(&w->body);
     w->record_count = 0;
+    w->has_wipes = false;
 }
 
 void fact_batch_free(fact_batch *b)
@@ -373,6 +385,8 @@ void fact_batch_free(fact_batch *b)
     mem_free(b->rejects);
     mem_free(b->reject_before);
     mem_free(b->sources);
+    mem_free(b->marks);
+    tally_release(&b->tally);
     mem_free(b);
 }
 
@@ -505,7 +519,9 @@ int batch_open(batch_reader *r, const uint8_t *bytes, size_t len,
     reader_init(&r->in, bytes, len);
     arena_init(&r->memory);
     const uint8_t *magic = reader_bytes(&r->in, BATCH_MAGIC_LEN);
-    if (magic == NULL || memcmp(magic, BATCH_MAGIC, BATCH_MAGIC_LEN) != 0) {
+    r->version = reader_u8(&r->in);
+    if (magic == NULL || memcmp(magic, BATCH_MAGIC, BATCH_MAGIC_LEN) != 0 ||
+        (r->version != BATCH_PLAIN && r->version != BATCH_WIPES)) {
         spoil(r);
         return error_set(err, MUSTER_ECORRUPT, "bad_batch",
                          "these bytes are not a batch of facts");
@@ -596,6 +612,7 @@ bool batch_next_record(batch_reader *r, fact_record *out)
         return spoil(r);
     out->fact_count = (uint32_t)facts;
     r->facts_left = (uint32_t)facts;
+    r->at_first = true;
     return true;
 }
 
@@ -677,6 +694,9 @@ static inline bool get_fact(batch_reader *r, fact *out, uint32_t bits)
         return (rest & ~FACT_WHOLE) == 0 && get_number(r, out, bits);
     case FACT_EVENT:
         return get_event(r, out, bits);
+    case FACT_WIPE:
+        out->term = FACT_NO_TERM;
+        return rest == 0 && r->at_first && r->version == BATCH_WIPES;
     default:
         return false;
     }
@@ -693,6 +713,7 @@ bool batch_next_fact(batch_reader *r, fact *out)
     *out = (fact){.op = (fact_op)(bits & FACT_OP_MASK)};
     if (!get_fact(r, out, bits) || r->in.bad)
         return spoil(r);
+    r->at_first = false;
     return true;
 }
 

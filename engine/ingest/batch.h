@@ -27,6 +27,7 @@ struct batch_writer {
     intern_table terms;
     buffer body; /* encoded records */
     uint32_t record_count;
+    bool has_wipes; /* some record begins with one */
     muster_time base_time;
     muster_time last_ts;
     /* The record that is being built. */

@@ -53,10 +53,10 @@ static int view_chunk(const ingest_options *options, muster_text text, chunk *c,
         if (rc != 0)
             return rc;
     }
-    if (c->format == INGEST_CSV) {
+    if (format_has_header(c->format)) {
         size_t row = 0;
-        const int rc =
-            csv_header_new(header, left, options, &row, &c->lines_before, err);
+        const int rc = csv_header_new(header, c->format, left, options, &row,
+                                      &c->lines_before, err);
         if (rc != 0)
             return rc;
         used += row;

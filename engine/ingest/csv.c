@@ -18,6 +18,10 @@
  * Through a mapping the header has any names; its cells are bound to the
  * columns that the mapping names, and rows go to a mapper instead.
  *
+ * LiveRamp's files are the same but for their headers (liveramp.c): a cell is
+ * one id, or a text of a one_of; the separator may be | too. Filled cells are
+ * counted by column.
+ *
  * Rows. A quote opens only as the first byte of a cell; `""` within is one
  * quote; rows end at a line end outside quotes, \n or \r\n. Blank lines are
  * skipped. A row whose end is not within RECORD_SPAN bytes is *broken*: it is
@@ -34,6 +38,8 @@
 #include "ingest/derive.h"
 #include "ingest/map.h"
 #include "ingest/format.h"
+
+#include <stdio.h>
 
 #define COLUMNS_MAX 20000u
 #define LIST_SEPARATOR '|'
@@ -87,6 +93,7 @@ typedef struct csv_column {
 
 struct csv_header {
     char separator;
+    bool liveramp;
     csv_column *columns;
     size_t column_count;
     uint32_t *order; /* columns by kind, in the header's order within one */
@@ -104,6 +111,8 @@ typedef struct csv_row {
 struct csv_parser {
     csv_row row;
     mapper *mapper; /* when rows are mapped */
+    uint64_t *filled; /* of LiveRamp's columns, cells of the batch */
+    size_t filled_capacity;
 };
 
 static void row_init(csv_row *r)
@@ -131,6 +140,7 @@ void csv_parser_free(csv_parser *p)
         return;
     row_release(&p->row);
     mapper_free(p->mapper);
+    mem_free(p->filled);
     mem_free(p);
 }
 
@@ -353,12 +363,13 @@ static bool split_row(csv_row *r, char separator, muster_text row, bool quotes)
 /* ---- the header ---- */
 
 /* The first one that does not stand within quotes. */
-static char separator_of(muster_text row)
+static char separator_of(muster_text row, bool liveramp)
 {
     bool quoted = false;
     for (size_t i = 0; i < row.len; i++) {
         quoted ^= row.ptr[i] == '"';
-        if (!quoted && is_separator('\0', row.ptr[i]))
+        if (!quoted && (is_separator('\0', row.ptr[i]) ||
+                        (liveramp && row.ptr[i] == LIST_SEPARATOR)))
             return row.ptr[i];
     }
     return ',';
@@ -420,6 +431,31 @@ static bool is_repeated(const csv_header *h, muster_text cell)
     return false;
 }
 
+/* Two columns of one space are two ids of a user. */
+static int add_liveramp(csv_header *h, muster_text cell, muster_error *err)
+{
+    static const column_kind kinds[] = {COLUMN_SET, COLUMN_IDS,
+                                        COLUMN_DROPPED};
+    const size_t number = h->column_count;
+    char name[MUSTER_NAME_BYTES_MAX + 1];
+    liveramp_kind kind = LIVERAMP_DATA;
+    if (!liveramp_column(text_trim(cell), &kind, name))
+        return error_set(err, MUSTER_EPARSE, "bad_header",
+                         "the header of column %zu cannot become the name of "
+                         "an attribute", number + 1);
+    for (size_t i = 0; i < number; i++)
+        if (kind == LIVERAMP_DATA && h->columns[i].kind == COLUMN_SET &&
+            text_is(h->columns[i].name, name))
+            return error_set(err, MUSTER_EPARSE, "bad_header",
+                             "columns %zu and %zu become the same attribute",
+                             i + 1, number + 1);
+    csv_column *column = &h->columns[h->column_count++];
+    column->kind = kinds[kind];
+    column->path = mem_strdup(name);
+    column->name = text_of(column->path);
+    return 0;
+}
+
 static int add_column(csv_header *h, muster_text cell, muster_error *err)
 {
     const size_t number = h->column_count;
@@ -455,11 +491,16 @@ static int add_columns(csv_header *h, const csv_row *row, muster_error *err)
 {
     h->columns = mem_array(row->cell_count, sizeof *h->columns);
     for (size_t i = 0; i < row->cell_count; i++) {
-        const int rc = add_column(h, row->cells[i], err);
+        const int rc = h->liveramp ? add_liveramp(h, row->cells[i], err)
+                                   : add_column(h, row->cells[i], err);
         if (rc != 0)
             return rc;
     }
     order_columns(h);
+    if (h->columns[h->order[0]].kind != COLUMN_IDS && h->liveramp)
+        return error_set(err, MUSTER_EPARSE, "bad_header",
+                         "no header is that of an identifier, like "
+                         "EMAIL1_SHA-256, IDFA, AAID, RAMPID or CUSTOMID");
     if (h->columns[h->order[0]].kind != COLUMN_IDS)
         return error_set(err, MUSTER_EPARSE, "bad_header",
                          "no column names ids, like ids.cookie; other "
@@ -486,7 +527,7 @@ static int bind_columns(csv_header *h, const csv_row *row,
                         &h->bind, options, err);
 }
 
-int csv_header_new(csv_header **out, muster_text text,
+int csv_header_new(csv_header **out, ingest_format format, muster_text text,
                    const ingest_options *options, size_t *used,
                    uint64_t *lines, muster_error *err)
 {
@@ -500,7 +541,9 @@ int csv_header_new(csv_header **out, muster_text text,
     const bool found = find_row(known, text, true, &span);
     ASSERT(found);
     const muster_text header = without_return(text_make(text.ptr, span.len));
-    h->separator = known != '\0' ? known : separator_of(header);
+    h->liveramp = format == INGEST_LIVERAMP;
+    h->separator =
+        known != '\0' ? known : separator_of(header, h->liveramp);
     if (span.broken || span.len > MUSTER_RECORD_BYTES_MAX ||
         !split_row(&row, h->separator, header, span.quotes) ||
         row.cell_count > COLUMNS_MAX)
@@ -666,6 +709,54 @@ static bool read_cell(record_front *f, const csv_column *column,
     return true;
 }
 
+/* An id or a data field of LiveRamp's. */
+static bool read_liveramp(record_front *f, const csv_column *column,
+                          muster_text cell)
+{
+    const bool id = column->kind == COLUMN_IDS;
+    const record_where where = {id ? "ids" : "set", &column->name, -1, NULL};
+    uint32_t number = 0;
+    if (column->kind == COLUMN_DROPPED)
+        return true;
+    if (!id)
+        return record_attribute(f, column->name, &where, &number) &&
+               record_put_term(f, FACT_SET, number, cell, &where);
+    const char *why = liveramp_wrong_hash(column->name, cell);
+    if (why != NULL)
+        return record_refuse(f, INGEST_PII_SUSPECTED, &where, "%s", why);
+    return record_space(f, &where, &number) &&
+           record_id(f, number, cell, &where);
+}
+
+static void count_filled(csv_parser *p, const csv_header *h)
+{
+    if (p->filled_capacity < h->column_count) {
+        mem_free(p->filled);
+        p->filled = mem_array(h->column_count, sizeof *p->filled);
+        p->filled_capacity = h->column_count;
+    }
+    for (size_t i = 0; i < h->column_count; i++)
+        p->filled[i] += p->row.cells[i].len > 0;
+}
+
+static void tell_filled(csv_parser *p, record_front *f, const csv_header *h)
+{
+    static const char *const groups[COLUMN_KIND_COUNT] = {
+        [COLUMN_IDS] = "ids", [COLUMN_SET] = "columns",
+        [COLUMN_DROPPED] = "passed_over"};
+    for (size_t i = 0; p->filled_capacity > 0 && i < h->column_count; i++) {
+        char name[MUSTER_NAME_BYTES_MAX * 2];
+        const csv_column *column = &h->columns[i];
+        const int len = snprintf(name, sizeof name, "%s%s%.*s",
+                                 groups[column->kind],
+                                 column->name.len > 0 ? "/" : "",
+                                 (int)column->name.len, column->name.ptr);
+        tally_add(&f->tally, "liveramp", text_make(name, (size_t)len),
+                  p->filled[i]);
+        p->filled[i] = 0;
+    }
+}
+
 static void read_cells(record_front *f, const csv_header *h, const csv_row *r,
                        record_place place)
 {
@@ -678,7 +769,9 @@ static void read_cells(record_front *f, const csv_header *h, const csv_row *r,
             record_has_ids(f);
             return;
         }
-        if (cell.len > 0 && !read_cell(f, column, cell, &sum))
+        if (cell.len > 0 &&
+            !(h->liveramp ? read_liveramp(f, column, cell)
+                          : read_cell(f, column, cell, &sum)))
             return;
     }
     if (record_has_ids(f) && record_derive(f, &sum.brings))
@@ -709,6 +802,8 @@ static void read_row(csv_parser *p, record_front *f, const csv_header *h,
         return;
     }
     if (h->bind == NULL) {
+        if (h->liveramp)
+            count_filled(p, h);
         read_cells(f, h, &p->row, place);
         return;
     }
@@ -735,6 +830,8 @@ void csv_read(csv_parser *p, record_front *f, const chunk *c,
         if (row.len > 0)
             read_row(p, f, c->header, row, &span, place);
     }
+    if (c->header->liveramp)
+        tell_filled(p, f, c->header);
 }
 
 /* ---- rows of a sample ---- */
@@ -753,7 +850,7 @@ csv_walk *csv_walk_new(muster_text text, char *separator)
     w->left = text;
     const bool found = find_row('\0', text, true, &span);
     ASSERT(found);
-    w->separator = separator_of(text_make(text.ptr, span.len));
+    w->separator = separator_of(text_make(text.ptr, span.len), false);
     *separator = w->separator;
     return w;
 }

@@ -46,6 +46,7 @@ struct cutter {
     bool passed;           /* at resume_at or behind */
     bool closed;           /* an array: its closing bracket was seen */
     uint64_t resume_at;
+    bool reread;           /* and what lies before it is handed on, too */
     bool skipping;
     uint64_t skip_offset; /* where the record began that is dropped */
     msgpack_skip skip;
@@ -62,6 +63,7 @@ cutter *cutter_new(const ingest_options *options, chunk_port port,
     c->passed = c->resume_at == 0;
     c->options = options;
     c->format = format_given(options);
+    c->reread = options->reread;
     c->chunk_bytes =
         options->chunk_bytes > 0 ? options->chunk_bytes : CHUNK_BYTES_DEFAULT;
     c->most = c->chunk_bytes > RECORD_SPAN ? c->chunk_bytes : RECORD_SPAN;
@@ -278,6 +280,8 @@ static int start_csv(cutter *c, bool final, bool *started, muster_error *err)
     const int rc =
         csv_header_new(&c->header, text, c->options, &used,
                        &c->lines_before, err);
+        csv_header_new(&c->header, c->format, text, &used, &c->lines_before,
+                       err);
     if (rc != 0)
         return rc;
     drop_front(c, used);
@@ -310,7 +314,7 @@ static int start(cutter *c, bool final, muster_error *err)
         if (rc != 0 || c->format == INGEST_AUTO)
             return rc;
     }
-    if (c->format == INGEST_CSV)
+    if (format_has_header(c->format))
         return start_csv(c, final, &c->started, err);
     if (c->format == INGEST_ARRAY)
         return start_array(c, final, err);
@@ -373,10 +377,23 @@ static size_t complete_len(cutter *c, bool final, bool *bad)
         return array_cut(text, &c->closed, bad);
     if (final)
         return text.len;
-    if (c->format == INGEST_CSV)
+    if (format_has_header(c->format))
         return csv_cut(c->header, text);
     const char *end = memrchr(text.ptr, '\n', text.len);
     return end != NULL ? (size_t)(end - text.ptr) + 1 : 0;
+}
+
+/* A chunk ends where the load stopped before; *again: the rest may follow. */
+static size_t until_resumed(cutter *c, size_t len, bool *again)
+{
+    const uint64_t from = c->current->offset;
+    if (c->passed || from + len < c->resume_at)
+        return len;
+    c->passed = true;
+    if (from >= c->resume_at)
+        return len;
+    *again = from + len > c->resume_at;
+    return (size_t)(c->resume_at - from);
 }
 
 static int end_within_skip(cutter *c, muster_error *err)
@@ -421,15 +438,15 @@ static int step(cutter *c, bool final, bool *again, muster_error *err)
         *again = c->started;
         return rc;
     }
-    if (!c->passed) {
+    if (!c->passed && !c->reread) {
         const int rc = pass_over(c, err);
         *again = c->passed;
         return rc;
     }
     bool bad = false;
-    const size_t len = complete_len(c, final, &bad);
+    const size_t len = until_resumed(c, complete_len(c, final, &bad), again);
     const int rc = len > 0 ? put_front(c, len, err) : 0;
-    if (rc != 0)
+    if (rc != 0 || *again)
         return rc;
     if (bad)
         return refuse_rest(c, err);

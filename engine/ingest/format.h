@@ -49,6 +49,12 @@ typedef struct chunk_cursor {
     uint64_t line; /* lines (msgpack: records) behind, of this chunk */
 } chunk_cursor;
 
+/* Does the first row say what the columns are? */
+static inline bool format_has_header(ingest_format f)
+{
+    return f == INGEST_CSV || f == INGEST_LIVERAMP;
+}
+
 /* ---- parser.c ---- */
 
 /* One thread's memory for parsing, of whatever format comes. */
@@ -64,6 +70,21 @@ fact_batch *parser_read(parser *p, const chunk *c, chunk_cursor *cursor,
                         bool whole);
 /* Has the batch grown enough to be handed on? */
 bool parser_is_full(const record_front *f);
+
+/* The next line, without its end (\n or \r\n); the last may lack it. There
+ * are bytes left. */
+static inline muster_text chunk_line(const chunk *c, chunk_cursor *cursor,
+                                     record_place *place)
+{
+    const char *start = c->data + cursor->at;
+    const size_t left = c->len - cursor->at;
+    const char *end = memchr(start, '\n', left);
+    const size_t len = end != NULL ? (size_t)(end - start) : left;
+    *place = (record_place){cursor->line + 1, c->offset + cursor->at};
+    cursor->at += len + (end != NULL);
+    cursor->line++;
+    return text_make(start, len - (len > 0 && start[len - 1] == '\r'));
+}
 
 /* ---- ndjson.c ---- */
 
@@ -110,10 +131,11 @@ void array_read(ndjson_parser *p, record_front *f, const chunk *c,
 
 /* ---- csv.c ---- */
 
-/* Reads the header row at the start of `text`: *used bytes and *lines lines;
- * none where the mapping of the options has the names.
- * `text` holds the row whole. MUSTER_EPARSE, "bad_header". */
-int csv_header_new(csv_header **out, muster_text text,
+/* Reads the header row at the start of `text`, of INGEST_CSV or
+ * INGEST_LIVERAMP: *used bytes and *lines lines; none where the mapping of the
+ * options has the names. `text` holds the row whole. MUSTER_EPARSE,
+ * "bad_header". */
+int csv_header_new(csv_header **out, ingest_format format, muster_text text,
                    const ingest_options *options, size_t *used,
                    uint64_t *lines, muster_error *err);
 void csv_header_free(csv_header *h);
@@ -165,6 +187,35 @@ msgpack_parser *msgpack_parser_new(void);
 void msgpack_parser_free(msgpack_parser *p);
 void msgpack_read(msgpack_parser *p, record_front *f, const chunk *c,
                   chunk_cursor *cursor, bool whole);
+
+/* ---- aam.c ---- */
+
+typedef struct aam_parser aam_parser;
+aam_parser *aam_parser_new(void);
+void aam_parser_free(aam_parser *p);
+void aam_read(aam_parser *p, record_front *f, const chunk *c,
+              chunk_cursor *cursor, bool whole);
+
+/* ---- liveramp.c ---- */
+
+/* What a column of LiveRamp's is. */
+typedef enum liveramp_kind {
+    LIVERAMP_DATA,   /* an attribute, `name` */
+    LIVERAMP_ID,     /* an id of space `name` */
+    LIVERAMP_DROPPED /* a name or an address */
+} liveramp_kind;
+/* `name` has MUSTER_NAME_BYTES_MAX + 1 bytes; false: the header is none. */
+bool liveramp_column(muster_text header, liveramp_kind *kind, char *name);
+/* NULL, or what is wrong with a hash in that space. */
+const char *liveramp_wrong_hash(muster_text space, muster_text id);
+
+/* ---- cdp_read.c ---- */
+
+typedef struct cdp_parser cdp_parser;
+cdp_parser *cdp_parser_new(void);
+void cdp_parser_free(cdp_parser *p);
+void cdp_read(cdp_parser *p, record_front *f, const chunk *c,
+              chunk_cursor *cursor, bool whole);
 
 /* ---- head.c ---- */
 

@@ -15,6 +15,12 @@
  *   tape.c         nested values as the fast ways lay them down
  *   csv.c          RFC 4180 with a header of paths
  *   msgpack.c      a stream of maps
+ *   dialect*.c     the forms of others: their files' names; what of a file is
+ *                  known only when all before it was seen
+ *   aam.c          Audience Manager's data files and id-sync files
+ *   liveramp.c     the columns of LiveRamp's files
+ *   cdp*.c         messages of customer data platforms
+ *   tally.c        what a dialect counts beside the records
  *   input.c        plain, gzip, zstd
  *   head.c         how an input begins, to know it again
  *   cut.c          input to chunks at record ends; which format it is
@@ -50,6 +56,7 @@
     X(BAD_UTF8, "bad_utf8", "the record is not valid UTF-8")                 \
     X(BAD_CSV, "bad_csv", "the row does not fit the header")                 \
     X(BAD_MSGPACK, "bad_msgpack", "the bytes are not a msgpack map")         \
+    X(BAD_LINE, "bad_line", "the line does not have the form of its dialect") \
     X(TOO_LONG, "too_long", "the record is longer than 1 MiB")               \
     X(TOO_MANY, "too_many", "the record has too many facts or ids")          \
     X(NO_IDS, "no_ids", "the record names no id")                            \
@@ -110,6 +117,28 @@ bool mapping_is_csv(const mapping *m); /* else JSON */
 size_t mapping_rule_count(const mapping *m);
 /* The reason of a row that is left out, by number; NULL behind the last. */
 const char *mapping_drop_word(const mapping *m, size_t number);
+/* ---- what a dialect counts beside the records (tally.c) ---- */
+
+/* Names with counts, in the order of their bytes; a name with a `/` is that of
+ * a member within a member: `dropped/pii_suspected`. Zeroed at first. */
+#define TALLY_NAMES_MAX 512u /* names; further ones are not counted */
+typedef struct tally_item {
+    char *name;
+    uint64_t count;
+} tally_item;
+typedef struct ingest_tally {
+    const char *dialect; /* static; NULL: nothing was counted */
+    tally_item *items;
+    size_t count;
+    size_t capacity;
+} ingest_tally;
+/* `whose` is static and the dialect; `name` has at most MUSTER_NAME_BYTES_MAX
+ * * 2 bytes. Cost: a binary search. */
+void tally_add(ingest_tally *t, const char *whose, muster_text name,
+               uint64_t count);
+void tally_add_all(ingest_tally *into, const ingest_tally *from);
+uint64_t tally_get(const ingest_tally *t, const char *name); /* 0: none */
+void tally_release(ingest_tally *t);
 
 /* ---- facts ---- */
 
@@ -123,12 +152,13 @@ typedef enum fact_op {
     FACT_NUMBER,     /* attribute + number */
     FACT_TEXT,       /* term: untyped text (CSV): the kind decides */
     FACT_ADD,        /* term: many_of */
-    FACT_EVENT       /* attribute, or term when it has a value */
+    FACT_EVENT,      /* attribute, or term when it has a value */
+    FACT_WIPE        /* no attribute: all that this provider said of the user */
 } fact_op;
 
 /* One decoded fact. `term` numbers (attribute, text) pairs of the batch;
- * FACT_NO_TERM where there is none; `attribute` is always set and numbers
- * the attribute names of the batch. */
+ * FACT_NO_TERM where there is none; `attribute` is set but for FACT_WIPE and
+ * numbers the attribute names of the batch. */
 #define FACT_NO_TERM UINT32_MAX
 typedef struct fact {
     fact_op op;
@@ -141,7 +171,8 @@ typedef struct fact {
     int64_t amount;  /* FACT_EVENT, x 10^4, >= 0 */
 } fact;
 
-/* One decoded record. Order of its facts: clear, remove, set, add, events. */
+/* One decoded record. Order of its facts: wipe, clear, remove, set, add,
+ * events. */
 typedef struct fact_record {
     uint32_t provider;   /* batch number of its provider name */
     uint32_t ttl_hours;  /* CATALOG_TTL_UNSET when the record has none */
@@ -158,6 +189,12 @@ typedef struct record_place {
     uint64_t offset; /* bytes from the start of the (decompressed) input */
 } record_place;
 
+/* A hash by which a message is known again within an input; all zero: it has
+ * no name. */
+typedef struct record_mark {
+    uint8_t bytes[16];
+} record_mark;
+
 /* One refused record. The pointer is a JSON pointer into the record; the
  * message never holds an id or a value of the record. */
 typedef struct ingest_reject {
@@ -173,6 +210,9 @@ typedef struct ingest_reject {
 typedef struct fact_batch {
     buffer bytes;          /* fact_batch_open reads it */
     record_place *places;  /* one per record in bytes */
+    record_mark *marks;    /* likewise, of a dialect whose records have some;
+                              else NULL */
+    ingest_tally tally;    /* what its dialect counts */
     uint32_t record_count;
     ingest_reject *rejects; /* in input order; see `before` */
     uint32_t *reject_before; /* reject i stands before record number [i] */
@@ -230,6 +270,8 @@ typedef struct batch_reader {
     muster_time record_ts;
     uint32_t records_left;
     uint32_t facts_left;
+    uint8_t version;
+    bool at_first; /* of the record's facts */
     arena memory;
 } batch_reader;
 int batch_open(batch_reader *r, const uint8_t *bytes, size_t len,
@@ -255,13 +297,19 @@ typedef enum ingest_format {
     INGEST_NDJSON,
     INGEST_CSV,
     INGEST_MSGPACK,
-    INGEST_ARRAY /* one JSON array of records */
+    INGEST_ARRAY, /* one JSON array of records */
+    /* Dialects: options->dialect says which one, and how to read it. */
+    INGEST_AAM,     /* Audience Manager's data file */
+    INGEST_AAM_IDS, /* its id-sync file */
+    INGEST_LIVERAMP,
+    INGEST_CDP /* messages, or batches of them, one JSON object a line */
 } ingest_format;
 
 /* Appends a proposal for inputs like the sample; see <muster/mapping.h>.
  * MUSTER_EPARSE "bad_sample". */
 int mapping_propose(buffer *out, ingest_format format, const char *sample,
                     size_t len, muster_error *err);
+#include "ingest/dialect.h"
 
 typedef struct ingest_options {
     ingest_format format;
@@ -278,6 +326,8 @@ typedef struct ingest_options {
     void (*notice)(void *payload, const char *text);
     void *notice_payload;
     const identity_key *key;
+    const dialect *dialect;   /* of the formats that are some; must outlive
+                                 the pipeline */
     muster_time now;          /* for records without ts, and for `future` */
     unsigned threads;         /* 0 = all processors */
     size_t chunk_bytes;       /* 0 = 1 MiB; the cut is by bytes, so batches
@@ -287,6 +337,8 @@ typedef struct ingest_options {
     uint64_t resume_line;     /* input_line of that batch */
     uint64_t head_hash;       /* of its first head_len bytes (ingest_head) */
     uint64_t head_len;        /* 0 = not known, not compared */
+    bool reread;              /* what lies before resume_at is handed on, too,
+                                 in batches of its own */
 } ingest_options;
 
 /* Takes batches in input order, on one thread, owns each (fact_batch_free).
@@ -376,6 +428,7 @@ typedef struct ingest_receipt {
     uint64_t facts_unset;
     uint64_t users_new;
     uint64_t conflicts;
+    ingest_tally tally;
     char *unknown_attributes[RECEIPT_UNKNOWN_MAX]; /* distinct names */
     size_t unknown_attribute_count;
     muster_derive_source sources[RECEIPT_SOURCES_MAX]; /* distinct ones */

@@ -146,16 +146,8 @@ void ndjson_read(ndjson_parser *p, record_front *f, const chunk *c,
                  chunk_cursor *cursor, bool whole)
 {
     while (cursor->at < c->len && (whole || !parser_is_full(f))) {
-        const char *start = c->data + cursor->at;
-        const size_t left = c->len - cursor->at;
-        const char *end = memchr(start, '\n', left);
-        size_t len = end != NULL ? (size_t)(end - start) : left;
-        const record_place place = {cursor->line + 1, c->offset + cursor->at};
-        cursor->at += len + (end != NULL);
-        cursor->line++;
-        if (len > 0 && start[len - 1] == '\r')
-            len--;
-        const muster_text line = text_make(start, len);
+        record_place place;
+        const muster_text line = chunk_line(c, cursor, &place);
         if (!is_blank(line))
             ndjson_read_one(p, f, line, "line", place);
     }

@@ -18,6 +18,8 @@ struct parser {
     ndjson_parser *ndjson;
     csv_parser *csv;
     msgpack_parser *msgpack;
+    aam_parser *aam;
+    cdp_parser *cdp;
 };
 
 int parser_check(const ingest_options *options, muster_error *err)
@@ -29,6 +31,11 @@ int parser_check(const ingest_options *options, muster_error *err)
     if (name != NULL && !catalog_is_provider_name(text_of(name)))
         return error_set(err, MUSTER_EINVAL, "bad_name",
                          "`%s` is no name of a provider", name);
+    if (options->format >= INGEST_AAM &&
+        (options->dialect == NULL ||
+         options->dialect->format != options->format))
+        return error_set(err, MUSTER_EINVAL, "bad_options",
+                         "a dialect is read as its own options say");
     return 0;
 }
 
@@ -47,6 +54,8 @@ void parser_free(parser *p)
     ndjson_parser_free(p->ndjson);
     csv_parser_free(p->csv);
     msgpack_parser_free(p->msgpack);
+    aam_parser_free(p->aam);
+    cdp_parser_free(p->cdp);
     mem_free(p);
 }
 
@@ -76,6 +85,7 @@ static void read_records(parser *p, const chunk *c, chunk_cursor *cursor,
         ndjson_read(p->ndjson, &p->front, c, cursor, whole);
         return;
     case INGEST_CSV:
+    case INGEST_LIVERAMP:
         if (p->csv == NULL)
             p->csv = csv_parser_new();
         csv_read(p->csv, &p->front, c, cursor, whole);
@@ -89,6 +99,17 @@ static void read_records(parser *p, const chunk *c, chunk_cursor *cursor,
         if (p->ndjson == NULL)
             p->ndjson = ndjson_parser_new();
         array_read(p->ndjson, &p->front, c, cursor, whole);
+        return;
+    case INGEST_AAM:
+    case INGEST_AAM_IDS:
+        if (p->aam == NULL)
+            p->aam = aam_parser_new();
+        aam_read(p->aam, &p->front, c, cursor, whole);
+        return;
+    case INGEST_CDP:
+        if (p->cdp == NULL)
+            p->cdp = cdp_parser_new();
+        cdp_read(p->cdp, &p->front, c, cursor, whole);
         return;
     case INGEST_AUTO:
         break;

@@ -51,6 +51,7 @@ void receipt_release(ingest_receipt *r)
 {
     for (size_t i = 0; i < r->unknown_attribute_count; i++)
         mem_free(r->unknown_attributes[i]);
+    tally_release(&r->tally);
     memset(r, 0, offsetof(ingest_receipt, errors));
 }
 
@@ -90,6 +91,8 @@ void receipt_source(ingest_receipt *r, const muster_derive_source *source)
             return;
     if (r->source_count < RECEIPT_SOURCES_MAX)
         r->sources[r->source_count++] = *source;
+}
+
 void receipt_drop_rows(ingest_receipt *r, const char *word, uint64_t count)
 {
     size_t i = 0;
@@ -160,6 +163,53 @@ static void put_sources(const ingest_receipt *r, json_writer *out)
     json_close(out);
 }
 
+/* ---- what a dialect counts ---- */
+
+/* The receipt that Audience Manager sends (Adobe, "Sample Message to Partners
+ * after Inbound Processing"), as far as its lines have a meaning here: ids
+ * need no match, every signal is kept. */
+static void put_aam(const ingest_receipt *r, json_writer *out)
+{
+    const uint64_t ids = tally_get(&r->tally, "invalid_aam_id") +
+                         tally_get(&r->tally, "invalid_device_id");
+    put_uint(out, "records_received", r->records);
+    put_uint(out, "format_errors", r->rejected > ids ? r->rejected - ids : 0);
+    put_uint(out, "records_processed", r->records);
+    put_uint(out, "stored_records", r->accepted);
+}
+
+/* A group of names `group/...` is a member of its own. */
+static size_t put_tally_item(const ingest_tally *t, size_t i, json_writer *out)
+{
+    const char *name = t->items[i].name;
+    const char *slash = strchr(name, '/');
+    if (slash == NULL) {
+        put_uint(out, name, t->items[i].count);
+        return i + 1;
+    }
+    const size_t len = (size_t)(slash - name) + 1;
+    json_key_text(out, text_make(name, len - 1));
+    json_open_object(out);
+    for (; i < t->count && strncmp(t->items[i].name, name, len) == 0; i++)
+        put_uint(out, t->items[i].name + len, t->items[i].count);
+    json_close(out);
+    return i;
+}
+
+static void put_tally(const ingest_receipt *r, json_writer *out)
+{
+    const ingest_tally *t = &r->tally;
+    if (t->dialect == NULL)
+        return;
+    json_key(out, t->dialect);
+    json_open_object(out);
+    if (strcmp(t->dialect, "aam") == 0)
+        put_aam(r, out);
+    for (size_t i = 0; i < t->count;)
+        i = put_tally_item(t, i, out);
+    json_close(out);
+}
+
 static uint64_t per_second(uint64_t count, double seconds)
 {
     return seconds > 0 ? (uint64_t)((double)count / seconds) : 0;
@@ -225,6 +275,7 @@ void receipt_to_json(const ingest_receipt *r, json_writer *out)
         json_key(out, "preview");
         json_put_raw(out, text_of(r->preview));
     }
+    put_tally(r, out);
     put_speed(r, out);
     json_key(out, "load_id");
     json_put_str(out, r->load_id);

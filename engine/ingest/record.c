@@ -57,6 +57,8 @@ void record_front_release(record_front *f)
     mem_free(f->places);
     mem_free(f->rejects);
     mem_free(f->reject_before);
+    mem_free(f->marks);
+    tally_release(&f->tally);
     memset(f, 0, sizeof *f);
 }
 
@@ -106,6 +108,11 @@ fact_batch *record_front_finish(record_front *f)
     memcpy(b->dropped, f->dropped, sizeof b->dropped);
     b->mapping = f->options->mapping;
     memset(f->dropped, 0, sizeof f->dropped);
+    b->marks = f->marks;
+    b->tally = f->tally;
+    f->marks = NULL;
+    f->mark_capacity = 0;
+    memset(&f->tally, 0, sizeof f->tally);
     b->fatal = f->fatal;
     b->error = f->error;
     f->fatal = 0;
@@ -146,6 +153,21 @@ void record_end(record_front *f)
     settle_ids(f);
     mem_grow(&f->places, &f->place_capacity, count + 1, sizeof *f->places);
     f->places[count] = f->place;
+    if (f->marks != NULL) {
+        mem_grow(&f->marks, &f->mark_capacity, count + 1, sizeof *f->marks);
+        memset(&f->marks[count], 0, sizeof f->marks[count]);
+    }
+}
+
+void record_mark_last(record_front *f, const record_mark *mark)
+{
+    const size_t count = f->writer->record_count;
+    ASSERT(count > 0);
+    if (f->marks == NULL) {
+        mem_grow(&f->marks, &f->mark_capacity, count, sizeof *f->marks);
+        memset(f->marks, 0, count * sizeof *f->marks);
+    }
+    f->marks[count - 1] = *mark;
 }
 
 /* More digits than a name has. */

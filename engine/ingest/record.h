@@ -78,6 +78,9 @@ typedef struct record_front {
     uint32_t *reject_before;
     size_t before_capacity;
     size_t reject_count;
+    record_mark *marks; /* of records, as far as there are any */
+    size_t mark_capacity;
+    ingest_tally tally;
     int fatal; /* of the batch, with error */
     muster_error error;
 } record_front;
@@ -93,6 +96,8 @@ bool record_shows(muster_text name);
 
 void record_begin(record_front *f, record_place place);
 void record_end(record_front *f);
+/* The record that ended last is known again by this. */
+void record_mark_last(record_front *f, const record_mark *mark);
 /* Refuses the current record. Returns false. */
 bool record_refuse(record_front *f, ingest_reason reason,
                    const record_where *where, const char *format, ...)

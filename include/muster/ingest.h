@@ -1,6 +1,6 @@
 /*
- * ingest.h - feeding records: NDJSON, a JSON array, CSV or msgpack, plain,
- * gzip or zstd.
+ * ingest.h - feeding records: NDJSON, a JSON array, CSV, msgpack or the forms
+ * of others, plain, gzip or zstd.
  *
  * A feed is opened, bytes are pushed as they come, and it is finished.
  * Parsing runs on all processors; applying is one writer in input order. A
@@ -26,8 +26,21 @@ typedef enum muster_input_format {
     MUSTER_INPUT_NDJSON = 1,
     MUSTER_INPUT_CSV = 2,
     MUSTER_INPUT_MSGPACK = 3,
-    MUSTER_INPUT_ARRAY = 4 /* one JSON array of records */
+    MUSTER_INPUT_ARRAY = 4, /* one JSON array of records */
+    /* The forms of others (docs/dialects.md). */
+    MUSTER_INPUT_AAM_SYNC = 5,      /* Audience Manager's data files: what a */
+    MUSTER_INPUT_AAM_OVERWRITE = 6, /* line says is added, or replaces */
+    MUSTER_INPUT_AAM_IDS = 7,       /* and its id-sync files */
+    MUSTER_INPUT_LIVERAMP = 8,
+    MUSTER_INPUT_CDP = 9 /* messages of customer data platforms, NDJSON */
 } muster_input_format;
+
+/* As command line and routes say it: "aam-sync"; NULL: there is none. */
+MUSTER_API const char *muster_input_format_name(muster_input_format format);
+/* MUSTER_INPUT_AUTO: it is the name of none. */
+MUSTER_API muster_input_format muster_input_format_find(muster_text name);
+/* Does a file's name say what is in it, as those of Audience Manager do? */
+MUSTER_API bool muster_input_is_named(const char *name);
 
 /* One refused record; never holds an id or a value of it. */
 typedef struct muster_reject {
@@ -64,10 +77,6 @@ typedef struct muster_feed_options {
     muster_ack ack;
     muster_derive *derive;  /* what attributes are derived from; outlives the
                                feed; NULL: none are */
-} muster_feed_options;
-#define MUSTER_FEED_OPTIONS_INIT                                             \
-    { sizeof(muster_feed_options), MUSTER_INPUT_AUTO, NULL, false, false,    \
-      NULL, UINT64_MAX, false, NULL, NULL, NULL, MUSTER_ACK_DURABLE, NULL }
     /* A mapping file's text (mapping.h), ended by NUL; copied. NULL: records
      * as they are. Not for muster_ingest. Its format goes before `format`. */
     const char *mapping;
@@ -75,11 +84,15 @@ typedef struct muster_feed_options {
      * and no error. May be NULL. */
     void (*notice)(void *payload, const char *text);
     unsigned preview; /* dry_run: so many records are shown in the receipt */
+    /* The file's name, folders or not: files of Audience Manager's are told by
+     * it, and say in it whose ids they hold and who says it. May be NULL. */
+    const char *input_name;
+    const char *id_space; /* of its data files' ids; NULL: as the name says */
 } muster_feed_options;
 #define MUSTER_FEED_OPTIONS_INIT                                             \
     { sizeof(muster_feed_options), MUSTER_INPUT_AUTO, NULL, false, false,    \
-      NULL, UINT64_MAX, false, NULL, NULL, NULL, MUSTER_ACK_DURABLE,         \
-      NULL, NULL, 0 }
+      NULL, UINT64_MAX, false, NULL, NULL, NULL, MUSTER_ACK_DURABLE, NULL,   \
+      NULL, NULL, 0, NULL, NULL }
 
 /* The engine must be open for writing (or reading, when dry_run).
  *
@@ -158,6 +171,34 @@ MUSTER_API int muster_ingest_parts(muster_engine *engine,
                                    muster_part *parts, size_t count,
                                    muster_receipt *receipt,
                                    char **receipt_json, muster_error *err);
+
+/* Messages of customer data platforms (docs/ingest.md) as a request brings
+ * them: one of a type, or an object {"batch":[...]} of any. Each is an input of
+ * its own, named by its messageId; all commit together, as the parts of
+ * muster_ingest_parts do. Kinds are judged by the catalog of this moment. Of
+ * the options, provider and ack count. The receipt is one JSON object
+ * (docs/ingest.md). Errors beside those of muster_ingest_parts: MUSTER_EPARSE
+ * (no JSON), MUSTER_EINVAL "missing_member", MUSTER_ELIMIT "too_many". */
+typedef enum muster_message_type {
+    MUSTER_MESSAGE_BATCH = 0,
+    MUSTER_MESSAGE_IDENTIFY,
+    MUSTER_MESSAGE_TRACK,
+    MUSTER_MESSAGE_PAGE,
+    MUSTER_MESSAGE_SCREEN,
+    MUSTER_MESSAGE_GROUP
+} muster_message_type;
+typedef struct muster_messages_receipt {
+    muster_receipt sum;
+    uint64_t duplicates; /* messages that were here before */
+    uint64_t dropped;    /* members that were left out */
+    uint64_t ignored;    /* properties that no attribute asks for */
+} muster_messages_receipt;
+MUSTER_API int muster_ingest_messages(muster_engine *engine,
+                                      const muster_feed_options *options,
+                                      muster_message_type type,
+                                      const void *bytes, size_t len,
+                                      muster_messages_receipt *receipt,
+                                      char **receipt_json, muster_error *err);
 
 /* Would the value be refused as personal data (reason "pii_suspected": an
  * e-mail address, a phone number)? Any thread. */

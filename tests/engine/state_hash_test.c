@@ -12,41 +12,11 @@
 #include <pthread.h>
 #include <xxhash.h>
 #include "base/base.h"
-#include "engine_support.h"
+#include "engine/twin.h"
 #include "support/dice.h"
 #include "support/tick.h"
 
 #define PEOPLE 200u
-
-static muster_state_hash hash_of(muster_engine *engine)
-{
-    muster_state_hash hash;
-    muster_epoch seq = 0;
-    muster_error err;
-    if (muster_engine_state_hash(engine, NULL, &hash, &seq, &err) != 0)
-        fail_msg("hash: %s", err.message);
-    assert_true(seq == muster_engine_epoch(engine));
-    return hash;
-}
-
-static bool same(muster_state_hash a, muster_state_hash b)
-{
-    return a.low == b.low && a.high == b.high;
-}
-
-/* A second directory under the key of the first. */
-static void open_twin(house *twin, const house *h)
-{
-    muster_error err;
-    char key[sizeof h->dir + 16];
-
-    memset(twin, 0, sizeof *twin);
-    snprintf(twin->dir, sizeof twin->dir, "%.500s-twin", h->dir);
-    snprintf(key, sizeof key, "%s/muster.key", h->dir);
-    if (open_directory(&twin->engine, twin->dir, MUSTER_OPEN_CREATE, key,
-                       &err) != 0)
-        fail_msg("twin: %s", err.message);
-}
 
 /* ---- by hand ---- */
 
@@ -211,7 +181,7 @@ static void test_engine_state_hash__is_what_the_table_says(void **state)
     hand_attribute(&by_hand, "e", 5, 255, true, 400);
     hand_version(&by_hand, 1, "f", false);
     hand_version(&by_hand, 2, "", true);
-    assert_true(same(hash_of(h->engine), by_hand.sum));
+    assert_true(twin_same(twin_hash(h->engine), by_hand.sum));
 }
 
 /* ---- one state, however it came about ---- */
@@ -265,28 +235,28 @@ static void tell_one_state(uint64_t seed)
     house twin;
 
     house_open(&h, NOON, 2);
-    open_twin(&twin, &h);
+    twin_open(&twin, &h);
     const uint32_t batch = 1 + (uint32_t)(seed % 37);
     feed_story(&h, seed, 600, 600);
     feed_story(&twin, seed, 600, batch);
-    const muster_state_hash whole = hash_of(h.engine);
-    if (!same(whole, hash_of(twin.engine)))
+    const muster_state_hash whole = twin_hash(h.engine);
+    if (!twin_same(whole, twin_hash(twin.engine)))
         fail_msg("seed %llu: batches of %u show", (unsigned long long)seed,
                  batch);
     house_reopen(&h, MUSTER_OPEN_WRITE);
-    const muster_state_hash reopened = hash_of(h.engine);
+    const muster_state_hash reopened = twin_hash(h.engine);
     house_checkpoint(&h);
-    const muster_state_hash merged = hash_of(h.engine);
+    const muster_state_hash merged = twin_hash(h.engine);
     house_reopen(&h, MUSTER_OPEN_READ);
-    if (!same(whole, reopened) || !same(whole, merged) ||
-        !same(whole, hash_of(h.engine)))
+    if (!twin_same(whole, reopened) || !twin_same(whole, merged) ||
+        !twin_same(whole, twin_hash(h.engine)))
         fail_msg("seed %llu: reopening or a checkpoint shows",
                  (unsigned long long)seed);
     house_checkpoint(&twin);
     feed_story(&twin, seed + 1, 50, 1);
     house_reopen(&h, MUSTER_OPEN_WRITE);
     feed_story(&h, seed + 1, 50, 50);
-    if (!same(hash_of(h.engine), hash_of(twin.engine)))
+    if (!twin_same(twin_hash(h.engine), twin_hash(twin.engine)))
         fail_msg("seed %llu: deltas on a base show",
                  (unsigned long long)seed);
     house_close(&h);
@@ -331,9 +301,9 @@ static void test_engine_state_hash__beside_a_writer(void **state)
             muster_engine_state_hash(h->engine, NULL, &hash, NULL, &err), 0);
     __atomic_store_n(&c.done, true, __ATOMIC_RELEASE);
     pthread_join(feeder, NULL);
-    const muster_state_hash end = hash_of(h->engine);
+    const muster_state_hash end = twin_hash(h->engine);
     house_reopen(h, MUSTER_OPEN_READ);
-    assert_true(same(end, hash_of(h->engine)));
+    assert_true(twin_same(end, twin_hash(h->engine)));
 }
 
 /* ---- another state ---- */
@@ -360,18 +330,18 @@ static void test_engine_state_hash__each_fact_shows(void **state)
     feed(h, "{\"ids\":{\"cookie\":\"u\"},\"set\":{\"f\":true,\"c\":\"red\","
             "\"n\":7},\"events\":[{\"name\":\"e\"}],\"add\":{\"t\":[\"a\"]}}"
             "\n");
-    muster_state_hash before = hash_of(h->engine);
+    muster_state_hash before = twin_hash(h->engine);
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
         feed(h, more[i]);
-        const muster_state_hash after = hash_of(h->engine);
-        if (same(before, after))
+        const muster_state_hash after = twin_hash(h->engine);
+        if (twin_same(before, after))
             fail_msg("does not show: %s", more[i]);
         before = after;
     }
     feed(h, "{\"ids\":{\"cookie\":\"u\"},\"add\":{\"t\":[\"b\"]}}\n");
-    assert_false(same(before, hash_of(h->engine)));
+    assert_false(twin_same(before, twin_hash(h->engine)));
     feed(h, "{\"ids\":{\"cookie\":\"u\"},\"remove\":{\"t\":[\"b\"]}}\n");
-    assert_true(same(before, hash_of(h->engine)));
+    assert_true(twin_same(before, twin_hash(h->engine)));
 }
 
 static void test_engine_state_hash__forgotten_users_leave(void **state)
@@ -381,18 +351,18 @@ static void test_engine_state_hash__forgotten_users_leave(void **state)
     muster_error err;
     const muster_id user = cookie("u");
 
-    open_twin(&twin, h);
+    twin_open(&twin, h);
     feed(h, "{\"ids\":{\"cookie\":\"u\"},\"set\":{\"c\":\"red\"}}\n");
     feed(&twin, "{\"ids\":{\"cookie\":\"u\"},\"set\":{\"c\":\"blue\"}}\n");
-    assert_false(same(hash_of(h->engine), hash_of(twin.engine)));
+    assert_false(twin_same(twin_hash(h->engine), twin_hash(twin.engine)));
     assert_int_equal(muster_privacy_forget(h->engine, &user, NULL, &err), 0);
     assert_int_equal(muster_privacy_forget(twin.engine, &user, NULL, &err),
                      0);
-    const muster_state_hash gone = hash_of(h->engine);
-    assert_true(same(gone, hash_of(twin.engine)));
+    const muster_state_hash gone = twin_hash(h->engine);
+    assert_true(twin_same(gone, twin_hash(twin.engine)));
     house_checkpoint(h);
     house_reopen(h, MUSTER_OPEN_READ);
-    assert_true(same(gone, hash_of(h->engine)));
+    assert_true(twin_same(gone, twin_hash(h->engine)));
     house_close(&twin);
 }
 
@@ -407,21 +377,21 @@ static void test_engine_state_hash__what_has_ended_leaves(void **state)
     feed(h, "{\"ids\":{\"cookie\":\"u\"},\"ttl\":\"3h\",\"ts\":1795264200,"
             "\"set\":{\"f\":true},\"events\":[{\"name\":\"e\"}]}\n"
             "{\"ids\":{\"cookie\":\"u\"},\"set\":{\"n\":1}}\n");
-    const muster_state_hash all = hash_of(h->engine);
+    const muster_state_hash all = twin_hash(h->engine);
     house_tick(h, NOON + 3 * HOUR); /* 15:30: the last hour */
-    assert_true(same(all, hash_of(h->engine)));
+    assert_true(twin_same(all, twin_hash(h->engine)));
     house_tick(h, NOON + 4 * HOUR);
-    const muster_state_hash later = hash_of(h->engine);
-    assert_false(same(all, later));
+    const muster_state_hash later = twin_hash(h->engine);
+    assert_false(twin_same(all, later));
     house_tick(h, NOON + 9 * DAY);
-    assert_true(same(later, hash_of(h->engine)));
+    assert_true(twin_same(later, twin_hash(h->engine)));
     house_tick(h, NOON + 10 * DAY);
-    const muster_state_hash end = hash_of(h->engine);
-    assert_false(same(later, end));
+    const muster_state_hash end = twin_hash(h->engine);
+    assert_false(twin_same(later, end));
     house_checkpoint(h); /* drops what has ended */
-    assert_true(same(end, hash_of(h->engine)));
+    assert_true(twin_same(end, twin_hash(h->engine)));
     house_reopen(h, MUSTER_OPEN_READ);
-    assert_true(same(end, hash_of(h->engine)));
+    assert_true(twin_same(end, twin_hash(h->engine)));
 }
 
 /* ---- stopping ---- */

@@ -22,7 +22,8 @@ static void copy_record(batch_writer *w, batch_reader *r,
     }
     while (batch_next_fact(r, &f)) {
         fact copy = f;
-        copy.attribute = batch_attribute(w, r->attributes[f.attribute]);
+        if (f.op != FACT_WIPE)
+            copy.attribute = batch_attribute(w, r->attributes[f.attribute]);
         if (f.term != FACT_NO_TERM)
             copy.term = batch_term(w, copy.attribute, r->terms[f.term]);
         batch_record_fact(w, &copy);

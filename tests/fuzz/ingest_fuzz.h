@@ -31,12 +31,36 @@ static inline const identity_key *fuzz_key(void)
 
 /* What inputs are read through; NULL: nothing. */
 static const mapping *fuzz_mapping;
+static inline cdp_attribute fuzz_attribute(const void *names, const char *name)
+{
+    const uint64_t hash = hash_bytes(name, strlen(name));
+    (void)names;
+    return (cdp_attribute){(cdp_kind)(hash % (CDP_KIND_EVENT + 1)),
+                           hash % 64 == 1};
+}
+
+/* Of a dialect: some file of it. */
+static inline const dialect *fuzz_dialect(ingest_format format)
+{
+    static dialect made[INGEST_CDP + 1];
+    dialect *d = &made[format];
+    const char *name = format == INGEST_AAM_IDS
+                           ? "adobe_id_0_20915_7_1366545717.sync"
+                           : "ftp_dpm_478_1366545717.overwrite";
+    if (format < INGEST_AAM)
+        return NULL;
+    ASSERT(dialect_of_name(d, text_of(name)));
+    d->format = format;
+    d->view = (cdp_view){.find = fuzz_attribute};
+    return d;
+}
 
 static inline ingest_options fuzz_options(ingest_format format)
 {
     return (ingest_options){
         .format = format,
         .key = fuzz_key(),
+        .dialect = fuzz_dialect(format),
         .now = 1795262400,
         .threads = 1,
         .mapping = fuzz_mapping,
@@ -62,9 +86,11 @@ static inline uint64_t fuzz_mix_int(uint64_t hash, int64_t v)
 static inline uint64_t fuzz_fact(uint64_t hash, const batch_reader *r,
                                  const fact *f)
 {
-    ASSERT(f->op >= FACT_CLEAR && f->op <= FACT_EVENT);
-    ASSERT(f->attribute < r->attribute_count);
+    ASSERT(f->op >= FACT_CLEAR && f->op <= FACT_WIPE);
     hash = fuzz_mix_int(hash, f->op);
+    if (f->op == FACT_WIPE)
+        return hash;
+    ASSERT(f->attribute < r->attribute_count);
     hash = fuzz_mix_text(hash, r->attributes[f->attribute]);
     if (f->term != FACT_NO_TERM) {
         ASSERT(f->term < r->term_count);
@@ -119,6 +145,20 @@ static inline bool fuzz_read(const uint8_t *bytes, size_t len, uint64_t *hash)
     return ok;
 }
 
+/* What counts of a batch of a file that begins with it, and follows itself. */
+static inline void fuzz_once(const dialect *d, fact_batch *b, size_t input_len)
+{
+    uint64_t hash;
+    dialect_once *once = dialect_once_new(d);
+    for (int i = 0; i < 2; i++) {
+        ASSERT(dialect_once_pass(once, b, NULL) == 0);
+        ASSERT(fuzz_read(b->bytes.data, b->bytes.len, &hash));
+    }
+    for (uint32_t i = 0; i < b->record_count; i++)
+        ASSERT(b->places[i].offset < input_len);
+    dialect_once_free(once);
+}
+
 /* A batch that a parser made. */
 static inline void fuzz_batch(const fact_batch *b, size_t input_len)
 {
@@ -149,6 +189,8 @@ static inline void fuzz_chunk(ingest_format format, const uint8_t *data,
     if (ingest_parse_chunk(&options, (const char *)data, size, &b, NULL) != 0)
         return;
     fuzz_batch(b, size);
+    if (options.dialect != NULL)
+        fuzz_once(options.dialect, b, size);
     fact_batch_free(b);
 }
 

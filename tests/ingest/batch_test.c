@@ -351,7 +351,7 @@ static void test_ingest_batch__random_bytes_never_break(void **state)
     for (int i = 0; i < 20000; i++) {
         const size_t len = random_below(&random, 200);
         uint8_t *bytes = mem_alloc(len + 4);
-        memcpy(bytes, "MFB\x01", 4);
+        memcpy(bytes, i % 2 ? "MFB\x01" : "MFB\x02", 4);
         for (size_t j = 4; j < len + 4; j++)
             bytes[j] = (uint8_t)random_below(&random, 8);
         reads_whole(bytes, len + 4);
@@ -364,7 +364,7 @@ static void test_ingest_batch__refuses_with_a_word(void **state)
     (void)state;
     batch_reader r;
     muster_error err;
-    const uint8_t bytes[] = "MFB\x02 another version";
+    const uint8_t bytes[] = "MFB\x03 another version";
     assert_int_equal(batch_open(&r, bytes, sizeof bytes, &err),
                      MUSTER_ECORRUPT);
     assert_string_equal(err.word, "bad_batch");
@@ -372,6 +372,44 @@ static void test_ingest_batch__refuses_with_a_word(void **state)
     batch_close(&r);
     assert_int_equal(batch_open(&r, NULL, 0, &err), MUSTER_ECORRUPT);
     batch_close(&r);
+}
+
+/* A wipe and a value; `second`: the wipe stands behind the value. */
+static void write_wipe(buffer *out, bool second)
+{
+    const muster_pseudonym p1 = pseudonym_of(0x11);
+    batch_writer *w = batch_writer_new();
+    const uint32_t provider = batch_provider(w, text_of("p"));
+    const uint32_t space = batch_space(w, text_of("cookie"));
+    const uint32_t a = batch_attribute(w, text_of("a"));
+    const uint32_t x = batch_term(w, a, text_of("x"));
+    batch_record_begin(w);
+    batch_record_id(w, space, &p1);
+    if (!second)
+        put(w, FACT_WIPE, 0, FACT_NO_TERM, 0);
+    put(w, FACT_ADD, a, x, 0);
+    if (second)
+        put(w, FACT_WIPE, 0, FACT_NO_TERM, 0);
+    batch_record_end(w, provider, 1000, CATALOG_TTL_UNSET);
+    batch_writer_finish(w, out);
+    batch_writer_free(w);
+}
+
+static void test_ingest_batch__a_wipe_is_the_first_of_version_2(void **state)
+{
+    (void)state;
+    buffer bytes;
+    buffer_init(&bytes, 1 << 16);
+    write_wipe(&bytes, false);
+    assert_int_equal(bytes.data[3], 2);
+    assert_true(reads_whole(bytes.data, bytes.len));
+    bytes.data[3] = 1;
+    assert_false(reads_whole(bytes.data, bytes.len));
+    buffer_clear(&bytes);
+    write_wipe(&bytes, true);
+    bytes.data[3] = 2;
+    assert_false(reads_whole(bytes.data, bytes.len));
+    buffer_release(&bytes);
 }
 
 int main(void)
@@ -387,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_ingest_batch__damage_never_breaks_the_promises),
         cmocka_unit_test(test_ingest_batch__random_bytes_never_break),
         cmocka_unit_test(test_ingest_batch__refuses_with_a_word),
+        cmocka_unit_test(test_ingest_batch__a_wipe_is_the_first_of_version_2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,10 +59,15 @@ static inline void put_fact(buffer *out, const batch_reader *r, const fact *f)
 {
     static const char *const names[] = {"?",    "clear",  "remove", "replace",
                                         "flag", "unflag", "set",    "number",
-                                        "text", "add",    "event"};
-    assert_in_range(f->op, FACT_CLEAR, FACT_EVENT);
-    assert_true(f->attribute < r->attribute_count);
+                                        "text", "add",    "event",
+                                        "wipe"};
+    assert_in_range(f->op, FACT_CLEAR, FACT_WIPE);
     buffer_printf(out, "  %s", names[f->op]);
+    if (f->op == FACT_WIPE) {
+        buffer_put_str(out, "\n");
+        return;
+    }
+    assert_true(f->attribute < r->attribute_count);
     put_line(out, "attribute", r->attributes[f->attribute]);
     if (f->term != FACT_NO_TERM) {
         assert_true(f->term < r->term_count);

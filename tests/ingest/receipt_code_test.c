@@ -74,7 +74,7 @@ static void assert_corrupt(const void *bytes, size_t len)
 }
 
 /* What version 2 has behind those of version 1. */
-static const char golden_sources[] = "\x02\x03geo\x04"
+static const char golden_sources[] = "\x02\x02\x03geo\x04"
                                      "City\x0d\x03geo\x00\x00";
 
 /* With sources it is version 2, without them still version 1. */
@@ -105,16 +105,22 @@ static void test_ingest_receipt_code__sources_make_it_version_2(void **state)
     drop(got);
     for (size_t len = GOLDEN_LEN; len < out.len; len++)
         assert_corrupt(bytes, len);
-    bytes[GOLDEN_LEN] = 0; /* none, though it says there are some */
+    bytes[GOLDEN_LEN + 1] = 0; /* none, though it says there are some */
+    assert_corrupt(bytes, GOLDEN_LEN + 2);
+    bytes[GOLDEN_LEN] = 0; /* no part, though it is of version 2 */
     assert_corrupt(bytes, GOLDEN_LEN + 1);
-    memcpy(bytes + GOLDEN_LEN, "\x02\x03geo\x01x\x01\x03geo\x01x\x01", 15);
-    assert_corrupt(bytes, GOLDEN_LEN + 15); /* one stands twice */
+    memcpy(bytes + GOLDEN_LEN, "\x02\x02\x03geo\x01x\x01\x03geo\x01x\x01",
+           16);
+    assert_corrupt(bytes, GOLDEN_LEN + 16); /* one stands twice */
     drop(r);
+    buffer_release(&out);
+}
+
 /* Version 2: rows that a mapping left out stand behind. */
 static void test_ingest_receipt_code__drops_stand_behind(void **state)
 {
     (void)state;
-    static const char drops[] = "\x02\x04test\x03\x01x\x80\x01";
+    static const char drops[] = "\x01\x02\x04test\x03\x01x\x80\x01";
     const size_t len = GOLDEN_LEN + sizeof drops - 1;
     buffer out;
     ingest_receipt *r = example();
@@ -135,10 +141,10 @@ static void test_ingest_receipt_code__drops_stand_behind(void **state)
     assert_string_equal(r->drops[1].word, "x");
     assert_int_equal(r->drops[1].count, 128);
     receipt_release(r);
-    out.data[GOLDEN_LEN] = 0; /* none */
-    assert_int_equal(receipt_decode(r, out.data, GOLDEN_LEN + 1, NULL),
+    out.data[GOLDEN_LEN + 1] = 0; /* none */
+    assert_int_equal(receipt_decode(r, out.data, GOLDEN_LEN + 2, NULL),
                      MUSTER_ECORRUPT);
-    out.data[GOLDEN_LEN] = 33; /* too many */
+    out.data[GOLDEN_LEN + 1] = 33; /* too many */
     assert_int_equal(receipt_decode(r, out.data, len, NULL), MUSTER_ECORRUPT);
     mem_free(r);
     buffer_release(&out);
@@ -291,6 +297,58 @@ static void test_ingest_receipt_code__damage_anywhere(void **state)
     mem_free(r);
 }
 
+/* ---- what a dialect counted: version 2 ---- */
+
+static void test_ingest_receipt_code__a_tally_goes_along(void **state)
+{
+    static const char tail[] = "\x04" "\x03" "aam" "\x02" "\x01" "a" "\x07"
+                               "\x03" "b/c" "\x00";
+    (void)state;
+    buffer out;
+    muster_error err;
+    ingest_receipt *r = example();
+    ingest_receipt *got = mem_alloc(sizeof *got);
+    buffer_init(&out, 1000);
+    tally_add(&r->tally, "aam", text_of("b/c"), 0);
+    tally_add(&r->tally, "aam", text_of("a"), 3);
+    tally_add(&r->tally, "aam", text_of("a"), 4);
+    receipt_encode(r, &out);
+    assert_int_equal(out.len, GOLDEN_LEN + sizeof tail - 1);
+    assert_int_equal(out.data[0], 2);
+    assert_memory_equal(out.data + 1, golden + 1, GOLDEN_LEN - 1);
+    assert_memory_equal(out.data + GOLDEN_LEN, tail, sizeof tail - 1);
+    assert_int_equal(receipt_decode(got, out.data, out.len, &err), 0);
+    assert_string_equal(got->tally.dialect, "aam");
+    assert_int_equal(tally_get(&got->tally, "a"), 7);
+    assert_int_equal(got->tally.count, 2);
+    receipt_release(got);
+    for (size_t len = 0; len < out.len; len++)
+        assert_int_equal(receipt_decode(got, out.data, len, &err),
+                         MUSTER_ECORRUPT);
+    out.data[GOLDEN_LEN + 7] = 'x'; /* not in order any more */
+    assert_int_equal(receipt_decode(got, out.data, out.len, &err),
+                     MUSTER_ECORRUPT);
+    mem_free(got);
+    buffer_release(&out);
+    drop(r);
+}
+
+static void test_ingest_receipt_code__names_of_a_tally_are_bounded(
+    void **state)
+{
+    (void)state;
+    ingest_tally t = {.dialect = NULL};
+    for (unsigned i = 0; i < TALLY_NAMES_MAX + 9; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "n%u", i);
+        tally_add(&t, "liveramp", text_of(name), 1);
+    }
+    assert_int_equal(t.count, TALLY_NAMES_MAX);
+    assert_int_equal(tally_get(&t, "n0"), 1);
+    assert_int_equal(tally_get(&t, "n9999"), 0);
+    tally_release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +360,9 @@ int main(void)
         cmocka_unit_test(test_ingest_receipt_code__damage_is_seen),
         cmocka_unit_test(test_ingest_receipt_code__nothing_stands_twice),
         cmocka_unit_test(test_ingest_receipt_code__damage_anywhere),
+        cmocka_unit_test(test_ingest_receipt_code__a_tally_goes_along),
+        cmocka_unit_test(
+            test_ingest_receipt_code__names_of_a_tally_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /*
- * cdp_translate_test.c - messages of customer data platforms as records: what
+ * cdp_test.c - messages of customer data platforms as records: what
  * each kind becomes, which moment it is of, what is left out and how that is
  * told.
  *
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "http/cdp.h"
+#include "ingest/ingest.h"
 
 /* 2026-11-22T12:00:00Z */
 #define NOW ((muster_time)1795348800)
@@ -27,7 +27,7 @@ typedef struct told {
     uint64_t ignored;
 } told;
 
-static cdp_attribute find(void *payload, const char *name)
+static cdp_attribute find(const void *names, const char *name)
 {
     static const struct {
         const char *name;
@@ -43,7 +43,7 @@ static cdp_attribute find(void *payload, const char *name)
         {"order_completed.category", {CDP_KIND_EVENT, false}},
         {"order_completed.email", {CDP_KIND_EVENT, false}},
     };
-    (void)payload;
+    (void)names;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0)
             return known[i].is;
@@ -72,7 +72,7 @@ static void assert_case(const message_case *c)
     buffer out;
     json_doc *doc = NULL;
     const char *pointer = NULL;
-    const cdp_view view = {NOW, c->strict, find, note, &t};
+    const cdp_view view = {NOW, c->strict, find, NULL, note, &t};
     buffer_init(&t.drops, 1 << 20);
     buffer_init(&out, 1 << 20);
     buffer_put_str(&out, "before\n");
@@ -120,7 +120,7 @@ static void assert_case(const message_case *c)
 
 /* ---- kinds ---- */
 
-static void test_http_cdp_translate__kinds_of_messages(void **state)
+static void test_ingest_cdp__kinds_of_messages(void **state)
 {
     static const message_case cases[] = {
         IS(CDP_IDENTIFY,
@@ -170,7 +170,7 @@ static void test_http_cdp_translate__kinds_of_messages(void **state)
     ASSERT_CASES(cases);
 }
 
-static void test_http_cdp_translate__what_is_refused_as_a_whole(void **state)
+static void test_ingest_cdp__what_is_refused_as_a_whole(void **state)
 {
     static const message_case cases[] = {
         IS(CDP_ANY, "17", "bad_json "),
@@ -197,7 +197,7 @@ static void test_http_cdp_translate__what_is_refused_as_a_whole(void **state)
     ASSERT_CASES(cases);
 }
 
-static void test_http_cdp_translate__too_long(void **state)
+static void test_ingest_cdp__too_long(void **state)
 {
     (void)state;
     buffer b;
@@ -213,7 +213,7 @@ static void test_http_cdp_translate__too_long(void **state)
 
 /* ---- ids ---- */
 
-static void test_http_cdp_translate__ids(void **state)
+static void test_ingest_cdp__ids(void **state)
 {
     static const message_case cases[] = {
         IS(CDP_IDENTIFY, "{\"userId\":97}",
@@ -237,7 +237,7 @@ static void test_http_cdp_translate__ids(void **state)
 
 /* ---- traits ---- */
 
-static void test_http_cdp_translate__traits_that_are_left_out(void **state)
+static void test_ingest_cdp__traits_that_are_left_out(void **state)
 {
     static const message_case cases[] = {
         IS(CDP_IDENTIFY,
@@ -291,7 +291,7 @@ static void test_http_cdp_translate__traits_that_are_left_out(void **state)
     ASSERT_CASES(cases);
 }
 
-static void test_http_cdp_translate__traits_take_the_known_kind(void **state)
+static void test_ingest_cdp__traits_take_the_known_kind(void **state)
 {
     static const message_case cases[] = {
         IS(CDP_IDENTIFY,
@@ -308,7 +308,7 @@ static void test_http_cdp_translate__traits_take_the_known_kind(void **state)
     ASSERT_CASES(cases);
 }
 
-static void test_http_cdp_translate__events_that_are_left_out(void **state)
+static void test_ingest_cdp__events_that_are_left_out(void **state)
 {
     static const message_case cases[] = {
         IS(CDP_TRACK,
@@ -340,7 +340,7 @@ static void test_http_cdp_translate__events_that_are_left_out(void **state)
     "{\"ids\":{\"cookie\":\"a1\"},\"ts\":" #seconds                           \
     ",\"events\":[{\"name\":\"page\"}]}"
 
-static void test_http_cdp_translate__moments(void **state)
+static void test_ingest_cdp__moments(void **state)
 {
     static const message_case cases[] = {
         /* NOW is 12:00:00 */
@@ -389,7 +389,7 @@ static void test_http_cdp_translate__moments(void **state)
 
 /* ---- names ---- */
 
-static void test_http_cdp_translate__names(void **state)
+static void test_ingest_cdp__names(void **state)
 {
     static const struct {
         const char *name, *want;
@@ -427,7 +427,7 @@ static void test_http_cdp_translate__names(void **state)
         cdp_name(out, text_make(longest, MUSTER_NAME_BYTES_MAX + 1)), 0);
 }
 
-static void test_http_cdp_translate__message_ids(void **state)
+static void test_ingest_cdp__message_ids(void **state)
 {
     static const struct {
         const char *message, *want;
@@ -453,16 +453,16 @@ static void test_http_cdp_translate__message_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_http_cdp_translate__kinds_of_messages),
-        cmocka_unit_test(test_http_cdp_translate__what_is_refused_as_a_whole),
-        cmocka_unit_test(test_http_cdp_translate__too_long),
-        cmocka_unit_test(test_http_cdp_translate__ids),
-        cmocka_unit_test(test_http_cdp_translate__traits_that_are_left_out),
-        cmocka_unit_test(test_http_cdp_translate__traits_take_the_known_kind),
-        cmocka_unit_test(test_http_cdp_translate__events_that_are_left_out),
-        cmocka_unit_test(test_http_cdp_translate__moments),
-        cmocka_unit_test(test_http_cdp_translate__names),
-        cmocka_unit_test(test_http_cdp_translate__message_ids),
+        cmocka_unit_test(test_ingest_cdp__kinds_of_messages),
+        cmocka_unit_test(test_ingest_cdp__what_is_refused_as_a_whole),
+        cmocka_unit_test(test_ingest_cdp__too_long),
+        cmocka_unit_test(test_ingest_cdp__ids),
+        cmocka_unit_test(test_ingest_cdp__traits_that_are_left_out),
+        cmocka_unit_test(test_ingest_cdp__traits_take_the_known_kind),
+        cmocka_unit_test(test_ingest_cdp__events_that_are_left_out),
+        cmocka_unit_test(test_ingest_cdp__moments),
+        cmocka_unit_test(test_ingest_cdp__names),
+        cmocka_unit_test(test_ingest_cdp__message_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

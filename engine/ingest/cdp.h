@@ -1,6 +1,7 @@
 /*
- * cdp.h - the events that customer data platforms send, as records; private
- * to engine/http. No state and no I/O: JSON in, one line of NDJSON out.
+ * cdp.h - the events that customer data platforms send, as records: part of
+ * the door of room `ingest` (ingest.h includes it). No state and no I/O: JSON
+ * in, one line of NDJSON out.
  *
  *   identify   traits            -> set
  *   track      event             -> an event of that name; a number `revenue`
@@ -17,16 +18,16 @@
  * many as there are events.
  *
  * What cannot be kept of a message is left out and reported; the rest of it
- * counts. Personal data are left out by their value (muster_is_personal) and
+ * counts. Personal data are left out by their value (identity_is_pii) and
  * by the names that the platforms reserve for them. Reports show no value, and
  * names only where they look like names.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef HTTP_CDP_H
-#define HTTP_CDP_H
+#ifndef INGEST_CDP_H
+#define INGEST_CDP_H
 
-#include <muster/muster.h>
+#include <muster/limits.h>
 #include "base/base.h"
 
 /* One message: what the platforms allow. */
@@ -103,7 +104,9 @@ typedef struct cdp_attribute {
 typedef struct cdp_view {
     muster_time now; /* when it was received */
     bool strict;     /* names that the catalog does not know are refused */
-    cdp_attribute (*find)(void *payload, const char *name);
+    /* Any thread. */
+    cdp_attribute (*find)(const void *names, const char *name);
+    const void *names;
     /* A member that is left out; `pointer` into the message. */
     void (*drop)(void *payload, cdp_reason reason, const char *pointer);
     void *payload;

@@ -1,5 +1,5 @@
 /*
- * http_cdp_fuzz.c - messages of customer data platforms: what is translated is
+ * ingest_message_fuzz.c - messages of customer data platforms: what is translated is
  * one line, and a record that the parsers of ingest take; the exceptions are
  * what only they judge. What is refused leaves nothing behind. The first byte
  * says of which kind the message is, and what the catalog knows.
@@ -7,22 +7,21 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "fuzz/ingest_fuzz.h"
-#include "http/cdp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Some kind for most names, the same each time. */
-static cdp_attribute find(void *payload, const char *name)
+static cdp_attribute find(const void *names, const char *name)
 {
     const uint64_t hash = hash_bytes(name, strlen(name));
-    (void)payload;
+    (void)names;
     return (cdp_attribute){(cdp_kind)(hash % (CDP_KIND_EVENT + 1)),
                            hash % 64 == 1};
 }
 
-static cdp_attribute find_none(void *payload, const char *name)
+static cdp_attribute find_none(const void *names, const char *name)
 {
-    (void)payload;
+    (void)names;
     (void)name;
     return (cdp_attribute){CDP_KIND_NONE, false};
 }
@@ -60,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                JSON_STRICT, NULL) != 0)
         return 0;
     const cdp_view view = {fuzz_options(INGEST_NDJSON).now, data[0] % 5 == 0,
-                           data[0] % 2 == 0 ? find : find_none, note, NULL};
+                           data[0] % 2 == 0 ? find : find_none, NULL,
+                           note, NULL};
     buffer_init(&line, (size_t)64 << 20);
     const cdp_reason reason =
         cdp_translate(&view, (cdp_type)(data[0] % (CDP_GROUP + 1)),

@@ -20,7 +20,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "http/cdp.h"
+#include "ingest/ingest.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -183,7 +183,7 @@ static cdp_reason check_text(muster_text t)
 {
     if (t.len == 0 || t.len > MUSTER_VALUE_BYTES_MAX || has_control(t))
         return CDP_BAD_VALUE;
-    return muster_is_personal(t) ? CDP_PERSONAL : CDP_OK;
+    return identity_is_pii(t) ? CDP_PERSONAL : CDP_OK;
 }
 
 static bool is_number(const json_value *v)
@@ -394,7 +394,7 @@ static cdp_reason set_one(translation *t, const char *name,
                           const json_value *v)
 {
     const cdp_kind known =
-        t->view->find(t->view->payload, name).kind;
+        t->view->find(t->view->names, name).kind;
     const json_type type = json_typeof(v);
     trait read = {.kind = CDP_KIND_NONE};
     cdp_reason reason = CDP_OK;
@@ -438,7 +438,7 @@ static void set_traits(translation *t, const char *prefix,
         const bool hidden = t->hidden;
         const size_t before = enter(t, it.key);
         cdp_reason reason = CDP_OK;
-        if (muster_is_personal(it.key))
+        if (identity_is_pii(it.key))
             reason = CDP_PERSONAL;
         else if (cdp_name(part, it.key) == 0 ||
                  (size_t)snprintf(whole, sizeof whole, "%s%s%s", prefix,
@@ -475,7 +475,7 @@ static void put_group(translation *t)
 {
     const json_value *v = json_get(t->message, "groupId");
     const size_t before = enter(t, text_of("groupId"));
-    const cdp_attribute known = t->view->find(t->view->payload, "group");
+    const cdp_attribute known = t->view->find(t->view->names, "group");
     if (v != NULL) {
         cdp_reason reason = json_typeof(v) == JSON_STRING
                                 ? check_text(json_string(v))
@@ -542,7 +542,7 @@ static void put_properties(translation *t, const char *event,
         if (cdp_name(part, it.key) == 0 ||
             (size_t)snprintf(whole, sizeof whole, "%s.%s", event, part) >=
                 sizeof whole ||
-            t->view->find(t->view->payload, whole).kind != CDP_KIND_EVENT) {
+            t->view->find(t->view->names, whole).kind != CDP_KIND_EVENT) {
             t->ignored += !is_used_property(part);
             continue;
         }
@@ -607,7 +607,7 @@ static void put_event_value(translation *t)
 static cdp_reason check_event(const translation *t, const char *name,
                               cdp_attribute *known)
 {
-    *known = t->view->find(t->view->payload, name);
+    *known = t->view->find(t->view->names, name);
     if (known->kind == CDP_KIND_NONE)
         return t->view->strict ? CDP_UNKNOWN : CDP_OK;
     return known->kind == CDP_KIND_EVENT ? CDP_OK : CDP_WRONG_KIND;
@@ -657,7 +657,7 @@ static muster_text read_id(translation *t, const char *name, char *made)
     if (id.len > MUSTER_ID_BYTES_MAX || has_control(id)) {
         drop(t, CDP_BAD_VALUE);
         id = none;
-    } else if (id.len > 0 && muster_is_personal(id)) {
+    } else if (id.len > 0 && identity_is_pii(id)) {
         drop(t, CDP_PERSONAL);
         id = none;
     }
@@ -766,7 +766,7 @@ static cdp_reason read_event_name(const translation *t, cdp_type type,
     const json_value *v = json_get(t->message, "event");
     if (v == NULL || json_typeof(v) != JSON_STRING)
         return CDP_WRONG_TYPE;
-    if (muster_is_personal(json_string(v)))
+    if (identity_is_pii(json_string(v)))
         return CDP_PERSONAL;
     return cdp_name(out, json_string(v)) > 0 ? CDP_OK : CDP_BAD_NAME;
 }
