@@ -106,6 +106,17 @@ int client_provider_set(cli *c, const char *name, const char *party,
                         const char *ttl, muster_error *err);
 int client_catalog_apply(cli *c, const char *text, size_t len,
                          muster_error *err);
+int client_taxonomy_load(cli *c, const char *name, uint32_t segtax,
+                         const char *text, size_t len, muster_error *err);
+int client_taxonomy_map(cli *c, const char *attribute, const char *value,
+                        const char *const *nodes, size_t count,
+                        muster_error *err);
+int client_taxonomy_about(cli *c, muster_taxonomy *out, muster_error *err);
+int client_taxonomy_each(cli *c, const char *node, uint32_t levels,
+                         muster_taxonomy_node_fn each, void *payload,
+                         muster_error *err);
+int client_mappings_each(cli *c, const char *node, muster_mapping_fn each,
+                         void *payload, muster_error *err);
 int client_privacy_optout(cli *c, const muster_id *user, bool undo,
                           bool *known, muster_error *err);
 int client_privacy_forget(cli *c, const muster_id *user, bool *known,
