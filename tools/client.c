@@ -438,6 +438,23 @@ int client_mappings_each(cli *c, const char *node, muster_mapping_fn each,
                : muster_mappings_each(c->engine, node, each, payload, err);
 }
 
+int client_reach_report(cli *c, const muster_report_query *query,
+                        muster_report **out, muster_error *err)
+{
+    return c->remote != NULL
+               ? remote_reach_report(c->remote, query, out, err)
+               : muster_reach_report(c->engine, c->scope, query, NULL, out,
+                                     err);
+}
+
+void client_report_free(const cli *c, muster_report *report)
+{
+    if (c->remote != NULL)
+        remote_report_free(report);
+    else
+        muster_report_free(report);
+}
+
 int client_privacy_optout(cli *c, const muster_id *user, bool undo,
                           bool *known, muster_error *err)
 {

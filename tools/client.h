@@ -57,6 +57,9 @@ void client_overlap_free(const cli *c, muster_overlap *overlap);
 int client_reach_breakdown(client_segment *s, const char *attribute,
                            size_t limit, muster_breakdown **out,
                            muster_error *err);
+int client_reach_report(cli *c, const muster_report_query *query,
+                        muster_report **out, muster_error *err);
+void client_report_free(const cli *c, muster_report *report);
 void client_breakdown_free(const cli *c, muster_breakdown *breakdown);
 
 /* ---- saved segments ---- */

@@ -15,6 +15,7 @@
  *   remote_saved.c     saved segments, their versions, lookup
  *   remote_catalog.c   attributes, providers, users who want out
  *   remote_taxonomy.c  the taxonomy, and what is mapped to it
+ *   remote_report.c    providers beside each other
  *   remote_access.c    keys, partners, shares
  *   remote_load.c      `load`: a stream of records
  *
@@ -126,7 +127,13 @@ int remote_privacy_optout(remote *r, const muster_id *user, bool undo,
 int remote_privacy_forget(remote *r, const muster_id *user, bool *known,
                           muster_error *err);
 
-/* ---- the taxonomy, reports (remote_taxonomy.c) ---- */
+/* ---- providers beside each other (remote_report.c) ---- */
+
+int remote_reach_report(remote *r, const muster_report_query *query,
+                        muster_report **out, muster_error *err);
+void remote_report_free(muster_report *report); /* NULL is fine */
+
+/* ---- the taxonomy (remote_taxonomy.c) ---- */
 
 int remote_taxonomy_load(remote *r, const char *name, uint32_t segtax,
                          const char *text, size_t len, muster_error *err);

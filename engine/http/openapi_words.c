@@ -21,7 +21,7 @@ const openapi_subject openapi_subjects[] = {
      "Saved segments and their versions."},
     {"questions", "validate count overlap breakdown explain",
      "Exact answers about expressions, at once."},
-    {"catalog", "attributes providers taxonomy",
+    {"catalog", "attributes providers reports taxonomy",
      "What is known, who says it, and by which names others know it."},
     {"privacy", "optouts ids", "Users who want out."},
     {"access", "keys partners", "Who may ask what."},
@@ -175,6 +175,28 @@ const openapi_shape openapi_shapes[] = {
     {"ProviderPage",
      "data:[Provider] has_more:bool next_cursor:text|null as_of:time epoch:int",
      "Providers."},
+    {"ProviderReport",
+     "universe:int truth_attribute:text|null truth_provider:text|null"
+     " data:[ProviderNumbers] as_of:time epoch:int elapsed_us:int",
+     "Providers beside each other."},
+    {"ProviderNumbers",
+     "name:text party:=first,second,third users:int share:number|null only:int"
+     " facts:int ending:int events:int events_1d:int events_7d:int"
+     " events_30d:int oldest:time|null newest:time|null compared:int agreed:int"
+     " agreement:number|null attributes:[AttributeNumbers]"
+     " values:[ValueNumbers]",
+     "Users with a live fact of the provider, and of it alone; facts of"
+     " profile attributes, and those that end within 30 days; days (or hours)"
+     " with an event; users of whom it and the truth both speak, and say the"
+     " same."},
+    {"AttributeNumbers",
+     "attribute:text kind:text users:int facts:int contradicted:int",
+     "`contradicted`: users of whom another provider says another value of"
+     " it, for one_of."},
+    {"ValueNumbers",
+     "value:text said:int truth:int both:int precision:number|null"
+     " recall:number|null",
+     "Of users of whom both the provider and the truth speak."},
     {"Taxonomy",
      "name:text|null segtax:int nodes:int mappings:int data?:[TaxonomyNode]"
      " as_of:time epoch:int",
@@ -333,6 +355,7 @@ const openapi_body openapi_bodies[] = {
     {"providers_list", NULL, "ProviderPage"},
     {"provider_show", NULL, "Provider"},
     {"provider_put", "ProviderText", "Provider"},
+    {"providers_report", NULL, "ProviderReport"},
     {"taxonomy_show", NULL, "Taxonomy"},
     {"taxonomy_put", "TaxonomyFile", "Taxonomy"},
     {"mappings_list", NULL, "Mappings"},
@@ -369,11 +392,13 @@ const openapi_parameter openapi_parameters[] = {
     {"partner", "text", "The key of a partner."},
     {"provider", "text",
      "Who says what a record does not name the provider of."},
+    {"providers", "text", "Names of providers, with commas between."},
     {"q", "text", "A part of the value."},
     {"return", "=fragment,request",
      "What to merge into the bid request, or all of it."},
     {"space", "text", "The id space of a raw id."},
     {"timeout_ms", "int", "Answer 503 rather than later."},
+    {"truth", "text", "Whose word on which attribute: ATTRIBUTE@PROVIDER."},
     {"verbose", "bool", "Also tell what each part says."},
     {"version", "int", "Of a segment, from 1."},
     {NULL, NULL, NULL}};

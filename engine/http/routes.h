@@ -298,6 +298,12 @@
       on_provider_put, "Adds a provider, or changes it as a whole",           \
       "dry_run", "{\"party\":\"third\",\"ttl\":\"60d\"}",                     \
       "/v1/providers/acme?dry_run=true", "200 201 400 413 422")               \
+    X(providers_report, GET, "/v1/reports/providers", MAY_READ, WORK, 0,      \
+      false, true, TAKES_NOTHING, OFFERS_DATA, on_providers_report,           \
+      "Providers beside each other: reach, freshness, contradictions, truth", \
+      "providers truth", "",                                                  \
+      "/v1/reports/providers?truth=geo.country@shop",                         \
+      "200 400 404 413 422 503")                                              \
     X(taxonomy_show, GET, "/v1/taxonomy", MAY_READ, WORK, 0, false, true,     \
       TAKES_NOTHING, OFFERS_DATA, on_taxonomy_show,                           \
       "The taxonomy: a node, or the roots, and what is below",                \
