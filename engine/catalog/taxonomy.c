@@ -164,6 +164,7 @@ typedef struct growing {
     uint32_t *parents; /* of rows; CATALOG_NONE: a root */
     uint32_t *first;   /* child of a row, of the roots at [count] */
     uint32_t *next;    /* sibling of a row */
+    bool *planted;     /* rows that have become nodes */
     taxonomy_fault *fault;
 } growing;
 
@@ -286,7 +287,7 @@ static bool plant(growing *g, taxonomy *t, taxonomy_node *nodes, uint32_t row,
         .parent = parent,
         .depth = depth,
     };
-    g->parents[row] = row; /* it was reached */
+    g->planted[row] = true;
     for (uint32_t i = g->first[row]; i != CATALOG_NONE; i = g->next[i])
         if (!plant(g, t, nodes, i, at, depth + 1, next))
             return false;
@@ -301,7 +302,7 @@ static bool plant_all(growing *g, taxonomy *t, taxonomy_node *nodes)
         if (!plant(g, t, nodes, i, CATALOG_NONE, 0, &next))
             return false;
     for (size_t i = 0; next < g->count && i < g->count; i++)
-        if (g->parents[i] != i)
+        if (!g->planted[i])
             return fail(g, i, "cycle",
                         "it is below itself, by way of its parents");
     ASSERT(next == g->count);
@@ -351,6 +352,7 @@ taxonomy *taxonomy_new(muster_text name, uint32_t segtax,
     g.parents = mem_array(bound + 1, sizeof *g.parents);
     g.first = mem_array(bound + 1, sizeof *g.first);
     g.next = mem_array(bound + 1, sizeof *g.next);
+    g.planted = mem_array(bound + 1, sizeof *g.planted);
     arena_init(&t->memory);
     taxonomy_node *nodes =
         arena_zalloc(&t->memory, (bound + 1) * sizeof *nodes);
@@ -364,6 +366,7 @@ taxonomy *taxonomy_new(muster_text name, uint32_t segtax,
     };
     const bool grown = check_rows(&g) && hang_rows(&g) &&
                        plant_all(&g, t, nodes) && name_nodes(&g, t);
+    mem_free(g.planted);
     mem_free(g.next);
     mem_free(g.first);
     mem_free(g.parents);

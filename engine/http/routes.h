@@ -321,8 +321,8 @@
     X(mapping_put, PUT, "/v1/taxonomy/mappings", MAY_ADMIN, WORK,             \
       BODY_DOCUMENT, false, true, TAKES_DOCUMENT, OFFERS_DATA,                \
       on_mapping_put, "Maps an attribute, or one value of it, to nodes", "",  \
-      "{\"attribute\":\"interest\",\"value\":\"autos\","                      \
-      "\"nodes\":[\"Interest | Automotive\"]}",                               \
+      "{\"attribute\":\"geo.country\",\"value\":\"DE\","                      \
+      "\"nodes\":[\"Interest\"]}",                                            \
       "/v1/taxonomy/mappings", "204 400 404 413 422")
 
 /* ---- opt-outs and forgetting ---- */
