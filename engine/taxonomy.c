@@ -186,20 +186,10 @@ static int find_span(const catalog *names, const char *node, uint32_t *first,
         *end = t->node_count;
     if (!node)
         return 0;
-    if (!t)
-        return error_set(err, MUSTER_ENOTFOUND, "no_taxonomy",
-                         "no taxonomy is loaded");
-    *first = taxonomy_find(t, text_of(node));
-    if (*first != CATALOG_NONE) {
+    const int rc = taxonomy_node_find(names, text_of(node), first, err);
+    if (rc == 0)
         *end = t->nodes[*first].end;
-        return 0;
-    }
-    const char *near = taxonomy_suggest(t, text_of(node));
-    error_set(err, MUSTER_ENOTFOUND, "unknown_node",
-              "there is no node \"%.100s\" in the taxonomy %s", node, t->name);
-    if (near)
-        error_suggest(err, "%s", near);
-    return MUSTER_ENOTFOUND;
+    return rc;
 }
 
 static int tell_node(const catalog_taxonomy *t, uint32_t i,

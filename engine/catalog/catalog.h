@@ -206,6 +206,10 @@ const catalog_taxonomy *catalog_taxonomy_get(const catalog *c);
 uint32_t taxonomy_find(const catalog_taxonomy *t, muster_text node);
 /* The path that is meant, perhaps; NULL when none is near. O(nodes). */
 const char *taxonomy_suggest(const catalog_taxonomy *t, muster_text node);
+/* The same of a catalog. MUSTER_ENOTFOUND "no_taxonomy", or "unknown_node" with
+ * a suggestion. */
+int taxonomy_node_find(const catalog *c, muster_text node, uint32_t *out,
+                       muster_error *err);
 /* Is the text a value that an attribute of this kind can have mapped? A
  * number's may be a range, which *low and *high (x 10^4) become. */
 bool taxonomy_is_range(muster_text text, int64_t *low, int64_t *high);

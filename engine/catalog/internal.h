@@ -117,9 +117,6 @@ int catalog_taxonomy_edit(catalog *c, const taxonomy_edit *edits,
  * whole)? MUSTER_EINVAL "bad_mapping". */
 int taxonomy_check_value(attribute_kind kind, muster_text value,
                          muster_error *err);
-/* MUSTER_ENOTFOUND "no_taxonomy" or "unknown_node". */
-int taxonomy_node_find(const catalog *c, muster_text node, uint32_t *out,
-                       muster_error *err);
 
 /* Rows at the next number; the name must be valid and new. */
 const catalog_attribute *catalog_attribute_append(

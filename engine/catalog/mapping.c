@@ -219,8 +219,8 @@ int catalog_taxonomy_map(catalog *c, muster_text attribute, muster_text value,
                          attribute.ptr);
     int rc = taxonomy_check_value(a->kind, value, err);
     if (rc == 0 && c->taxonomy == NULL)
-        rc = error_set(err, MUSTER_ENOTFOUND, "no_taxonomy",
-                       "no taxonomy is loaded");
+        return error_set(err, MUSTER_ENOTFOUND, "no_taxonomy",
+                         "no taxonomy is loaded");
     uint32_t *numbers = mem_array(count + 1, sizeof *numbers);
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = taxonomy_node_find(c, nodes[i], &numbers[i], err);
