@@ -2,8 +2,8 @@
  * reach.h - the door of room `reach`: numbers over several sets.
  *
  *   breakdown.c   users of a set by value of an attribute
- *   sources.c     providers beside each other: reach, freshness, contradictions,
- *                 agreement
+ *   sources.c     providers beside each other: reach, freshness,
+ *                 contradictions, agreement
  *
  * (Overlap is programs_overlap of room segment.) First form: by exact counts,
  * value after value.

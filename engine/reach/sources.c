@@ -33,6 +33,8 @@
 #define ENDING_HOURS 720u
 #define HOURS_PER_DAY 24u
 #define SECONDS_PER_HOUR 3600
+/* Leaves of so many values are made between two looks at the stop. */
+#define VALUES_PER_LOOK 256u
 /* The largest number there is, x 10^4. */
 #define NUMBER_MOST                                                            \
     (((int64_t)1 << MUSTER_NUMBER_BITS) * MUSTER_NUMBER_SCALE - 1)
@@ -187,6 +189,8 @@ static void tell_all(counting *c)
     for (uint32_t s = 0; s < c->sources; s++)
         speaks[s] = speaks_of(c, s, c->attribute->id);
     for (uint32_t v = first; v <= last; v++) {
+        if (v % VALUES_PER_LOOK == 0 && program_stopped(c->q->stop))
+            return;
         for (uint32_t s = 0; s < c->sources; s++) {
             if (!speaks[s])
                 continue;
