@@ -311,8 +311,8 @@
     X(taxonomy_put, PUT, "/v1/taxonomy", MAY_ADMIN, WORK, BODY_CATALOG,       \
       false, true, TAKES_DOCUMENT, OFFERS_DATA, on_taxonomy_put,              \
       "Loads a taxonomy in the place of the one there is", "",                \
-      "{\"name\":\"iab\",\"segtax\":4,\"file\":"                             \
-      "\"Unique ID\\tParent ID\\tTier 1\\n1\\t\\tInterest\\n\"}",               \
+      "{\"name\":\"iab\",\"segtax\":4,\"file\":"                              \
+      "\"Unique ID\\tParent ID\\tTier 1\\n1\\t\\tInterest\\n\"}",             \
       "/v1/taxonomy", "200 400 409 413 422")                                  \
     X(mappings_list, GET, "/v1/taxonomy/mappings", MAY_READ, WORK, 0, false,  \
       true, TAKES_NOTHING, OFFERS_DATA, on_mappings_list,                     \
