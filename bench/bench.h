@@ -23,6 +23,7 @@
  *   sample.c       estimates from samples of workload W
  *   decide.c       one user: a decision, a lookup
  *   forward.c      one user: the forward index
+ *   reach_report.c providers beside each other
  *   export.h       data of benches as files, for bench/peers/: export_w.c,
  *                  export_facts.c
  *   durable.h      acknowledged, visible, undisturbed, opened again: the
@@ -90,6 +91,7 @@ extern const bench bench_eval_threads;
 extern const bench bench_decide;
 extern const bench bench_lookup;
 extern const bench bench_forward;
+extern const bench bench_reach_report;
 extern const bench bench_durable_ack;
 extern const bench bench_durable_visible;
 extern const bench bench_durable_pause;

@@ -21,6 +21,7 @@ static const bench *const benches[] = {
     &bench_eval_w,       &bench_eval_realdata,
     &bench_eval_threads, &bench_eval_sample,
     &bench_decide,       &bench_lookup,    &bench_forward,
+    &bench_reach_report,
     &bench_durable_ack,  &bench_durable_visible,
     &bench_durable_pause, &bench_durable_restart,
 };

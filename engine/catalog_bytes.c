@@ -8,6 +8,10 @@
  *     u32 attributes; each: text name, u8 kind, u8 grain, u32 cap, u8 amount,
  *         u8 unit is date, text unit, u32 ttl, u32 retention, u8 declared,
  *         u32 values, each: text
+ *     where a taxonomy is loaded: text name, u32 segtax,
+ *         u32 nodes; each: text id, u32 parent (4294967295: none), text path,
+ *             text note
+ *         u32 mappings; each: u32 attribute, u32 node, u8 has a value, text
  * Numbers are implied by order.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -42,6 +46,27 @@ static void put_attribute(buffer *out, const catalog *c,
         put_text(out, catalog_value_text(c, a->id, v));
 }
 
+static void put_taxonomy(buffer *out, const catalog_taxonomy *t)
+{
+    put_text(out, text_of(t->name));
+    buffer_put_u32(out, t->segtax);
+    buffer_put_u32(out, t->node_count);
+    for (uint32_t i = 0; i < t->node_count; i++) {
+        put_text(out, text_of(t->nodes[i].id));
+        buffer_put_u32(out, t->nodes[i].parent);
+        put_text(out, text_of(t->nodes[i].path));
+        put_text(out, text_of(t->nodes[i].note));
+    }
+    buffer_put_u32(out, t->mapping_count);
+    for (uint32_t i = 0; i < t->mapping_count; i++) {
+        const taxonomy_mapping *m = &t->mappings[i];
+        buffer_put_u32(out, m->attribute);
+        buffer_put_u32(out, m->node);
+        buffer_put_u8(out, m->value.ptr != NULL);
+        put_text(out, m->value);
+    }
+}
+
 void catalog_encode(const catalog *c, buffer *out)
 {
     buffer_put_u8(out, catalog_strict(c));
@@ -62,6 +87,8 @@ void catalog_encode(const catalog *c, buffer *out)
     buffer_put_u32(out, (uint32_t)catalog_attribute_count(c));
     for (size_t i = 0; i < catalog_attribute_count(c); i++)
         put_attribute(out, c, catalog_attribute_at(c, i));
+    if (catalog_taxonomy_get(c))
+        put_taxonomy(out, catalog_taxonomy_get(c));
 }
 
 /* ---- decoding ---- */
@@ -137,6 +164,54 @@ static int decode_people(catalog *c, reader *r, arena *memory,
     return rc;
 }
 
+static bool get_nodes(reader *r, catalog_taxonomy *t, arena *memory)
+{
+    t->node_count = reader_u32(r);
+    if (t->node_count == 0 || t->node_count > MUSTER_TAXONOMY_NODES_MAX)
+        return false;
+    taxonomy_node *nodes =
+        arena_zalloc(memory, t->node_count * sizeof *nodes);
+    for (uint32_t i = 0; i < t->node_count; i++) {
+        nodes[i].id = get_name(r, memory);
+        nodes[i].parent = reader_u32(r);
+        nodes[i].path = get_name(r, memory);
+        nodes[i].note = get_name(r, memory);
+    }
+    t->nodes = nodes;
+    return reader_ok(r);
+}
+
+static bool get_mappings(reader *r, catalog_taxonomy *t, arena *memory)
+{
+    t->mapping_count = reader_u32(r);
+    if (t->mapping_count > MUSTER_TAXONOMY_MAPPINGS_MAX)
+        return false;
+    taxonomy_mapping *mappings =
+        arena_zalloc(memory, (t->mapping_count + 1) * sizeof *mappings);
+    for (uint32_t i = 0; i < t->mapping_count; i++) {
+        mappings[i].attribute = reader_u32(r);
+        mappings[i].node = reader_u32(r);
+        const bool whole = reader_u8(r) == 0;
+        const muster_text value = get_text(r);
+        if (!whole)
+            mappings[i].value = value;
+    }
+    t->mappings = mappings;
+    return reader_ok(r);
+}
+
+static int decode_taxonomy(catalog *c, reader *r, arena *memory,
+                           muster_error *err)
+{
+    catalog_taxonomy t = {.name = NULL};
+
+    t.name = get_name(r, memory);
+    t.segtax = reader_u32(r);
+    if (!get_nodes(r, &t, memory) || !get_mappings(r, &t, memory))
+        return MUSTER_ECORRUPT;
+    return catalog_restore_taxonomy(c, &t, err);
+}
+
 int catalog_decode(catalog *c, const void *bytes, size_t len,
                    muster_error *err)
 {
@@ -151,6 +226,8 @@ int catalog_decode(catalog *c, const void *bytes, size_t len,
     for (uint32_t i = 0; i < attributes && rc == 0; i++)
         rc = decode_attribute(c, &r, CATALOG_ATTRIBUTE_FIRST + i, &memory,
                               err);
+    if (rc == 0 && reader_left(&r) > 0)
+        rc = decode_taxonomy(c, &r, &memory, err);
     arena_release(&memory);
     if (rc != 0 || !reader_ok(&r))
         return error_set(err, MUSTER_ECORRUPT, "damaged_catalog",

@@ -18,6 +18,9 @@
  *     partner remove  text key, i64 when
  *     share           text key of the segment, text key of the partner,
  *                     u8 undo
+ *     taxonomy        text name, u32 segtax, text the file as it was given
+ *     mapping         text attribute, u8 has a value, text value, u32 nodes,
+ *                     each: text (id or path)
  * The clock of a facts change is the time it was judged at (retention), so
  * replay judges alike.
  *
@@ -106,6 +109,25 @@ void change_share(buffer *out, muster_text segment, muster_text partner,
     put_text(out, segment);
     put_text(out, partner);
     buffer_put_u8(out, undo);
+}
+
+void change_taxonomy(buffer *out, muster_text name, uint32_t segtax,
+                     muster_text file)
+{
+    put_text(out, name);
+    buffer_put_u32(out, segtax);
+    put_text(out, file);
+}
+
+void change_mapping(buffer *out, muster_text attribute, muster_text value,
+                    const muster_text *nodes, size_t count)
+{
+    put_text(out, attribute);
+    buffer_put_u8(out, value.ptr != NULL);
+    put_text(out, value);
+    buffer_put_u32(out, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        put_text(out, nodes[i]);
 }
 
 const char *change_name(change_kind kind)
@@ -297,6 +319,45 @@ static int apply_share(working *w, struct mirror *notes, reader *r,
     return 0;
 }
 
+int change_apply_taxonomy(catalog *c, const uint8_t *bytes, size_t len,
+                          muster_error *err)
+{
+    reader r;
+
+    reader_init(&r, bytes, len);
+    const muster_text name = get_text(&r);
+    const uint32_t segtax = reader_u32(&r);
+    const muster_text file = get_text(&r);
+    if (!reader_ok(&r))
+        return damaged(err);
+    return catalog_taxonomy_load(c, name, segtax, file, err);
+}
+
+int change_apply_mapping(catalog *c, const uint8_t *bytes, size_t len,
+                         muster_error *err)
+{
+    reader r;
+
+    reader_init(&r, bytes, len);
+    const muster_text attribute = get_text(&r);
+    const bool whole = reader_u8(&r) == 0;
+    const muster_text value = get_text(&r);
+    const uint32_t count = reader_u32(&r);
+    if (!reader_ok(&r) || count > MUSTER_TAXONOMY_MAPPINGS_MAX)
+        return damaged(err);
+    muster_text *nodes = mem_array((size_t)count + 1, sizeof *nodes);
+    for (uint32_t i = 0; i < count; i++)
+        nodes[i] = get_text(&r);
+    const int rc =
+        !reader_ok(&r)
+            ? damaged(err)
+            : catalog_taxonomy_map(c, attribute,
+                                   whole ? text_make(NULL, 0) : value, nodes,
+                                   count, err);
+    mem_free(nodes);
+    return rc;
+}
+
 static int apply(working *w, struct mirror *notes, uint32_t kind,
                  const uint8_t *bytes, size_t len, apply_report *report,
                  muster_error *err)
@@ -335,6 +396,10 @@ static int apply(working *w, struct mirror *notes, uint32_t kind,
         return apply_partner_end(w, notes, &r, err);
     case CHANGE_SHARE:
         return apply_share(w, notes, &r, err);
+    case CHANGE_TAXONOMY:
+        return change_apply_taxonomy(w->names, bytes, len, err);
+    case CHANGE_MAPPING:
+        return change_apply_mapping(w->names, bytes, len, err);
     }
     return error_set(err, MUSTER_EVERSION, "unknown_change",
                      "the log holds a change of kind %u, which this version "

@@ -22,7 +22,9 @@
     X(KEY_REVOKE, 10, "key revoke")                                          \
     X(PARTNER_SET, 11, "partner set")                                        \
     X(PARTNER_REMOVE, 12, "partner remove")                                  \
-    X(SHARE, 13, "share")
+    X(SHARE, 13, "share")                                                    \
+    X(TAXONOMY, 20, "taxonomy")                                              \
+    X(MAPPING, 21, "mapping")
 
 typedef enum change_kind {
 #define CHANGE_ENUM(symbol, number, name) CHANGE_##symbol = number,

@@ -412,6 +412,16 @@ void change_partner(buffer *out, muster_text key, muster_text name,
                     muster_time created);
 void change_share(buffer *out, muster_text segment, muster_text partner,
                   bool undo);
+void change_taxonomy(buffer *out, muster_text name, uint32_t segtax,
+                     muster_text file);
+/* `value` ptr NULL: the whole attribute. */
+void change_mapping(buffer *out, muster_text attribute, muster_text value,
+                    const muster_text *nodes, size_t count);
+/* Both bodies, on the state's catalog or on one to try them on. */
+int change_apply_taxonomy(catalog *c, const uint8_t *bytes, size_t len,
+                          muster_error *err);
+int change_apply_mapping(catalog *c, const uint8_t *bytes, size_t len,
+                         muster_error *err);
 /* "segment save" */
 const char *change_name(change_kind kind);
 /* What a change is about, as its body says: a segment's key, the id of a key;

@@ -39,18 +39,34 @@ static void sort_ranks(uint32_t *ranks, uint32_t n)
     }
 }
 
-static int tell_entry(const roster_entry *entry, muster_saved_fn each,
-                      void *payload)
+/* Of the node that a segment carries, in the taxonomy of now. */
+static void set_node(muster_saved *row, const catalog_taxonomy *t,
+                     muster_text node)
 {
-    const muster_saved row = {entry->key,     entry->id,   entry->version,
-                              entry->expr,    entry->name, entry->priority,
-                              true,           false,       entry->created};
+    const uint32_t found =
+        t && node.ptr ? taxonomy_find(t, node) : CATALOG_NONE;
+    if (found == CATALOG_NONE)
+        return;
+    row->node = t->nodes[found].id;
+    row->segtax = t->segtax;
+}
+
+static int tell_entry(const roster_entry *entry, const catalog_taxonomy *t,
+                      muster_saved_fn each, void *payload)
+{
+    muster_saved row = {entry->key,  entry->id,       entry->version,
+                        entry->expr, entry->name,     entry->priority,
+                        true,        false,           entry->created,
+                        "",          0};
+    set_node(&row, t, entry->node);
     return each(payload, &row);
 }
 
-static int tell_list(const forward_list *l, access_view view,
-                     muster_saved_fn each, void *payload)
+static int tell_list(const forward_list *l, const epoch *at,
+                     const scope *viewer, muster_saved_fn each, void *payload)
 {
+    const access_view view = access_view_of(at->access, viewer);
+    const catalog_taxonomy *t = catalog_taxonomy_get(at->names);
     uint32_t few[RANKS_FEW];
     uint32_t *ranks =
         l->n > RANKS_FEW ? mem_array(l->n, sizeof *ranks) : few;
@@ -66,7 +82,7 @@ static int tell_list(const forward_list *l, access_view view,
     }
     sort_ranks(ranks, n);
     for (uint32_t i = 0; i < n && rc == 0; i++)
-        rc = tell_entry(&l->roster->entries[ranks[i]], each, payload);
+        rc = tell_entry(&l->roster->entries[ranks[i]], t, each, payload);
     if (ranks != few)
         mem_free(ranks);
     return rc;
@@ -109,6 +125,25 @@ static bool is_member(const muster_engine *e, const epoch *at,
     return member;
 }
 
+/* Adds the node that a segment carries to what is told of it. */
+typedef struct carrying {
+    const catalog_taxonomy *t;
+    muster_saved_fn each;
+    void *payload;
+} carrying;
+
+static int tell_carrying(void *payload, const muster_saved *row)
+{
+    const carrying *c = payload;
+    muster_saved with = *row;
+    arena memory;
+
+    arena_init(&memory);
+    set_node(&with, c->t, segment_carries(text_of(row->expr), &memory));
+    arena_release(&memory);
+    return c->each(c->payload, &with);
+}
+
 static int ask_all(const muster_engine *e, const epoch *at,
                    const scope *viewer, uint32_t row, muster_saved_fn each,
                    void *payload)
@@ -128,9 +163,11 @@ static int ask_all(const muster_engine *e, const epoch *at,
             found[n++] = a;
     }
     qsort(found, n, sizeof *found, by_priority);
+    carrying c = {catalog_taxonomy_get(at->names), each, payload};
     int rc = base_check(at->base, NULL);
     for (size_t i = 0; i < n && rc == 0; i++)
-        rc = saved_tell(found[i], audience_current(found[i]), each, payload);
+        rc = saved_tell(found[i], audience_current(found[i]), tell_carrying,
+                        &c);
     mem_free(found);
     return rc;
 }
@@ -155,8 +192,7 @@ static int look_up(muster_engine *e, const epoch *at, const scope *viewer,
     about->epoch = list.epoch;
     about->as_of = list_time(about->as_of, list.hour);
     /* shares are those of now, whatever epoch the list is of */
-    return tell_list(&list, access_view_of(at->access, viewer), each,
-                     payload);
+    return tell_list(&list, at, viewer, each, payload);
 }
 
 int muster_audience_lookup_at(muster_engine *engine,
@@ -301,7 +337,6 @@ static void find_lists(together *t)
 static int tell_users(together *t, size_t from, muster_looked_fn looked,
                       muster_saved_fn each, void *payload)
 {
-    const access_view view = access_view_of(t->at->access, t->viewer);
     int rc = 0;
 
     for (size_t i = 0; i < t->n && rc == 0; i++) {
@@ -311,7 +346,7 @@ static int tell_users(together *t, size_t from, muster_looked_fn looked,
                                      l ? list_time(t->now, l->hour) : t->now};
         rc = looked(payload, from + i, t->status[i], &about);
         if (rc == 0 && l)
-            rc = tell_list(l, view, each, payload);
+            rc = tell_list(l, t->at, t->viewer, each, payload);
         else if (rc == 0 && about.known)
             rc = ask_all(t->engine, t->at, t->viewer, t->rows[i], each,
                          payload);

@@ -2,9 +2,10 @@
  * match_list.c - the segments that the matcher keeps: their plans, what facts
  * they read, and which of them an edit touches.
  *
- * A plan stays good while the attributes and providers of the catalog do; one
- * that names values that were not there, or a pattern of them (an open one),
- * is bound again when users with such an attribute are looked at.
+ * A plan stays good while the attributes, the providers and the taxonomy of
+ * the catalog do; one that names values that were not there, or a pattern of
+ * them (an open one), is bound again when users with such an attribute are
+ * looked at.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -210,10 +211,12 @@ void match_touched_release(match_touched *t)
 
 /* ---- what has changed ---- */
 
-/* Of the attributes and providers: all that binding looks at, values apart. */
+/* Of the attributes, the providers and the taxonomy: all that binding looks
+ * at, values apart. */
 static uint64_t shape_of(const catalog *names)
 {
-    uint64_t h = 0;
+    const catalog_taxonomy *t = catalog_taxonomy_get(names);
+    uint64_t h = t ? t->version : 0;
 
     for (size_t i = 0; i < catalog_attribute_count(names); i++) {
         const catalog_attribute *a = catalog_attribute_at(names, i);

@@ -67,8 +67,12 @@ static void on_mode(void *payload, bool strict)
 void mirror_attach(muster_engine *e)
 {
     e->mirror = mem_zalloc(sizeof *e->mirror);
-    const catalog_watcher watcher = {e->mirror, on_attribute, on_value,
-                                     on_provider, on_space, on_mode};
+    const catalog_watcher watcher = {.payload = e->mirror,
+                                     .attribute = on_attribute,
+                                     .value = on_value,
+                                     .provider = on_provider,
+                                     .space = on_space,
+                                     .mode = on_mode};
     catalog_watch(e->state.names, &watcher);
 }
 

@@ -345,6 +345,13 @@ static void note_space(void *payload, const catalog_space *row)
     w->effect->spaces_changed += old;
 }
 
+static void note_taxonomy(void *payload, const catalog_taxonomy *t)
+{
+    const effect_watch *w = payload;
+    (void)t;
+    w->effect->mappings_changed = true;
+}
+
 int muster_catalog_check(muster_engine *engine, const char *text, size_t len,
                          muster_catalog_effect *out, muster_error *err)
 {
@@ -359,7 +366,8 @@ int muster_catalog_check(muster_engine *engine, const char *text, size_t len,
     const catalog_watcher watcher = {.payload = &seen,
                                      .attribute = note_attribute,
                                      .provider = note_provider,
-                                     .space = note_space};
+                                     .space = note_space,
+                                     .taxonomy = note_taxonomy};
     catalog *tried = catalog_copy(seen.before);
     catalog_watch(tried, &watcher);
     rc = catalog_file_apply(tried, text, len, err);

@@ -14,7 +14,8 @@ int saved_tell(const audience *a, const audience_version *v,
 {
     const muster_saved row = {a->key,      a->id,     v->version,
                               v->expr.ptr, v->name.ptr, v->priority,
-                              v->served,   v->removed, v->created};
+                              v->served,   v->removed, v->created,
+                              "",          0};
     return each(payload, &row);
 }
 

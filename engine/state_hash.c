@@ -24,6 +24,9 @@
  *       text unit, u32 ttl hours, u32 retention days, u8 declared
  *   'P' u8, text name, u8 party, u32 ttl hours, u8 declared
  *   'N' u8, text name, u8 declared      an id space
+ *   'T' u8, text name, u32 segtax      the taxonomy
+ *   'D' u8, text id, text parent, text path, text note    a node of it
+ *   'M' u8, text attribute, u8 has a value, text value, text node
  *   'S' u8, text key, u32 id, u32 version, text expr, text name,
  *       u32 priority, u8 served, u8 removed, u64 created
  *           each version of a segment
@@ -297,6 +300,37 @@ static void hash_attribute(hashing *h, const catalog_attribute *a)
     add(h);
 }
 
+static void hash_taxonomy(hashing *h, const catalog *names)
+{
+    const catalog_taxonomy *t = catalog_taxonomy_get(names);
+
+    if (!t)
+        return;
+    begin(h, 'T');
+    put_text(h, text_of(t->name));
+    buffer_put_u32(&h->item, t->segtax);
+    add(h);
+    for (uint32_t i = 0; i < t->node_count; i++) {
+        const taxonomy_node *n = &t->nodes[i];
+        const bool root = n->parent == CATALOG_NONE;
+        begin(h, 'D');
+        put_text(h, text_of(n->id));
+        put_text(h, text_of(root ? "" : t->nodes[n->parent].id));
+        put_text(h, text_of(n->path));
+        put_text(h, text_of(n->note));
+        add(h);
+    }
+    for (uint32_t i = 0; i < t->mapping_count; i++) {
+        const taxonomy_mapping *m = &t->mappings[i];
+        begin(h, 'M');
+        put_text(h, text_of(catalog_attribute_get(names, m->attribute)->name));
+        buffer_put_u8(&h->item, m->value.ptr != NULL);
+        put_text(h, m->value);
+        put_text(h, text_of(t->nodes[m->node].id));
+        add(h);
+    }
+}
+
 static void hash_catalog(hashing *h)
 {
     const catalog *names = h->at->names;
@@ -319,6 +353,7 @@ static void hash_catalog(hashing *h)
         buffer_put_u8(&h->item, s->declared);
         add(h);
     }
+    hash_taxonomy(h, names);
 }
 
 static void hash_version(hashing *h, const audience *a,

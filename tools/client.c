@@ -392,6 +392,69 @@ int client_catalog_apply(cli *c, const char *text, size_t len,
                              : muster_catalog_apply(c->engine, text, len, err);
 }
 
+int client_taxonomy_load(cli *c, const char *name, uint32_t segtax,
+                         const char *text, size_t len, muster_error *err)
+{
+    return c->remote != NULL
+               ? remote_taxonomy_load(c->remote, name, segtax, text, len, err)
+               : muster_taxonomy_load(c->engine, name, segtax, text, len,
+                                      err);
+}
+
+int client_taxonomy_map(cli *c, const char *attribute, const char *value,
+                        const char *const *nodes, size_t count,
+                        muster_error *err)
+{
+    return c->remote != NULL ? remote_taxonomy_map(c->remote, attribute,
+                                                   value, nodes, count, err)
+                             : muster_taxonomy_map(c->engine, attribute,
+                                                   value, nodes, count, err);
+}
+
+int client_taxonomy_about(cli *c, muster_taxonomy *out, muster_error *err)
+{
+    if (c->remote != NULL)
+        return remote_taxonomy_about(c->remote, out, err);
+    muster_taxonomy_about(c->engine, out);
+    return 0;
+}
+
+int client_taxonomy_each(cli *c, const char *node, uint32_t levels,
+                         muster_taxonomy_node_fn each, void *payload,
+                         muster_error *err)
+{
+    return c->remote != NULL
+               ? remote_taxonomy_each(c->remote, node, levels, each, payload,
+                                      err)
+               : muster_taxonomy_each(c->engine, node, levels, each, payload,
+                                      err);
+}
+
+int client_mappings_each(cli *c, const char *node, muster_mapping_fn each,
+                         void *payload, muster_error *err)
+{
+    return c->remote != NULL
+               ? remote_mappings_each(c->remote, node, each, payload, err)
+               : muster_mappings_each(c->engine, node, each, payload, err);
+}
+
+int client_reach_report(cli *c, const muster_report_query *query,
+                        muster_report **out, muster_error *err)
+{
+    return c->remote != NULL
+               ? remote_reach_report(c->remote, query, out, err)
+               : muster_reach_report(c->engine, c->scope, query, NULL, out,
+                                     err);
+}
+
+void client_report_free(const cli *c, muster_report *report)
+{
+    if (c->remote != NULL)
+        remote_report_free(report);
+    else
+        muster_report_free(report);
+}
+
 int client_privacy_optout(cli *c, const muster_id *user, bool undo,
                           bool *known, muster_error *err)
 {

@@ -57,6 +57,9 @@ void client_overlap_free(const cli *c, muster_overlap *overlap);
 int client_reach_breakdown(client_segment *s, const char *attribute,
                            size_t limit, muster_breakdown **out,
                            muster_error *err);
+int client_reach_report(cli *c, const muster_report_query *query,
+                        muster_report **out, muster_error *err);
+void client_report_free(const cli *c, muster_report *report);
 void client_breakdown_free(const cli *c, muster_breakdown *breakdown);
 
 /* ---- saved segments ---- */
@@ -106,6 +109,17 @@ int client_provider_set(cli *c, const char *name, const char *party,
                         const char *ttl, muster_error *err);
 int client_catalog_apply(cli *c, const char *text, size_t len,
                          muster_error *err);
+int client_taxonomy_load(cli *c, const char *name, uint32_t segtax,
+                         const char *text, size_t len, muster_error *err);
+int client_taxonomy_map(cli *c, const char *attribute, const char *value,
+                        const char *const *nodes, size_t count,
+                        muster_error *err);
+int client_taxonomy_about(cli *c, muster_taxonomy *out, muster_error *err);
+int client_taxonomy_each(cli *c, const char *node, uint32_t levels,
+                         muster_taxonomy_node_fn each, void *payload,
+                         muster_error *err);
+int client_mappings_each(cli *c, const char *node, muster_mapping_fn each,
+                         void *payload, muster_error *err);
 int client_privacy_optout(cli *c, const muster_id *user, bool undo,
                           bool *known, muster_error *err);
 int client_privacy_forget(cli *c, const muster_id *user, bool *known,

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "client.h"
+#include "cmd_provider.h"
 
 #include "base/error.h"
 
@@ -111,6 +111,33 @@ static const cli_verb provider_verbs[] = {
      .words_min = 1,
      .words_max = 1,
      .operand = OPERAND_PROVIDER},
+    {.name = "report",
+     .run = cmd_provider_report,
+     .synopsis = "[--truth ATTR@PROVIDER] [--by WHAT] [NAME...]",
+     .summary = "Providers beside each other",
+     .about =
+         "Exact numbers of live facts. `only`: users of whom no other provider"
+         " says anything.\n`facts`: users and values of profile attributes;"
+         " `ending`: those that end within 30\ndays unless said again."
+         " `events`: users and days (hours, for hour grain) of events;\nof"
+         " these, the last 7 and 30 days, and the newest. --by attribute:"
+         " `contradicted`,\nusers of whom another provider says another value"
+         " of a one_of attribute.\n"
+         "\n"
+         "With --truth: `compared`, users of whom both the provider and the"
+         " truth speak, and\nthe share of them on which they agree. --by"
+         " value: `said` by the provider and by\nthe `truth`, of users of whom"
+         " the other speaks too; `both`; precision is both of\nsaid, recall"
+         " both of truth.\n",
+     .flags = provider_report_flags,
+     .examples =
+         "# whom do we pay for, and is it fresh?\n"
+         "muster provider report\n"
+         "# how often does a data vendor agree with our own records?\n"
+         "muster provider report --truth demo.gender@crm --by value datahub\n",
+     .exits = "0 2 4 7",
+     .words_max = -1,
+     .operand = OPERAND_PROVIDER},
     {.name = NULL}};
 
 const cli_verb verb_provider = {
@@ -121,5 +148,5 @@ const cli_verb verb_provider = {
              " can ask for one (`from\nacme`) or for a party (`from first"
              " party`).\n",
     .subs = provider_verbs,
-    .exits = "0 2 5 7",
+    .exits = "0 2 4 5 7",
 };

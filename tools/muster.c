@@ -13,13 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const cli_verb verb_load, verb_map, verb_count, verb_ids, verb_lookup, verb_has,
-    verb_explain, verb_overlap, verb_breakdown, verb_segment, verb_attr,
-    verb_provider, verb_optout, verb_forget, verb_key, verb_partner,
-    verb_check, verb_fmt, verb_ip, verb_ua, verb_generate, verb_snapshot,
-    verb_doctor, verb_top,
-    verb_check, verb_fmt, verb_generate, verb_hash, verb_snapshot, verb_doctor, verb_top,
-    verb_serve, verb_shell, verb_completion, verb_help, verb_version;
+extern const cli_verb verb_load, verb_map, verb_count, verb_ids, verb_lookup,
+    verb_has, verb_explain, verb_overlap, verb_breakdown, verb_segment,
+    verb_attr, verb_provider, verb_taxonomy, verb_optout, verb_forget, verb_key,
+    verb_partner, verb_check, verb_fmt, verb_ip, verb_ua, verb_hash,
+    verb_generate, verb_snapshot, verb_doctor, verb_top, verb_serve, verb_shell,
+    verb_completion, verb_help, verb_version;
 
 const cli_verb *const cli_verbs[] = {
     /* data in */
@@ -39,6 +38,7 @@ const cli_verb *const cli_verbs[] = {
     &verb_segment,
     &verb_attr,
     &verb_provider,
+    &verb_taxonomy,
     &verb_optout,
     &verb_forget,
     /* for others */

@@ -14,6 +14,8 @@
  *   remote_ask.c       expressions: compile, count, users, has, explain, ...
  *   remote_saved.c     saved segments, their versions, lookup
  *   remote_catalog.c   attributes, providers, users who want out
+ *   remote_taxonomy.c  the taxonomy, and what is mapped to it
+ *   remote_report.c    providers beside each other
  *   remote_access.c    keys, partners, shares
  *   remote_load.c      `load`: a stream of records
  *
@@ -124,6 +126,26 @@ int remote_privacy_optout(remote *r, const muster_id *user, bool undo,
                           bool *known, muster_error *err);
 int remote_privacy_forget(remote *r, const muster_id *user, bool *known,
                           muster_error *err);
+
+/* ---- providers beside each other (remote_report.c) ---- */
+
+int remote_reach_report(remote *r, const muster_report_query *query,
+                        muster_report **out, muster_error *err);
+void remote_report_free(muster_report *report); /* NULL is fine */
+
+/* ---- the taxonomy (remote_taxonomy.c) ---- */
+
+int remote_taxonomy_load(remote *r, const char *name, uint32_t segtax,
+                         const char *text, size_t len, muster_error *err);
+int remote_taxonomy_map(remote *r, const char *attribute, const char *value,
+                        const char *const *nodes, size_t count,
+                        muster_error *err);
+int remote_taxonomy_about(remote *r, muster_taxonomy *out, muster_error *err);
+int remote_taxonomy_each(remote *r, const char *node, uint32_t levels,
+                         muster_taxonomy_node_fn each, void *payload,
+                         muster_error *err);
+int remote_mappings_each(remote *r, const char *node, muster_mapping_fn each,
+                         void *payload, muster_error *err);
 
 /* ---- keys, partners, shares (remote_access.c) ---- */
 

@@ -36,6 +36,7 @@ static muster_saved row_of(const json_value *v)
         .served = member_bool(v, "served"),
         .removed = member_bool(v, "removed"),
         .created = member_time(v, "created"),
+        .node = "",
     };
 }
 

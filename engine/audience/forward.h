@@ -40,6 +40,7 @@ typedef struct roster_entry {
     const char *name;
     int32_t priority;
     muster_time created;
+    muster_text node; /* that it carries (segment.h); ptr NULL: none */
 } roster_entry;
 
 #define ROSTER_NONE UINT32_MAX

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "segment/segment.h"
+
 static int by_priority(const void *a, const void *b)
 {
     const roster_entry *x = a;
@@ -31,6 +33,7 @@ static void add(roster *r, const audience *a, const audience_version *v)
         .name = keep(r, v->name),
         .priority = v->priority,
         .created = v->created,
+        .node = segment_carries(v->expr, &r->memory),
     };
 }
 

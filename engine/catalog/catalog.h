@@ -6,6 +6,9 @@
  *   restore.c        rows put back from a checkpoint
  *   catalog_file.c   the JSON file an operator applies (comments allowed)
  *   names.c          texts to dense numbers and back
+ *   taxonomy.c       a tree of nodes that others know by id
+ *   mapping.c        what is mapped to them
+ *   taxonomy_file.c  its file: tab-separated, as the IAB publishes it
  *
  * The catalog gives every attribute, value, provider and id space a dense
  * number, in the order in which it first saw them; a number is never reused
@@ -162,6 +165,66 @@ size_t catalog_space_count(const catalog *c);
 int catalog_space_put(catalog *c, muster_text name, bool declared,
                       const catalog_space **out, muster_error *err);
 
+/*
+ * The taxonomy: a tree of nodes that others know by id (IAB Audience Taxonomy
+ * 1.1: segtax 4), and which attributes and values are mapped to which node.
+ * There is one at most. It never changes: a change makes another, O(nodes +
+ * mappings). One belongs to a catalog and its snapshots, and is read by any
+ * thread while one of them is there.
+ */
+typedef struct taxonomy_node {
+    const char *id;   /* as in the file */
+    const char *path; /* "Interest | Automotive" */
+    const char *note; /* the file's own, such as an extension; "" = none */
+    uint32_t parent;  /* CATALOG_NONE: a root */
+    uint32_t end;     /* those below it are the ones from it to here */
+    uint32_t depth;   /* roots 0 */
+} taxonomy_node;
+typedef struct taxonomy_mapping {
+    uint32_t attribute;
+    uint32_t node;
+    muster_text value; /* ptr NULL: the whole attribute. Of a number "18..24"
+                          or "7". It need not be known yet. */
+} taxonomy_mapping;
+typedef struct catalog_taxonomy {
+    const char *name;
+    uint32_t segtax;            /* of OpenRTB; 0: none */
+    const taxonomy_node *nodes; /* parents before children, one behind the
+                                   other, as they stood in the file */
+    uint32_t node_count;
+    const taxonomy_mapping *mappings; /* by attribute, then value, then node;
+                                         the whole attribute first */
+    uint32_t mapping_count;
+    uint64_t version; /* no two of a process have the same */
+} catalog_taxonomy;
+
+/* NULL: none is loaded. Borrowed from the catalog or snapshot. */
+const catalog_taxonomy *catalog_taxonomy_get(const catalog *c);
+/* By id, or by path: tiers apart by '|', whatever the blanks around and the
+ * case of ASCII letters. CATALOG_NONE when there is none. */
+uint32_t taxonomy_find(const catalog_taxonomy *t, muster_text node);
+/* The path that is meant, perhaps; NULL when none is near. O(nodes). */
+const char *taxonomy_suggest(const catalog_taxonomy *t, muster_text node);
+/* The same of a catalog. MUSTER_ENOTFOUND "no_taxonomy", or "unknown_node" with
+ * a suggestion. */
+int taxonomy_node_find(const catalog *c, muster_text node, uint32_t *out,
+                       muster_error *err);
+/* Is the text a value that an attribute of this kind can have mapped? A
+ * number's may be a range, which *low and *high (x 10^4) become. */
+bool taxonomy_is_range(muster_text text, int64_t *low, int64_t *high);
+
+/* Reads a file (taxonomy_file.c says what one is) in the place of what was
+ * loaded. Mappings stay, by id; MUSTER_ECONFLICT "mapped_node" where the file
+ * lacks one that is mapped. Errors have their place in the file. */
+int catalog_taxonomy_load(catalog *c, muster_text name, uint32_t segtax,
+                          muster_text file, muster_error *err);
+/* The nodes (ids or paths) that an attribute, or one value of it (ptr NULL:
+ * the whole), is mapped to from now on; none: it is mapped no more. Errors:
+ * no_taxonomy, unknown_attribute, unknown_node, bad_mapping, too_many. */
+int catalog_taxonomy_map(catalog *c, muster_text attribute, muster_text value,
+                         const muster_text *nodes, size_t count,
+                         muster_error *err);
+
 /* Names for people and files: "flag", "one_of", ...; 0 when unknown. */
 const char *catalog_kind_name(attribute_kind kind);
 attribute_kind catalog_kind_parse(muster_text name);
@@ -183,6 +246,9 @@ int catalog_restore_provider(catalog *c, const catalog_provider *row,
                              muster_error *err);
 int catalog_restore_space(catalog *c, const catalog_space *row,
                           muster_error *err);
+/* Behind the attributes. Everything is copied. */
+int catalog_restore_taxonomy(catalog *c, const catalog_taxonomy *t,
+                             muster_error *err);
 
 /* Called for each row that is new or changed (not for restored ones). */
 typedef struct catalog_watcher {
@@ -193,6 +259,7 @@ typedef struct catalog_watcher {
     void (*provider)(void *payload, const catalog_provider *row);
     void (*space)(void *payload, const catalog_space *row);
     void (*mode)(void *payload, bool strict);
+    void (*taxonomy)(void *payload, const catalog_taxonomy *t);
 } catalog_watcher;
 void catalog_watch(catalog *c, const catalog_watcher *watcher);
 

@@ -13,11 +13,17 @@
  *                          "cap": 1..1000000 (event),
  *                          "amount": true | false (event),
  *                          "retention": DURATION (event),
- *                          "ttl": DURATION (all but event)}}}
+ *                          "ttl": DURATION (all but event),
+ *                          "taxonomy": NODES | {VALUE: NODES}}}}
  *
  * Every part may be left out. A key that is left out keeps what the catalog
  * has, or takes the default where the name is new; a `ttl` of null goes back
  * to the provider's, of "0" never expires.
+ *
+ * NODES is a node of the taxonomy that is loaded (its id or its path) or a
+ * list of them: what the attribute, or a value of it, is mapped to from now
+ * on. An empty list or null ends the mapping of the value; "taxonomy": null
+ * ends all of the attribute's.
  *
  * The file is read whole into staged definitions and each is checked against
  * the catalog before the first is applied, so a refused file changes nothing
@@ -47,8 +53,15 @@ typedef struct staged_provider {
     uint32_t ttl_hours;
 } staged_provider;
 
+/* The attribute may be one that the file brings, so it has a name here. */
+typedef struct staged_mapping {
+    muster_text attribute;
+    taxonomy_edit edit;
+} staged_mapping;
+
 typedef struct catalog_file {
     catalog *c;
+    arena memory;
     json_form form;
 
     bool has_mode;
@@ -62,6 +75,10 @@ typedef struct catalog_file {
     muster_text *spaces;
     size_t space_count;
     size_t space_capacity;
+    staged_mapping *mappings;
+    size_t mapping_count;
+    size_t mapping_capacity;
+    size_t mapped; /* nodes in them */
 } catalog_file;
 
 #define KIND_BIT(kind) (1u << (kind))
@@ -217,11 +234,98 @@ static int read_retention(json_form *f, const json_value *v, void *target)
     return 0;
 }
 
+/* ---- mappings to the taxonomy ---- */
+
+static int read_node(json_form *f, const json_value *v, uint32_t *out)
+{
+    muster_error inner;
+    error_clear(&inner);
+    if (json_typeof(v) != JSON_STRING)
+        return form_wrong_type(f, v, "a node, or a list of them");
+    if (taxonomy_node_find(file_of(f)->c, json_string(v), out, &inner) == 0)
+        return 0;
+    const int rc = form_fail(f, MUSTER_EINVAL, inner.word, false, "%s",
+                             inner.message);
+    if (inner.suggestion[0] != '\0')
+        error_suggest(f->err, "did you mean \"%s\"?", inner.suggestion);
+    return rc;
+}
+
+/* The nodes of a text or a list, or none of null, into the edit. */
+static int read_nodes(json_form *f, const json_value *v, taxonomy_edit *e)
+{
+    const bool list = json_typeof(v) == JSON_ARRAY;
+    const size_t count = list ? json_count(v)
+                              : (size_t)(json_typeof(v) != JSON_NULL);
+    if (count > MUSTER_TAXONOMY_MAPPINGS_MAX)
+        return form_fail(f, MUSTER_ELIMIT, "too_many", false,
+                         "there are at most %u mappings",
+                         MUSTER_TAXONOMY_MAPPINGS_MAX);
+    uint32_t *nodes =
+        arena_zalloc(&file_of(f)->memory, (count + 1) * sizeof *nodes);
+    int rc = 0;
+    e->nodes = nodes;
+    if (!list && count == 1)
+        rc = read_node(f, v, &nodes[e->count++]);
+    for (json_iter it = json_iter_of(v); list && rc == 0 && json_next(&it);)
+        rc = read_node(f, it.value, &nodes[e->count++]);
+    file_of(f)->mapped += e->count;
+    return rc;
+}
+
+static void stage_mapping(json_form *form, muster_text attribute,
+                          const taxonomy_edit *e)
+{
+    catalog_file *f = file_of(form);
+    mem_grow(&f->mappings, &f->mapping_capacity, f->mapping_count + 1,
+             sizeof *f->mappings);
+    f->mappings[f->mapping_count++] = (staged_mapping){attribute, *e};
+}
+
+static int read_mapped_value(json_form *f, const staged_attribute *a,
+                             muster_text value, const json_value *v)
+{
+    taxonomy_edit e = {.value = value};
+    muster_error inner;
+    error_clear(&inner);
+    int rc = taxonomy_check_value(a->def.kind, value, &inner);
+    if (rc != 0)
+        return form_fail(f, rc, inner.word, true, "%s", inner.message);
+    rc = read_nodes(f, v, &e);
+    if (rc == 0)
+        stage_mapping(f, a->name, &e);
+    return rc;
+}
+
+static int read_taxonomy(json_form *f, const json_value *v, void *target)
+{
+    const staged_attribute *a = target;
+    const json_type type = json_typeof(v);
+    taxonomy_edit whole = {.clear = type == JSON_NULL};
+    int rc = 0;
+    if (catalog_taxonomy_get(file_of(f)->c) == NULL && type != JSON_NULL)
+        return form_fail(f, MUSTER_EINVAL, "no_taxonomy", true,
+                         "no taxonomy is loaded");
+    if (type != JSON_OBJECT) {
+        rc = read_nodes(f, v, &whole);
+        if (rc == 0 && catalog_taxonomy_get(file_of(f)->c) != NULL)
+            stage_mapping(f, a->name, &whole);
+        return rc;
+    }
+    for (json_iter it = json_iter_of(v); rc == 0 && json_next(&it);) {
+        form_enter(f, it.key);
+        rc = read_mapped_value(f, a, it.key, it.value);
+        if (rc == 0)
+            form_leave(f);
+    }
+    return rc;
+}
+
 static const form_member attribute_keys[] = {
     {"kind", read_kind},           {"unit", read_unit},
     {"grain", read_grain},         {"cap", read_cap},
     {"amount", read_amount},       {"ttl", read_attribute_ttl},
-    {"retention", read_retention},
+    {"retention", read_retention}, {"taxonomy", read_taxonomy},
 };
 
 /* Attribute kinds that each key applies to. */
@@ -233,6 +337,7 @@ static const unsigned attribute_kinds[COUNT_OF(attribute_keys)] = {
     KIND_BIT(KIND_EVENT),
     KIND_PROFILE,
     KIND_BIT(KIND_EVENT),
+    KIND_ANY,
 };
 
 /* The kind decides what the other keys may be, so it is looked up first. */
@@ -461,7 +566,24 @@ static int check_totals(catalog_file *f)
         return too_many(f, "providers", MUSTER_PROVIDERS_MAX);
     if (spaces > MUSTER_SPACES_MAX)
         return too_many(f, "id_spaces", MUSTER_SPACES_MAX);
+    const catalog_taxonomy *t = catalog_taxonomy_get(f->c);
+    if (f->mapped > 0 &&
+        f->mapped + t->mapping_count > MUSTER_TAXONOMY_MAPPINGS_MAX)
+        return too_many(f, "attributes", MUSTER_TAXONOMY_MAPPINGS_MAX);
     return 0;
+}
+
+/* Behind the attributes, which have numbers then. */
+static int apply_mappings(catalog_file *f)
+{
+    taxonomy_edit *edits =
+        arena_zalloc(&f->memory, (f->mapping_count + 1) * sizeof *edits);
+    for (size_t i = 0; i < f->mapping_count; i++) {
+        edits[i] = f->mappings[i].edit;
+        edits[i].attribute =
+            catalog_attribute_find(f->c, f->mappings[i].attribute)->id;
+    }
+    return catalog_taxonomy_edit(f->c, edits, f->mapping_count, NULL);
 }
 
 /* All is checked: nothing can fail any more. */
@@ -478,6 +600,7 @@ static void apply_staged(catalog_file *f)
     for (size_t i = 0; i < f->attribute_count; i++)
         rc |= catalog_attribute_put(f->c, f->attributes[i].name,
                                     &f->attributes[i].def, NULL, NULL);
+    rc |= apply_mappings(f);
     if (f->has_mode)
         catalog_set_strict(f->c, f->strict);
     ASSERT(rc == 0);
@@ -497,6 +620,7 @@ int catalog_file_apply(catalog *c, const char *text, size_t len,
     int rc = json_parse(&doc, text, len, JSON_COMMENTS, err);
     if (rc != 0)
         return rc;
+    arena_init(&f.memory);
     rc = form_read_object(&f.form, json_root(doc), file_keys,
                           COUNT_OF(file_keys), NULL);
     if (rc == 0)
@@ -506,6 +630,8 @@ int catalog_file_apply(catalog *c, const char *text, size_t len,
     mem_free(f.attributes);
     mem_free(f.providers);
     mem_free(f.spaces);
+    mem_free(f.mappings);
+    arena_release(&f.memory);
     json_free(doc);
     return rc;
 }

@@ -42,6 +42,7 @@ struct catalog {
     size_t space_capacity;
     uint32_t builtin_providers;
     uint32_t builtin_spaces;
+    struct taxonomy *taxonomy; /* counted; NULL: none */
 
     catalog *latest;    /* the snapshot of this version, held; or NULL */
     bool frozen;        /* a snapshot */
@@ -61,6 +62,61 @@ int catalog_attribute_check(const catalog *c, muster_text name,
 /* Are the fields of `def` in range and do they fit its kind? */
 int catalog_definition_check(muster_text name, const catalog_attribute *def,
                              muster_error *err);
+
+/* A name of a node. */
+typedef struct taxonomy_key {
+    muster_text text;
+    uint32_t node;
+} taxonomy_key;
+
+/* A taxonomy with those who hold it: catalogs, on any thread. */
+typedef struct taxonomy {
+    catalog_taxonomy public; /* first */
+    uint32_t holders;        /* atomic */
+    arena memory;
+    taxonomy_key *ids;   /* by text */
+    taxonomy_key *paths; /* by text, folded */
+} taxonomy;
+taxonomy *taxonomy_retain(taxonomy *t); /* NULL is fine */
+void taxonomy_release(taxonomy *t);     /* NULL is fine */
+
+/* A node as a file or a checkpoint tells of it. Texts are borrowed. */
+typedef struct taxonomy_row {
+    muster_text id;
+    muster_text parent; /* its id; empty: a root */
+    muster_text path;
+    muster_text note;
+} taxonomy_row;
+/* What is wrong with the rows, and with which. */
+typedef struct taxonomy_fault {
+    size_t row;
+    const char *word;
+    char message[200];
+} taxonomy_fault;
+/* NULL: fault is set. */
+taxonomy *taxonomy_new(muster_text name, uint32_t segtax,
+                       const taxonomy_row *rows, size_t count,
+                       taxonomy_fault *fault);
+/* The rows of a file; rows, and the offsets at which their lines begin, are
+ * freed with mem_free, texts of paths with the arena. */
+int taxonomy_file_parse(muster_text file, arena *memory, taxonomy_row **rows,
+                        size_t **offsets, size_t *count, muster_error *err);
+
+/* One change of mappings. */
+typedef struct taxonomy_edit {
+    uint32_t attribute;
+    bool clear;        /* all of the attribute's go first */
+    muster_text value; /* ptr NULL: the whole */
+    const uint32_t *nodes;
+    size_t count; /* 0: it is mapped no more */
+} taxonomy_edit;
+/* MUSTER_ELIMIT "too_many" when there would be too many. */
+int catalog_taxonomy_edit(catalog *c, const taxonomy_edit *edits,
+                          size_t count, muster_error *err);
+/* May an attribute of this kind be mapped by this value (ptr NULL: as a
+ * whole)? MUSTER_EINVAL "bad_mapping". */
+int taxonomy_check_value(attribute_kind kind, muster_text value,
+                         muster_error *err);
 
 /* Rows at the next number; the name must be valid and new. */
 const catalog_attribute *catalog_attribute_append(

@@ -6,6 +6,7 @@
  *
  *   the store       texts and rows; rows are replaced, never written to
  *   tables of names a snapshot holds views of them (names.c)
+ *   the taxonomy    immutable; a change puts another in its place
  *
  * and a snapshot owns its arrays: rows by number, and a view of the values of
  * each attribute. So taking one costs a pointer per row and a view per
@@ -52,6 +53,7 @@ void catalog_dispose(catalog *c)
     names_release(&c->attribute_names);
     names_release(&c->provider_names);
     names_release(&c->space_names);
+    taxonomy_release(c->taxonomy);
     mem_free(c->attributes);
     mem_free(c->providers);
     mem_free(c->spaces);
@@ -86,6 +88,7 @@ static catalog *take(catalog *c)
     s->attribute_names = names_view(&c->attribute_names);
     s->provider_names = names_view(&c->provider_names);
     s->space_names = names_view(&c->space_names);
+    taxonomy_retain(s->taxonomy);
     s->attributes = copy_array(c->attributes, attributes,
                                sizeof *s->attributes);
     s->attribute_capacity = attributes;
@@ -145,6 +148,7 @@ catalog *catalog_copy(const catalog *c)
     }
     ASSERT(rc == 0);
     catalog_set_strict(copy, c->strict);
+    copy->taxonomy = taxonomy_retain(c->taxonomy);
     return copy;
 }
 
@@ -161,5 +165,7 @@ size_t catalog_memory(const catalog *c)
     bytes += names_memory(&c->space_names);
     for (uint32_t i = 0; i < c->attribute_names.count; i++)
         bytes += names_memory(&c->values[i]);
+    if (c->taxonomy != NULL)
+        bytes += c->taxonomy->memory.total;
     return bytes;
 }

@@ -202,6 +202,7 @@ static void put_effect(http_request *r, http_answer *a, bool dry_run,
     shape_put_uint(w, "spaces_new", e->spaces_new);
     shape_put_uint(w, "spaces_changed", e->spaces_changed);
     shape_put_bool(w, "mode_changed", e->mode_changed);
+    shape_put_bool(w, "mappings_changed", e->mappings_changed);
     shape_put_state(w, r->engine);
     json_close(w);
 }

@@ -21,34 +21,9 @@
 #include "http/enrich.h"
 #include "http/lookup.h"
 
-/* Segments of one answer: what the field's adapters pass on at most. */
-#define ENRICH_SEGMENTS_MAX 500u
-/* Of them, {"id":"4294967295"}, and of the name: far from it. */
+/* Of so many segments, {"id":"4294967295"}, as many nodes, and the name twice:
+ * far from it. */
 #define ENRICH_BYTES_MAX ((size_t)64 << 10)
-
-int enrich_check(const muster_server_options *options, muster_error *err)
-{
-    muster_error cause;
-    if (options->enrich_name == NULL ||
-        !openrtb_name_is_fine(options->enrich_name))
-        return error_set(err, MUSTER_EINVAL, "bad_option",
-                         "enrich_name must be 1 to %u printable ASCII "
-                         "characters without quote and backslash",
-                         OPENRTB_NAME_BYTES_MAX);
-    if (options->enrich_ids == NULL ||
-        openrtb_ids_check(options->enrich_ids, &cause) == 0)
-        return 0;
-    return error_set(err, MUSTER_EINVAL, "bad_option", "enrich_ids: %s",
-                     cause.message);
-}
-
-openrtb_rules enrich_rules(const http_request *r)
-{
-    const muster_server_options *o = request_options(r);
-    return (openrtb_rules){o->enrich_name, o->enrich_segtax,
-                           o->enrich_ids != NULL ? o->enrich_ids
-                                                 : OPENRTB_IDS_DEFAULT};
-}
 
 typedef struct enriching {
     http_request *r;
@@ -58,6 +33,7 @@ typedef struct enriching {
     reply w;     /* into it */
     size_t mark;
     uint32_t n;
+    enrich_nodes *nodes;
 } enriching;
 
 static int put_segment(void *payload, const muster_saved *row)
@@ -68,6 +44,7 @@ static int put_segment(void *payload, const muster_saved *row)
     if (e->n++ == 0)
         e->mark = openrtb_data_begin(&e->w, &e->rules);
     openrtb_data_put(&e->w, row->id);
+    enrich_nodes_add(e->nodes, &e->rules, row);
     return 0;
 }
 
@@ -122,6 +99,17 @@ static void put_fragment(enriching *e, http_answer *a)
     buffer_put_str(&a->body, "]}}");
 }
 
+/* Their entry behind ours. */
+static void put_nodes(enriching *e)
+{
+    if (e->nodes->n == 0)
+        return;
+    reply w = reply_into(&e->ours, MEDIA_JSON);
+    buffer_put_u8(&e->ours, ',');
+    enrich_nodes_put(e->nodes, &e->rules, &w);
+    e->rules.nodes = e->nodes->segtax;
+}
+
 static void answer_bid(enriching *e, bool whole, http_answer *a)
 {
     if (!is_allowed(e) || is_late(e)) {
@@ -135,6 +123,7 @@ static void answer_bid(enriching *e, bool whole, http_answer *a)
         return;
     }
     openrtb_data_end(&e->w, e->mark, e->n);
+    put_nodes(e);
     ASSERT(buffer_ok(&e->ours));
     a->media = MEDIA_JSON;
     if (whole)
@@ -160,7 +149,8 @@ static bool read_return(http_request *r, bool *whole, http_answer *a)
 
 void on_enrich(http_request *r, http_answer *a)
 {
-    enriching e = {.r = r, .rules = enrich_rules(r)};
+    enrich_nodes nodes;
+    enriching e = {.r = r, .rules = enrich_rules(r), .nodes = &nodes};
     muster_error err;
     bool whole;
     if (!read_return(r, &whole, a))
@@ -169,6 +159,7 @@ void on_enrich(http_request *r, http_answer *a)
         answer_error(a, &err, "");
         return;
     }
+    nodes.n = 0;
     buffer_init(&e.ours, ENRICH_BYTES_MAX);
     e.w = reply_into(&e.ours, MEDIA_JSON);
     answer_bid(&e, whole, a);

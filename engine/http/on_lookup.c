@@ -58,6 +58,7 @@ typedef struct putting {
     size_t data_mark; /* ... and of the one around its entry in ortb2 */
     uint32_t n;       /* put */
     bool full;
+    enrich_nodes *nodes; /* of ortb2 */
 } putting;
 
 /* ---- what is wanted ---- */
@@ -130,11 +131,12 @@ static bool read_common(http_request *r, wanted *out, http_answer *a)
 
 /* ---- segments ---- */
 
-static void put_ortb2(putting *p, uint32_t id)
+static void put_ortb2(putting *p, const muster_saved *row)
 {
     if (p->n == 0)
         p->mark = openrtb_data_begin(&p->w, p->rules);
-    openrtb_data_put(&p->w, id);
+    openrtb_data_put(&p->w, row->id);
+    enrich_nodes_add(p->nodes, p->rules, row);
 }
 
 static int put_segment(void *payload, const muster_saved *row)
@@ -148,7 +150,7 @@ static int put_segment(void *payload, const muster_saved *row)
     else if (wants->format == FORMAT_KV)
         p->full = !kv_put(&p->pairs, row->id);
     else if (wants->format == FORMAT_ORTB2)
-        put_ortb2(p, row->id);
+        put_ortb2(p, row);
     else
         reply_text(&p->w, text_of(row->key));
     p->n += !p->full;
@@ -175,12 +177,15 @@ static void begin_one(putting *p, http_request *r, http_answer *a)
     }
 }
 
-/* A list of one entry, or of none. */
+/* A list of our entry and one of nodes, of one of them, or of none. */
 static void end_ortb2(putting *p)
 {
+    const bool nodes = p->nodes->n > 0;
     if (p->n > 0)
         openrtb_data_end(&p->w, p->mark, p->n);
-    reply_list_end(&p->w, p->data_mark, p->n > 0);
+    if (nodes)
+        enrich_nodes_put(p->nodes, p->rules, &p->w);
+    reply_list_end(&p->w, p->data_mark, (uint32_t)(p->n > 0) + nodes);
     reply_map_end(&p->w);
     reply_map_end(&p->w);
 }
@@ -229,7 +234,9 @@ void on_lookup(http_request *r, http_answer *a)
     if (!read_common(r, &wants, a) || !read_format(r, &wants, a) ||
         !read_pair(r, &wants, a))
         return;
-    putting p = {.wants = &wants, .rules = &rules};
+    enrich_nodes nodes;
+    putting p = {.wants = &wants, .rules = &rules, .nodes = &nodes};
+    nodes.n = 0;
     begin_one(&p, r, a);
     const uint64_t began = clock_monotonic_ns();
     const muster_id user = lookup_named(&r->texts, r->args[0], r->args[1]);

@@ -21,7 +21,8 @@ const openapi_subject openapi_subjects[] = {
      "Saved segments and their versions."},
     {"questions", "validate count overlap breakdown explain",
      "Exact answers about expressions, at once."},
-    {"catalog", "attributes providers", "What is known, and who says it."},
+    {"catalog", "attributes providers reports taxonomy",
+     "What is known, who says it, and by which names others know it."},
     {"privacy", "optouts ids", "Users who want out."},
     {"access", "keys partners", "Who may ask what."},
     {NULL, NULL, NULL}};
@@ -170,7 +171,7 @@ const openapi_shape openapi_shapes[] = {
     {"CatalogChange",
      "dry_run:bool attributes_new:int attributes_changed:int providers_new:int"
      " providers_changed:int spaces_new:int spaces_changed:int"
-     " mode_changed:bool as_of:time epoch:int",
+     " mode_changed:bool mappings_changed:bool as_of:time epoch:int",
      "What a catalog file did, or would have done."},
     {"Provider",
      "name:text party:=first,second,third ttl:text|null declared?:bool"
@@ -179,6 +180,43 @@ const openapi_shape openapi_shapes[] = {
     {"ProviderPage",
      "data:[Provider] has_more:bool next_cursor:text|null as_of:time epoch:int",
      "Providers."},
+    {"ProviderReport",
+     "universe:int truth_attribute:text|null truth_provider:text|null"
+     " data:[ProviderNumbers] as_of:time epoch:int elapsed_us:int",
+     "Providers beside each other."},
+    {"ProviderNumbers",
+     "name:text party:=first,second,third users:int share:number|null only:int"
+     " facts:int ending:int events:int events_1d:int events_7d:int"
+     " events_30d:int oldest:time|null newest:time|null compared:int agreed:int"
+     " agreement:number|null attributes:[AttributeNumbers]"
+     " values:[ValueNumbers]",
+     "Users with a live fact of the provider, and of it alone; facts of"
+     " profile attributes, and those that end within 30 days; days (or hours)"
+     " with an event; users of whom it and the truth both speak, and say the"
+     " same."},
+    {"AttributeNumbers",
+     "attribute:text kind:text users:int facts:int contradicted:int",
+     "`contradicted`: users of whom another provider says another value of"
+     " it, for one_of."},
+    {"ValueNumbers",
+     "value:text said:int truth:int both:int precision:number|null"
+     " recall:number|null",
+     "Of users of whom both the provider and the truth speak."},
+    {"Taxonomy",
+     "name:text|null segtax:int nodes:int mappings:int data?:[TaxonomyNode]"
+     " as_of:time epoch:int",
+     "A tree of nodes that others know by id; `segtax` is its number in"
+     " OpenRTB."},
+    {"TaxonomyNode",
+     "id:text parent:text|null path:text note:text|null depth:int below:int"
+     " mappings:int",
+     "A node, with how many are below it and how much is mapped to them."},
+    {"Mappings",
+     "data:[Mapping] as_of:time epoch:int",
+     "What is mapped to the taxonomy."},
+    {"Mapping",
+     "attribute:text value:text|null node:text path:text",
+     "An attribute, or one value of it, and a node."},
     {"Wishes",
      "ids:int known:int unknown:int refused:int dry_run:bool errors:[Finding]"
      " as_of:time epoch:int",
@@ -265,6 +303,13 @@ const openapi_shape openapi_shapes[] = {
     {"ProviderText",
      "party:=first,second,third ttl?:text|null",
      "How far a provider is trusted, and how long what it says holds."},
+    {"TaxonomyFile",
+     "name:text segtax?:int file:text",
+     "The name for people, the number in OpenRTB, and the tab-separated"
+     " text."},
+    {"MappingText",
+     "attribute:text value?:text|null nodes:[text]",
+     "Nodes by id or path; none end the mapping."},
     {"OptOut",
      "ids:[Id] undo?:bool",
      "Up to 1,000; `undo`: they want back in."},
@@ -315,6 +360,11 @@ const openapi_body openapi_bodies[] = {
     {"providers_list", NULL, "ProviderPage"},
     {"provider_show", NULL, "Provider"},
     {"provider_put", "ProviderText", "Provider"},
+    {"providers_report", NULL, "ProviderReport"},
+    {"taxonomy_show", NULL, "Taxonomy"},
+    {"taxonomy_put", "TaxonomyFile", "Taxonomy"},
+    {"mappings_list", NULL, "Mappings"},
+    {"mapping_put", "MappingText", NULL},
     {"optout", "OptOut", "Wishes"},
     {"id_forget", NULL, "Wishes"},
     {"keys_list", NULL, "KeyPage"},
@@ -343,19 +393,23 @@ const openapi_parameter openapi_parameters[] = {
     {"input_name", "text",
      "What the file is called: names of Audience Manager's say what it is."},
     {"key", "text", "The key of a segment; of a key-value pair (`format=kv`)."},
+    {"levels", "int", "How many levels below it."},
     {"limit", "int", "At most so many."},
     {"max_errors", "int", "Stop at more refused records than that."},
     {"name", "text", "Of an attribute or a provider."},
+    {"node", "text", "A node of the taxonomy, by its id or its path."},
     {"only", "text",
      "Keys of segments, with commas between: leave out others."},
     {"partner", "text", "The key of a partner."},
     {"provider", "text",
      "Who says what a record does not name the provider of."},
+    {"providers", "text", "Names of providers, with commas between."},
     {"q", "text", "A part of the value."},
     {"return", "=fragment,request",
      "What to merge into the bid request, or all of it."},
     {"space", "text", "The id space of a raw id."},
     {"timeout_ms", "int", "Answer 503 rather than later."},
+    {"truth", "text", "Whose word on which attribute: ATTRIBUTE@PROVIDER."},
     {"verbose", "bool", "Also tell what each part says."},
     {"version", "int", "Of a segment, from 1."},
     {NULL, NULL, NULL}};

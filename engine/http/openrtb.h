@@ -17,8 +17,9 @@
  * each of its places when a member stands twice.
  *
  * openrtb_insert keeps every byte of the request that is not ours: numbers,
- * escapes, white space, unknown members. `user.data` gets one entry of ours,
- * the last, in the place of all of the same name and segtax.
+ * escapes, white space, unknown members. `user.data` gets our entry, the last,
+ * in the place of all of the same name and segtax; and, where nodes of a
+ * taxonomy are told (rules.nodes), an entry of these, likewise.
  *
  * Threads: a bid belongs to one. Texts are borrowed from the body.
  *
@@ -46,6 +47,7 @@ typedef struct openrtb_rules {
     const char *name; /* of user.data[]: the provider, usually a domain */
     uint32_t segtax;  /* user.data[].ext.segtax; 0: none, proprietary */
     const char *ids;  /* which ids are of which space; see openrtb_ids */
+    uint32_t nodes;   /* segtax of an entry of nodes beside it; 0: none */
 } openrtb_rules;
 
 typedef struct openrtb_id {
@@ -97,9 +99,11 @@ size_t openrtb_ids(const openrtb *bid, const char *rules,
 /* One entry of user.data with a list of segments; the mark goes to the end. */
 size_t openrtb_data_begin(reply *w, const openrtb_rules *rules);
 void openrtb_data_put(reply *w, uint32_t segment);
+void openrtb_data_put_node(reply *w, const char *id);
 void openrtb_data_end(reply *w, size_t mark, uint32_t n);
 
-/* Appends the request with `ours`, one entry as JSON, in user.data. */
+/* Appends the request with `ours`, entries as JSON with commas between, in
+ * user.data. */
 void openrtb_insert(const openrtb *bid, const openrtb_rules *rules,
                     muster_text ours, buffer *out);
 

@@ -55,6 +55,14 @@ void openrtb_data_put(reply *w, uint32_t segment)
     reply_map_end(w);
 }
 
+void openrtb_data_put_node(reply *w, const char *id)
+{
+    reply_map(w, 1);
+    reply_key(w, "id");
+    reply_text(w, text_of(id));
+    reply_map_end(w);
+}
+
 void openrtb_data_end(reply *w, size_t mark, uint32_t n)
 {
     reply_list_end(w, mark, n);
@@ -84,7 +92,9 @@ static bool is_ours(const json_value *entry, const openrtb_rules *rules)
     const json_value *name = json_get(entry, "name");
     return name != NULL && json_typeof(name) == JSON_STRING &&
            text_is(json_string(name), rules->name) &&
-           segtax_of(entry, &segtax) && segtax == rules->segtax;
+           segtax_of(entry, &segtax) &&
+           (segtax == rules->segtax ||
+            (rules->nodes != 0 && segtax == rules->nodes));
 }
 
 /* ---- where values stand in the text of a valid document ---- */

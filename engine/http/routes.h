@@ -265,7 +265,7 @@
       "{\"expr\":\"purchase\",\"limit\":100}", "/v1/ids",                     \
       "200 400 404 422 503")
 
-/* ---- attributes, providers ---- */
+/* ---- attributes, providers, the taxonomy ---- */
 
 #define HTTP_ROUTES_CATALOG(X)                                                \
     X(attributes_list, GET, "/v1/attributes", MAY_READ, WORK, 0, false, true, \
@@ -297,7 +297,33 @@
       BODY_DOCUMENT, false, true, TAKES_DOCUMENT, OFFERS_DATA,                \
       on_provider_put, "Adds a provider, or changes it as a whole",           \
       "dry_run", "{\"party\":\"third\",\"ttl\":\"60d\"}",                     \
-      "/v1/providers/acme?dry_run=true", "200 201 400 413 422")
+      "/v1/providers/acme?dry_run=true", "200 201 400 413 422")               \
+    X(providers_report, GET, "/v1/reports/providers", MAY_READ, WORK, 0,      \
+      false, true, TAKES_NOTHING, OFFERS_DATA, on_providers_report,           \
+      "Providers beside each other: reach, freshness, contradictions, truth", \
+      "providers truth", "",                                                  \
+      "/v1/reports/providers?truth=geo.country@shop",                         \
+      "200 400 404 413 422 503")                                              \
+    X(taxonomy_show, GET, "/v1/taxonomy", MAY_READ, WORK, 0, false, true,     \
+      TAKES_NOTHING, OFFERS_DATA, on_taxonomy_show,                           \
+      "The taxonomy: a node, or the roots, and what is below",                \
+      "node levels", "", "/v1/taxonomy?levels=1", "200 400 404")              \
+    X(taxonomy_put, PUT, "/v1/taxonomy", MAY_ADMIN, WORK, BODY_CATALOG,       \
+      false, true, TAKES_DOCUMENT, OFFERS_DATA, on_taxonomy_put,              \
+      "Loads a taxonomy in the place of the one there is", "",                \
+      "{\"name\":\"iab\",\"segtax\":4,\"file\":"                              \
+      "\"Unique ID\\tParent ID\\tTier 1\\n1\\t\\tInterest\\n\"}",             \
+      "/v1/taxonomy", "200 400 409 413 422")                                  \
+    X(mappings_list, GET, "/v1/taxonomy/mappings", MAY_READ, WORK, 0, false,  \
+      true, TAKES_NOTHING, OFFERS_DATA, on_mappings_list,                     \
+      "What is mapped to the taxonomy, or to a node and below it", "node",    \
+      "", "/v1/taxonomy/mappings", "200 404")                                 \
+    X(mapping_put, PUT, "/v1/taxonomy/mappings", MAY_ADMIN, WORK,             \
+      BODY_DOCUMENT, false, true, TAKES_DOCUMENT, OFFERS_DATA,                \
+      on_mapping_put, "Maps an attribute, or one value of it, to nodes", "",  \
+      "{\"attribute\":\"geo.country\",\"value\":\"DE\","                      \
+      "\"nodes\":[\"Interest\"]}",                                            \
+      "/v1/taxonomy/mappings", "204 400 404 413 422")
 
 /* ---- opt-outs and forgetting ---- */
 

@@ -8,9 +8,9 @@
  * reference (the outermost one, where references meet).
  *
  * Bounds, over the inlined whole: MUSTER_SEGMENT_NODES_MAX plan nodes, and
- * MUSTER_SEGMENT_DEPTH_MAX levels of and, or, not, `of` and segment(). So
- * segments that refer to others twice each cannot explode, and recursion is
- * bounded here and in whoever walks a plan.
+ * MUSTER_SEGMENT_DEPTH_MAX levels of and, or, not, `of`, segment() and
+ * taxonomy(). So segments that refer to others twice each cannot explode, and
+ * recursion is bounded here and in whoever walks a plan.
  *
  * Nothing is bound without a scope: the providers it sees are the universe.
  *
@@ -268,6 +268,8 @@ static plan_node *bind_inner(binder *b, const ast_node *ast)
         return bind_not(b, ast, bind_expr(b, ast->children[0]));
     case AST_SEGMENT:
         return bind_segment(b, ast);
+    case AST_TAXONOMY:
+        return bind_taxonomy(b, ast);
     default:
         ASSERT(!"a leaf has no inner nodes");
         return NULL;
@@ -285,9 +287,6 @@ static plan_node *bind_expr(binder *b, const ast_node *ast)
         return bind_split(b, ast);
     case AST_PREDICATE:
         return bind_predicate(b, ast);
-    case AST_TAXONOMY:
-        return bind_fail(b, ast->offset, ast->length, "unknown_taxonomy",
-                         "no taxonomy is loaded");
     default:
         break;
     }

@@ -3,6 +3,7 @@
  *
  *   bind.c            trees, chains, segments in segments, errors and notes
  *   bind_predicate.c  attributes: which combinations exist, and their nodes
+ *   bind_taxonomy.c   taxonomy(..): what is mapped to a node and below it
  *   bind_values.c     texts, numbers and dates to value numbers and ranges
  *
  * Private to room segment.
@@ -64,6 +65,7 @@ plan_node *bind_both(binder *b, const ast_node *ast, plan_node *first,
                      plan_node *second);
 
 plan_node *bind_predicate(binder *b, const ast_node *ast);
+plan_node *bind_taxonomy(binder *b, const ast_node *call);
 
 /* ---- bind_values.c ---- */
 

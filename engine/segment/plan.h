@@ -85,7 +85,8 @@ typedef struct plan_node {
  *   e ... at least n times     COUNT; at most: COUNT with QUANTITY_AT_MOST
  *                              (1..n); exactly likewise
  *   segment("s")               the bound tree of that segment's expression
- *   taxonomy(..)               a bind error until a taxonomy is loaded
+ *   taxonomy(..)               OR of what is mapped to the node and below it;
+ *                              NONE where nothing is
  */
 typedef struct plan {
     arena memory;

@@ -47,6 +47,10 @@ bool segment_same(const ast_node *a, const ast_node *b); /* by meaning of
 
 /* Does it name segment("key") itself? (refer.c) */
 bool segment_refers(const ast_tree *tree, muster_text key);
+/* The node, as written, in whose audience everyone is whom the expression
+ * holds, as its form shows: it is taxonomy(".."), or an `and` of which a part
+ * is; the first one. Copied into `memory`; ptr NULL: none, or no expression. */
+muster_text segment_carries(muster_text expr, arena *memory);
 
 /* ---- diagnostics ---- */
 

@@ -24,6 +24,11 @@ typedef struct muster_saved {
     bool served;         /* lookups show it */
     bool removed;        /* this version is a removal */
     muster_time created; /* of this version */
+    /* Lookups only: the node of the taxonomy that it carries, "" = none. A
+     * segment carries a node when its whole expression, or a part of its
+     * outermost `and`, is taxonomy("..") of it; the first one. */
+    const char *node;
+    uint32_t segtax; /* of the taxonomy; 0: none */
 } muster_saved;
 typedef int (*muster_saved_fn)(void *payload, const muster_saved *row);
 

@@ -98,10 +98,71 @@ typedef struct muster_catalog_effect {
     size_t spaces_new;
     size_t spaces_changed;
     bool mode_changed;
+    bool mappings_changed; /* to the taxonomy */
 } muster_catalog_effect;
 /* As muster_catalog_apply, but nothing is changed; needs no writer. */
 MUSTER_API int muster_catalog_check(muster_engine *engine, const char *text,
                                     size_t len, muster_catalog_effect *out,
+                                    muster_error *err);
+
+/* ---- the taxonomy ---- */
+
+/* A tree of nodes that others know by id, such as the IAB's Audience Taxonomy
+ * 1.1 (segtax 4). There is one at most. What is mapped to a node or to one
+ * below it is its audience: taxonomy("Interest | Automotive"). */
+typedef struct muster_taxonomy {
+    char name[129];
+    uint32_t segtax;   /* of OpenRTB; 0: none */
+    uint32_t nodes;    /* 0: none is loaded */
+    uint32_t mappings;
+} muster_taxonomy;
+typedef struct muster_taxonomy_node {
+    const char *id;
+    const char *parent; /* its id; "" = a root */
+    const char *path;   /* "Interest | Automotive" */
+    const char *note;   /* of the file, such as an extension; "" = none */
+    uint32_t depth;     /* roots 0 */
+    uint32_t below;     /* nodes below it */
+    uint32_t mappings;  /* to it, or to one below it */
+} muster_taxonomy_node;
+typedef struct muster_mapping {
+    const char *attribute;
+    const char *value; /* NULL: the whole attribute */
+    const char *node;  /* its id */
+    const char *path;
+} muster_mapping;
+typedef int (*muster_taxonomy_node_fn)(void *payload,
+                                       const muster_taxonomy_node *row);
+typedef int (*muster_mapping_fn)(void *payload, const muster_mapping *row);
+
+/* Reads a taxonomy from tab-separated text as the IAB publishes it, in the
+ * place of the one there is; mappings stay, by the ids of their nodes. Refused
+ * whole: MUSTER_EINVAL with line and column, MUSTER_ELIMIT; MUSTER_ECONFLICT
+ * "mapped_node", "in_use" where a node that is mapped, or that a saved segment
+ * names, would be gone. Logged. */
+MUSTER_API int muster_taxonomy_load(muster_engine *engine, const char *name,
+                                    uint32_t segtax, const char *text,
+                                    size_t len, muster_error *err);
+/* The nodes, by id or path, that an attribute or (`value` not NULL) one value
+ * of it is mapped to from now on; none: it is mapped no more. A value of a
+ * number is a number or a range, "18..24". Logged. MUSTER_ENOTFOUND
+ * "no_taxonomy", "unknown_attribute", "unknown_node" with a suggestion;
+ * MUSTER_EINVAL "bad_mapping"; MUSTER_ELIMIT "too_many". */
+MUSTER_API int muster_taxonomy_map(muster_engine *engine,
+                                   const char *attribute, const char *value,
+                                   const char *const *nodes, size_t count,
+                                   muster_error *err);
+MUSTER_API void muster_taxonomy_about(muster_engine *engine,
+                                      muster_taxonomy *out);
+/* A node (NULL: the roots) and those below it, down to so many levels;
+ * parents before children. MUSTER_ENOTFOUND. */
+MUSTER_API int muster_taxonomy_each(muster_engine *engine, const char *node,
+                                    uint32_t levels,
+                                    muster_taxonomy_node_fn each,
+                                    void *payload, muster_error *err);
+/* What is mapped to a node or below it; NULL: all. By attribute, value. */
+MUSTER_API int muster_mappings_each(muster_engine *engine, const char *node,
+                                    muster_mapping_fn each, void *payload,
                                     muster_error *err);
 
 #ifdef __cplusplus

@@ -49,6 +49,16 @@
 /* A database of addresses: GeoIP2 Enterprise, the largest, has 1 GB; offsets
  * within one have 32 bits. */
 #define MUSTER_GEO_BYTES_MAX ((size_t)2 << 30)
+/* A taxonomy: forty times the IAB's 1,558 nodes. Ids are numbers there; tiers
+ * are titles; its tree is 6 deep. */
+#define MUSTER_TAXONOMY_NODES_MAX 65536u
+#define MUSTER_TAXONOMY_ID_BYTES_MAX 32u
+#define MUSTER_TAXONOMY_PATH_BYTES_MAX 1024u
+#define MUSTER_TAXONOMY_DEPTH_MAX 16u
+#define MUSTER_TAXONOMY_BYTES_MAX (16u << 20)
+/* Attributes and values mapped to its nodes: each bind of taxonomy(..) walks
+ * them, and each change copies them. */
+#define MUSTER_TAXONOMY_MAPPINGS_MAX 65536u
 /* Segment expressions. */
 #define MUSTER_SEGMENT_BYTES_MAX 65536u
 #define MUSTER_SEGMENT_DEPTH_MAX 64u

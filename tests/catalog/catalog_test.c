@@ -455,8 +455,12 @@ static void test_catalog_catalog__changes_are_told_once(void **state)
 {
     (void)state;
     calls seen = {0};
-    const catalog_watcher watcher = {&seen,       on_attribute, on_value,
-                                     on_provider, on_space,     on_mode};
+    const catalog_watcher watcher = {.payload = &seen,
+                                     .attribute = on_attribute,
+                                     .value = on_value,
+                                     .provider = on_provider,
+                                     .space = on_space,
+                                     .mode = on_mode};
     catalog *c = catalog_new();
     catalog_watch(c, &watcher);
     const uint32_t a = put(c, "a", declared(KIND_MANY_OF))->id;

@@ -52,6 +52,19 @@ static void fill(stage *s, uint32_t users)
     buffer_release(&text);
 }
 
+/* A tree to which things will be mapped. */
+static void load_taxonomy(stage *s)
+{
+    static const char file[] =
+        "Unique ID\tParent\tTier 1\tTier 2\tTier 3\n"
+        "1\t\tA\n2\t1\tA\tB\n3\t2\tA\tB\tC\n4\t1\tA\tD\n5\t\tE\n";
+    muster_error err;
+
+    if (muster_taxonomy_load(s->house.engine, "t", 4, file, strlen(file),
+                             &err) != 0)
+        fail_msg("%s", err.message);
+}
+
 static void stage_open(stage *s, uint64_t seed, uint32_t users)
 {
     const population_options options = {
@@ -64,6 +77,7 @@ static void stage_open(stage *s, uint64_t seed, uint32_t users)
     s->house.forward_bytes = FORWARD_BYTES;
     house_open(&s->house, s->people.feeds[0].now, 2);
     house_catalog(&s->house, s->people.catalog.data, s->people.catalog.len);
+    load_taxonomy(s);
 }
 
 static void stage_close(stage *s)
@@ -129,7 +143,12 @@ static void save_some(stage *s)
                                         .segment_count = s->key_count,
                                         .depth = 3};
     buffer_init(&text, (size_t)1 << 20);
-    expression_put(&options, &s->random, &text);
+    if (chance(&s->random, 30))
+        buffer_printf(&text, "%staxonomy(\"%u\")",
+                      chance(&s->random, 30) ? "not " : "",
+                      1 + dice(&s->random, 5));
+    else
+        expression_put(&options, &s->random, &text);
     snprintf(key, sizeof key, "s%u", n);
     save.key = key;
     save.expr = buffer_cstr(&text);
@@ -177,6 +196,27 @@ static void opt_some(stage *s)
                   &err, "optout");
 }
 
+/* An attribute or a value to some nodes, or to none any more. */
+static void map_some(stage *s)
+{
+    static const char *const nodes[] = {"1", "2", "3", "A | D", "E"};
+    const population_attribute *a =
+        &s->people.attributes[dice(&s->random, s->people.attribute_count)];
+    const char *const chosen[] = {PICK(&s->random, nodes),
+                                  PICK(&s->random, nodes)};
+    const bool listed = a->kind != NAIVE_FLAG && a->kind != NAIVE_NUMBER;
+    const char *value =
+        listed && a->value_count > 0 && chance(&s->random, 80)
+            ? a->values[dice(&s->random, a->value_count)]
+            : NULL;
+    muster_error err;
+
+    must_seed(s,
+              muster_taxonomy_map(s->house.engine, a->name, value, chosen,
+                                  dice(&s->random, 3), &err),
+              &err, "map");
+}
+
 static void pass_time(stage *s)
 {
     static const muster_time steps[] = {60, HOUR, HOUR, 5 * HOUR, DAY,
@@ -193,8 +233,10 @@ static void act(stage *s)
         return;
     if (n < 70)
         save_some(s);
-    else if (n < 75)
+    else if (n < 73)
         remove_some(s);
+    else if (n < 79)
+        map_some(s);
     else if (n < 85)
         opt_some(s);
     else if (n < 95)
@@ -612,6 +654,7 @@ static void run_beside(uint64_t seed)
     s.house.forward_bytes = 0; /* to be told of every epoch from the first */
     house_open(&s.house, s.people.feeds[0].now, 2);
     house_catalog(&s.house, s.people.catalog.data, s.people.catalog.len);
+    load_taxonomy(&s);
     matcher_open(s.house.engine, FORWARD_BYTES);
     matcher_on_epoch(s.house.engine, hold, &w);
     matcher_start(s.house.engine);

@@ -101,6 +101,26 @@ static void change_access(house *h, random_state *r)
                                 &err);
 }
 
+/* A taxonomy comes, and things are mapped to it; before, that is refused. */
+static void change_taxonomy(house *h, random_state *r)
+{
+    static const char file[] = "Unique ID\tParent\tTier 1\tTier 2\n"
+                               "1\t\tA\n2\t1\tA\tB\n3\t1\tA\tC\n";
+    static const char *const nodes[] = {"1", "A | B", "3"};
+    char value[8];
+    muster_error err;
+
+    if (chance(r, 30)) {
+        assert_int_equal(muster_taxonomy_load(h->engine, "t", 4, file,
+                                              strlen(file), &err), 0);
+        return;
+    }
+    snprintf(value, sizeof value, "w%u", dice(r, 9));
+    const char *node[] = {PICK(r, nodes), PICK(r, nodes)};
+    (void)muster_taxonomy_map(h->engine, "t", chance(r, 80) ? value : NULL,
+                              node, dice(r, 3), &err);
+}
+
 /* One chapter; the same seed tells the same. */
 static void tell(house *h, random_state *r, buffer *text)
 {
@@ -121,6 +141,8 @@ static void tell(house *h, random_state *r, buffer *text)
         assert_int_equal(muster_provider_set(h->engine, "acme", "third",
                                              chance(r, 50) ? "20d" : "0",
                                              &err), 0);
+    if (chance(r, 50))
+        change_taxonomy(h, r);
     if (chance(r, 10))
         catalog(h, "{\"attributes\":{\"z\":{\"kind\":\"number\"}}}");
 }
@@ -162,6 +184,27 @@ static void describe_access(house *h, buffer *out)
                                          out, NULL);
 }
 
+static int put_mapping(void *payload, const muster_mapping *m)
+{
+    buffer_printf(payload, "mapped %s %s %s\n", m->attribute,
+                  m->value ? m->value : "*", m->path);
+    return 0;
+}
+
+static void describe_taxonomy(house *h, buffer *out)
+{
+    muster_taxonomy about;
+    muster_error err;
+    muster_taxonomy_about(h->engine, &about);
+    buffer_printf(out, "taxonomy %s %u %u\n", about.name, about.nodes,
+                  about.mappings);
+    assert_int_equal(muster_mappings_each(h->engine, NULL, put_mapping, out,
+                                          &err), 0);
+    if (about.nodes > 0)
+        buffer_printf(out, "A: %llu\n",
+                      (unsigned long long)count(h, "taxonomy(\"A\")"));
+}
+
 static void describe_people(house *h, buffer *out)
 {
     for (uint32_t i = 0; i < PEOPLE + 5; i++) {
@@ -198,6 +241,7 @@ static char *describe(house *h)
                       (unsigned long long)count(h, exprs[i]));
     describe_people(h, &out);
     describe_access(h, &out);
+    describe_taxonomy(h, &out);
     muster_audiences_each(h->engine, put_saved, &out);
     for (int i = 0; i < 6; i++) {
         char key[16];

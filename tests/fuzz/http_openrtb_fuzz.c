@@ -12,8 +12,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const openrtb_rules rules[] = {
-    {"a.example", 0, "user.id=cookie,device.ifa:ios=idfa device.ifa=ctv"},
-    {"a.example", 600, "eids:x.example=uid2 user.buyeruid=cookie"},
+    {"a.example", 0, "user.id=cookie,device.ifa:ios=idfa device.ifa=ctv", 0},
+    {"a.example", 600, "eids:x.example=uid2 user.buyeruid=cookie", 4},
 };
 
 static void put_ours(buffer *out, const openrtb_rules *r)

@@ -329,8 +329,10 @@ static void test_http_openrtb__names(void **state)
 
 /* ---- our entry ---- */
 
-static const openrtb_rules plain = {"us", 0, ""};
-static const openrtb_rules taxed = {"us", 600, ""};
+static const openrtb_rules plain = {"us", 0, "", 0};
+static const openrtb_rules taxed = {"us", 600, "", 0};
+/* With nodes of segtax 4 beside them. */
+static const openrtb_rules noded = {"us", 600, "", 4};
 
 static void test_http_openrtb__entries(void **state)
 {
@@ -466,7 +468,8 @@ static void put_value(buffer *b, random_state *r, int depth)
         "null", "true",    "0",       "600",           "-1.50e3",
         "\"\"", "\"us\"",  "\"\\\"\"", "\"[{\\\\\"",    "\"\\u2028,\"",
         "{}",   "[]",      "1e999",   "{\"name\":\"us\"}",
-        "{\"name\":\"us\",\"ext\":{\"segtax\":600}}"};
+        "{\"name\":\"us\",\"ext\":{\"segtax\":600}}",
+        "{\"name\":\"us\",\"ext\":{\"segtax\":4}}"};
     if (depth > 0 && chance(r, 70))
         put_container(b, r, depth);
     else
@@ -486,7 +489,8 @@ static void try_random(uint64_t seed)
     buffer_init(&out, TWIN_BYTES_MAX);
     put_blank(&text, &r);
     put_container(&text, &r, 4);
-    const openrtb_rules *rules = chance(&r, 50) ? &plain : &taxed;
+    static const openrtb_rules *const every[] = {&plain, &taxed, &noded};
+    const openrtb_rules *rules = every[dice(&r, 3)];
     const muster_text whole = text_make((char *)text.data, text.len);
     if (openrtb_read(&bid, whole, NULL) == 0) {
         accepted++;

@@ -57,7 +57,9 @@ static inline bool twin_is_ours(const json_value *v,
         return false;
     if (!tax || json_typeof(tax) == JSON_NULL)
         return rules->segtax == 0;
-    return json_typeof(tax) == JSON_INT && json_int(tax) == rules->segtax;
+    return json_typeof(tax) == JSON_INT &&
+           (json_int(tax) == rules->segtax ||
+            (rules->nodes != 0 && json_int(tax) == rules->nodes));
 }
 
 /* The list with ours behind the others. */
