@@ -84,6 +84,8 @@ static void put_refused(preview *p, const ingest_reject *r)
 static const char *op_word(fact_op op)
 {
     switch (op) {
+    case FACT_WIPE:
+        return "wipe";
     case FACT_CLEAR:
         return "clear";
     case FACT_REMOVE:
@@ -123,9 +125,11 @@ static void put_fact(json_writer *out, const batch_reader *r, const fact *f)
     json_open_object(out);
     json_key(out, "op");
     json_put_str(out, op_word(f->op));
-    json_key(out, "attribute");
-    json_put_text(out, r->attributes[f->attribute]);
-    put_value(out, r, f);
+    if (f->op != FACT_WIPE) {
+        json_key(out, "attribute");
+        json_put_text(out, r->attributes[f->attribute]);
+        put_value(out, r, f);
+    }
     if (f->op == FACT_EVENT) {
         json_key(out, "count");
         json_put_uint(out, f->count);

@@ -57,6 +57,7 @@ typedef enum column_kind {
     COLUMN_EVENT,
     COLUMN_IP,
     COLUMN_UA,
+    COLUMN_DROPPED, /* LiveRamp's, of what is not kept */
     COLUMN_KIND_COUNT
 } column_kind;
 
@@ -703,6 +704,7 @@ static bool read_cell(record_front *f, const csv_column *column,
     case COLUMN_UA:
         sum->brings.device.ua = cell;
         break;
+    case COLUMN_DROPPED:
     case COLUMN_KIND_COUNT:
         break;
     }

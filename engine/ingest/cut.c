@@ -278,10 +278,8 @@ static int start_csv(cutter *c, bool final, bool *started, muster_error *err)
             return 0;
     }
     const int rc =
-        csv_header_new(&c->header, text, c->options, &used,
+        csv_header_new(&c->header, c->format, text, c->options, &used,
                        &c->lines_before, err);
-        csv_header_new(&c->header, c->format, text, &used, &c->lines_before,
-                       err);
     if (rc != 0)
         return rc;
     drop_front(c, used);

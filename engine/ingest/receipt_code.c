@@ -80,6 +80,9 @@ static void put_sources(const ingest_receipt *r, buffer *out)
         put_text(out, r->sources[i].kind);
         put_text(out, r->sources[i].type);
         buffer_put_varint(out, (uint64_t)r->sources[i].built);
+    }
+}
+
 static void put_tally(const ingest_tally *t, buffer *out)
 {
     put_text(out, t->dialect);
