@@ -202,8 +202,8 @@ static bool read_name(mapper *m, tree_value *out)
     return name.len > 0 || read_part(m, PART_NAME, "name", out);
 }
 
-/* The events of one row or element. */
-static bool make_events(mapper *m, size_t *events)
+/* The events of one row or element; *asked: the rule is for it. */
+static bool make_events(mapper *m, size_t *events, bool *asked)
 {
     tree_value parts[PART_COUNT_OF];
     const map_source *sources = m->rule->parts;
@@ -212,6 +212,7 @@ static bool make_events(mapper *m, size_t *events)
         return false;
     if (!applies)
         return true;
+    *asked = true;
     if (!read_name(m, &parts[PART_NAME]) ||
         !read_part(m, PART_COUNT, "count", &parts[PART_COUNT]) ||
         !read_part(m, PART_AMOUNT, "amount", &parts[PART_AMOUNT]) ||
@@ -233,7 +234,7 @@ static bool make_events(mapper *m, size_t *events)
     return true;
 }
 
-static bool make_each(mapper *m, size_t *events)
+static bool make_each(mapper *m, size_t *events, bool *asked)
 {
     value_list elements = {NULL, 0, 0};
     bool found = false;
@@ -242,7 +243,7 @@ static bool make_each(mapper *m, size_t *events)
     mapper_elements(m, &m->rule->each, &elements, &found);
     for (size_t i = 0; i < elements.count && fine; i++) {
         m->element = elements.items[i];
-        fine = make_events(m, events);
+        fine = make_events(m, events, asked);
     }
     mem_free(elements.items);
     return fine;
@@ -260,10 +261,11 @@ static bool emit_events(mapper *m, const map_slot *slot, size_t *members)
     for (size_t i = 0; i < slot->rule_count; i++) {
         const size_t before = events;
         m->rule = slot->rules[i];
-        if (m->rule->has_each ? !make_each(m, &events)
-                              : !make_events(m, &events))
+        bool asked = m->rule->condition == NULL;
+        if (m->rule->has_each ? !make_each(m, &events, &asked)
+                              : !make_events(m, &events, &asked))
             return false;
-        if (events == before && m->rule->required)
+        if (events == before && asked && m->rule->required)
             return mapper_refuse(m, INGEST_MISSING,
                                  "the event that is required is not there");
     }

@@ -275,6 +275,8 @@ int guess_sample(guess *g, ingest_format format, muster_text sample,
         return bad_sample(err, "the sample is empty");
     g->is_csv = format == INGEST_AUTO ? strchr("{[", *text.ptr) == NULL
                                       : format == INGEST_CSV;
+    if (input_is_packed(sample.ptr, sample.len))
+        return bad_sample(err, "the sample is packed (gzip, zstd)");
     if (format == INGEST_MSGPACK)
         return bad_sample(err, "msgpack is not mapped");
     return g->is_csv ? sample_csv(g, sample, err) : sample_json(g, sample, err);

@@ -145,9 +145,11 @@ static void test_ingest_map_propose__rare_values_are_not_shown(void **state)
 static void test_ingest_map_propose__nothing_comes_of_nothing(void **state)
 {
     (void)state;
-    static const char *const samples[] = {"",      "\n",    "a,b\n",    "{\n",
-                                          "[1,2]", "{}\n[", "[{\"a\":1"};
-    static const bool fine[] = {false, false, false, false, false, true, false};
+    static const char *const samples[] = {"\x1f\x8b\x08", "",         "\n",
+                                          "a,b\n",        "{\n",      "[1,2]",
+                                          "{}\n[",        "[{\"a\":1"};
+    static const bool fine[] = {false, false, false, false,
+                                false, false, true,  false};
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         buffer out;
         muster_error err;

@@ -398,6 +398,22 @@ static void test_ingest_map__events_of_each_element(void **state)
     mapping_free(m);
 }
 
+static void test_ingest_map__events_may_be_required(void **state)
+{
+    (void)state;
+    mapping *m = with_rules(
+        "csv", "",
+        ID ",{\"to\":\"events.e\",\"required\":true,\"value\":{\"from\":\"v\"},"
+           "\"if\":{\"field\":\"w\",\"in\":\"1\"}}");
+    assert_facts(m, "id,v,w\n1,x,1\n",
+                 "  event attribute=e value=x ts=1795262400 count=1\n");
+    assert_facts(m, "id,v,w\n1,,0\n", "");
+    assert_refusal(m, "id,v,w\n1,,1\n",
+                   "reject missing [/events] the event that is required is not "
+                   "there (rule 2, events.e)\n");
+    mapping_free(m);
+}
+
 static void test_ingest_map__rows_of_documents(void **state)
 {
     (void)state;
@@ -777,6 +793,7 @@ int main(void)
         cmocka_unit_test(test_ingest_map__values_become_facts),
         cmocka_unit_test(test_ingest_map__paths_lead_to_values),
         cmocka_unit_test(test_ingest_map__events_of_each_element),
+        cmocka_unit_test(test_ingest_map__events_may_be_required),
         cmocka_unit_test(test_ingest_map__rows_of_documents),
         cmocka_unit_test(test_ingest_map__an_array_is_read_too),
         cmocka_unit_test(test_ingest_map__each_row_has_its_fate),
