@@ -25,8 +25,8 @@
  * Absent is what nobody said: "Other" is no family. The major of a frozen user
  * agent is as it stands there ("Android 10; K" gives 10, "Mac OS X 10_15_7"
  * 10, "Windows NT 10.0" 10); only hints know better. A platform version of 13
- * or more is Windows 11, of 1 to 12 Windows 10
- * (https://learn.microsoft.com/microsoft-edge/web-platform/how-to-detect-win11).
+ * or more is Windows 11, of 1 to 12 Windows 10 (https://learn.microsoft.com/
+ * microsoft-edge/web-platform/how-to-detect-win11).
  *
  * A bot is what uap-core calls a Spider. Of a bot, vendor and model are absent
  * and the type is other.
@@ -59,9 +59,8 @@
 
 /* Rules; read-only once open, and shared by any number of readers. */
 typedef struct device_rules device_rules;
-/* Reads the file; NULL: MUSTER_UA_REGEXES. MUSTER_EIO
- * "read_failed"; MUSTER_ELIMIT "too_large"; MUSTER_ECORRUPT "bad_regexes", with
- * the line. Cost: see docs/ingest.md; machine code is made of a pattern when it is
+/* Reads the file; NULL: MUSTER_UA_REGEXES. MUSTER_EIO "read_failed";
+ * MUSTER_ELIMIT "too_large"; MUSTER_ECORRUPT "bad_regexes", with the line. Cost: see docs/ingest.md; machine code is made of a pattern when it is
  * first tried. */
 int device_open(device_rules **out, const char *path, muster_error *err);
 /* The same of bytes (tests, fuzzing). */

@@ -105,8 +105,8 @@ static void offer_brand(raw_hints *raw, muster_text brand, muster_text version,
     if (brand.len == 0 || is_decoy(brand))
         return;
     const bool chromium = text_is(brand, "Chromium");
-    const bool has_better =
-        raw->brand.ptr != NULL && (chromium || !text_is(raw->brand, "Chromium"));
+    const bool has_better = raw->brand.ptr != NULL &&
+                            (chromium || !text_is(raw->brand, "Chromium"));
     if (has_better && (raw->full || !full))
         return;
     if (has_better && !text_equal(raw->brand, brand))
