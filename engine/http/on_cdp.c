@@ -76,6 +76,7 @@ static void serve(http_request *r, http_answer *a, muster_message_type type)
     buffer_init(&text, TEXT_BYTES_MAX);
     const muster_text body = body_of(r, &text);
     options.provider = r->caller->provider;
+    options.derive = request_derive(r);
     if (muster_ingest_messages(r->engine, &options, type, body.ptr, body.len,
                                &receipt, &json, &err) != 0) {
         answer_why(&err, a);
