@@ -71,7 +71,8 @@ static inline tree_value device_tree_value(const json_value *v)
 }
 
 static const tree_source device_tree_source = {json_iter_of, json_next,
-                                               device_tree_value, json_scaled};
+                                               device_tree_value, json_scaled,
+                                               NULL};
 
 static inline tree_value device_member(const json_value *root, const char *key)
 {
