@@ -96,7 +96,8 @@ uint32_t derive_mask_of(const catalog *names)
 {
     uint32_t mask = 0;
     for (int i = 0; i < MUSTER_DERIVED_COUNT; i++) {
-        const catalog_attribute *a = catalog_attribute_find(names, rows[i].name);
+        const catalog_attribute *a =
+            catalog_attribute_find(names, rows[i].name);
         const bool fits = a != NULL ? a->kind == rows[i].kind && !a->unit_date
                                     : !catalog_strict(names);
         mask |= (uint32_t)fits << i;

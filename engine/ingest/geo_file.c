@@ -226,7 +226,8 @@ static bool put_number(geo_record *r, geo_form form, int which,
     if (number == 0)
         return false;
     if (form == FORM_CODE)
-        return put_text(r, which, text_make(own, text_format_uint(own, number)));
+        return put_text(r, which,
+                        text_make(own, text_format_uint(own, number)));
     r->known |= DERIVED_BIT(which);
     r->number = number;
     return true;
@@ -435,7 +436,8 @@ int geo_file_open(geo_file **out, const char *path, muster_error *err)
     const int copy = new_copy();
     int rc = copy < 0 ? error_errno(err, "read", path) : 0;
     if (rc == 0 && copy_all(from, copy, &len) != 0)
-        rc = errno == EFBIG ? too_large(path, err) : error_errno(err, "read", path);
+        rc = errno == EFBIG ? too_large(path, err)
+                            : error_errno(err, "read", path);
     close(from);
     if (rc == 0 && len > 0)
         return open_file(out, copy, len, path, err);

@@ -412,7 +412,8 @@ static void add_memos(record_front *f, uint32_t attribute)
     mem_grow(&f->memos, &f->memo_capacity, (size_t)attribute + 1,
              sizeof *f->memos);
     while (f->memo_count <= attribute)
-        f->memos[f->memo_count++] = (record_attribute_memo){{0}, NO_ATTRIBUTE, 0};
+        f->memos[f->memo_count++] =
+            (record_attribute_memo){{0}, NO_ATTRIBUTE, 0};
 }
 
 static inline record_attribute_memo *memo_of(record_front *f,

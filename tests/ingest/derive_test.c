@@ -125,7 +125,7 @@ static void test_ingest_derive__what_is_not_known_is_cleared(void **state)
                 "  clear attribute=geo.asn\n");
 }
 
-static void test_ingest_derive__values_that_do_not_fit_are_left_out(void **state)
+static void test_ingest_derive__unfit_values_are_left_out(void **state)
 {
     expect_json(*state, "\"ip\":\"203.0.113.9\"",
                 "  clear attribute=geo.country\n"
@@ -288,11 +288,12 @@ static void test_ingest_derive__bad_options_are_refused(void **state)
 
 int main(void)
 {
-#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define WORLD_TEST(f)                                                          \
+    cmocka_unit_test_setup_teardown(f, open_world, close_world)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_ingest_derive__an_address_becomes_facts),
         WORLD_TEST(test_ingest_derive__what_is_not_known_is_cleared),
-        WORLD_TEST(test_ingest_derive__values_that_do_not_fit_are_left_out),
+        WORLD_TEST(test_ingest_derive__unfit_values_are_left_out),
         WORLD_TEST(test_ingest_derive__what_is_not_found_says_nothing),
         WORLD_TEST(test_ingest_derive__what_the_record_says_wins),
         WORLD_TEST(test_ingest_derive__a_device_brings_its_address),

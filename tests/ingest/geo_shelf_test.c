@@ -132,7 +132,7 @@ static void test_ingest_geo_shelf__replaced_beside_readers(void **state)
     remove(path);
 }
 
-static void test_ingest_geo_shelf__what_cannot_be_used_is_left_aside(void **state)
+static void test_ingest_geo_shelf__the_unusable_is_left_aside(void **state)
 {
     char path[4096];
     const char *list = path;
@@ -279,8 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ingest_geo_shelf__replaced_beside_readers),
-        cmocka_unit_test(
-            test_ingest_geo_shelf__what_cannot_be_used_is_left_aside),
+        cmocka_unit_test(test_ingest_geo_shelf__the_unusable_is_left_aside),
         cmocka_unit_test(test_ingest_geo_shelf__in_place_reaches_no_reader),
         cmocka_unit_test(test_ingest_geo_shelf__the_first_that_has_it),
         cmocka_unit_test(test_ingest_geo_shelf__is_watched),

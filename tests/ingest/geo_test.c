@@ -347,7 +347,7 @@ static void test_ingest_geo__finds_what_libmaxminddb_finds(void **state)
                       (unsigned long long)(seed + i));
         for (int n = 0; n < 65536; n++) {
             const uint64_t v = random_u64(&dice);
-            const uint8_t v4[4] = {(uint8_t)(n >> 8), (uint8_t)n, (uint8_t)v, 0};
+            const uint8_t v4[4] = {(uint8_t)(n >> 8), (uint8_t)n, (uint8_t)v};
             uint8_t v6[16] = {0x20, (uint8_t)(v >> 8 & 0x0f)};
             memcpy(v6 + 2, &v, 4);
             v6[0] = (v >> 60) != 0 ? 0x2a : 0x20;
@@ -453,7 +453,7 @@ static void test_ingest_geo__any_byte_may_be_wrong(void **state)
             refused++;
         for (uint32_t n = 0; f != NULL && n < 512; n++) {
             const geo_address a = {
-                n % 2 == 0, {(uint8_t)(v >> 24), (uint8_t)n, (uint8_t)v, 0, 0, 0}};
+                n % 2 == 0, {(uint8_t)(v >> 24), (uint8_t)n, (uint8_t)v}};
             geo_record record;
             uint32_t offset = 0;
             if (geo_file_find(f, &a, &offset))
