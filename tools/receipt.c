@@ -40,6 +40,7 @@ void load_receipt_release(receipt *r)
     release_counts(&r->dropped);
     release_counts(&r->unknown);
     release_counts(&r->dialects);
+    release_counts(&r->sources);
     for (size_t i = 0; i < r->error_count; i++) {
         mem_free(r->errors[i].file);
         mem_free(r->errors[i].pointer);
@@ -140,6 +141,27 @@ static void add_dialects(receipt *r, const json_value *root)
     }
 }
 
+/* A source is known again by its text. */
+static void add_sources(receipt *r, const json_value *list)
+{
+    for (json_iter it = json_iter_of(list); json_next(&it);) {
+        json_writer w;
+        buffer text;
+        buffer_init(&text, (size_t)64 << 10);
+        json_begin(&w, &text, false);
+        json_open_object(&w);
+        for (json_iter in = json_iter_of(it.value); json_next(&in);) {
+            if (json_typeof(in.value) != JSON_STRING)
+                continue;
+            json_key_text(&w, in.key);
+            json_put_text(&w, json_string(in.value));
+        }
+        json_close(&w);
+        add_count(&r->sources, text_of(buffer_cstr(&text)), 0);
+        buffer_release(&text);
+    }
+}
+
 static void add_errors(receipt *r, const json_value *list, const char *file)
 {
     for (json_iter it = json_iter_of(list); json_next(&it);) {
@@ -203,6 +225,8 @@ void load_receipt_add(receipt *r, const char *json, const char *file)
         if (json_typeof(it.value) == JSON_STRING)
             add_count(&r->unknown, json_string(it.value), 0);
     add_dialects(r, root);
+    if (json_get(root, "sources") != NULL)
+        add_sources(r, json_get(root, "sources"));
     add_errors(r, json_get(root, "errors"), file);
     add_json(r, json);
     json_free(doc);
@@ -303,6 +327,15 @@ static void put_dialects(cli *c, const receipt *r)
     }
 }
 
+static void put_sources(cli *c, const receipt *r)
+{
+    json_writer *w = out_member(c, "sources");
+    json_open_array(w);
+    for (size_t i = 0; i < r->sources.count; i++)
+        json_put_raw(w, text_of(r->sources.items[i].name));
+    json_close(w);
+}
+
 /* The sum of several receipts, in the shape of one. */
 static void put_sum(cli *c, const receipt *r)
 {
@@ -322,6 +355,8 @@ static void put_sum(cli *c, const receipt *r)
     if (r->dropped.count > 0)
         put_counts(c, "dropped", &r->dropped);
     put_dialects(c, r);
+    if (r->sources.count > 0)
+        put_sources(c, r);
     out_member_double(c, "seconds", r->seconds);
     out_member_uint(c, "records_per_s", (uint64_t)per_second(r, r->records));
     out_member_uint(c, "facts_per_s", (uint64_t)per_second(r, facts_of(r)));

@@ -43,6 +43,7 @@ typedef struct receipt {
     receipt_counts dropped; /* rows that a mapping left out */
     receipt_counts unknown; /* attributes; counts are not used */
     receipt_counts dialects; /* names are paths: aam/stored_records */
+    receipt_counts sources; /* as JSON, each once; counts are not used */
     char *load_id;          /* of the last load */
     receipt_error errors[RECEIPT_ERRORS_MAX];
     size_t error_count;
