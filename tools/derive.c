@@ -14,8 +14,9 @@
 /* Output that is held back until so much of it is there. */
 #define HELD_BYTES ((size_t)64 << 10)
 
-static void say(void *payload, const char *line)
+static void say(void *payload, bool well, const char *line)
 {
+    (void)well;
     tell(payload, "%s", line);
 }
 

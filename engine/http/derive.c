@@ -6,10 +6,11 @@
  */
 #include "http/server.h"
 
-static void say(void *payload, const char *line)
+static void say(void *payload, bool well, const char *line)
 {
     const http_server *s = payload;
-    http_log_event(s->log, HTTP_LOG_WARN, "derive", "%s", line);
+    http_log_event(s->log, well ? HTTP_LOG_INFO : HTTP_LOG_WARN, "derive",
+                   "%s", line);
 }
 
 /* The next path of a list; false at its end. */

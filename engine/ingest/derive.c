@@ -47,7 +47,7 @@ struct muster_deriver {
 
 struct muster_derive {
     bool keep_bots;
-    void (*say)(void *payload, const char *line);
+    void (*say)(void *payload, bool well, const char *line);
     void *payload;
     geo_shelf *geo;       /* NULL: no databases */
     device_rules *device; /* NULL: no rules */

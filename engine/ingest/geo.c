@@ -25,7 +25,7 @@
 
 #include <arpa/inet.h>
 
-/* Of each database, 1.8 MB: the records of most traffic. Each has its own, so
+/* Of each database, 1.6 MB: the records of most traffic. Each has its own, so
  * that what one said stays while the next is asked. */
 #define CACHE_BITS 13
 #define CACHE_SLOTS ((size_t)1 << CACHE_BITS)

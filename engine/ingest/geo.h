@@ -24,7 +24,7 @@ typedef struct geo_shelf geo_shelf;
 int geo_shelf_open(geo_shelf **out, const char *const *paths, size_t count,
                    muster_error *err);
 void geo_shelf_free(geo_shelf *s); /* NULL is fine; no reader is left */
-typedef void (*geo_say)(void *payload, const char *line);
+typedef void (*geo_say)(void *payload, bool well, const char *line);
 /* As muster_derive_refresh. */
 size_t geo_shelf_refresh(geo_shelf *s, geo_say say, void *payload);
 /* Their kind, type and build date; the number. */

@@ -158,14 +158,14 @@ void geo_shelf_free(geo_shelf *s)
 
 /* ---- replacing ---- */
 
-static void say_line(geo_say say, void *payload, const char *what,
-                     const char *why)
+static void say_line(geo_say say, void *payload, bool well, const char *why)
 {
     muster_error line; /* cuts and cleans */
     if (say == NULL)
         return;
-    error_set(&line, MUSTER_EIO, "said", "%s%s", what, why);
-    say(payload, line.message);
+    error_set(&line, MUSTER_EIO, "said", "a database was %sreplaced: %s",
+              well ? "" : "not ", why);
+    say(payload, well, line.message);
 }
 
 /* The new file at the path, if it is one that can be used. */
@@ -179,12 +179,12 @@ static bool open_again(geo_shelf *s, size_t i, geo_snapshot *next, geo_say say,
         return false;
     s->looks[i] = now;
     if (geo_file_open(&file, s->paths[i], &err) != 0) {
-        say_line(say, payload, "a database was not replaced: ", err.message);
+        say_line(say, payload, false, err.message);
         return false;
     }
     geo_file_release(next->files[i]);
     next->files[i] = file;
-    say_line(say, payload, "a database was replaced: ", s->paths[i]);
+    say_line(say, payload, true, s->paths[i]);
     return true;
 }
 

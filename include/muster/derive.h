@@ -82,10 +82,10 @@ typedef struct muster_derive_options {
                                muster_ua_regexes(); NULL: none */
     bool keep_bots;         /* records of bots are kept, not refused */
     bool watch;             /* look once a second for replaced files */
-    /* Called when a file was replaced, and when what replaces it cannot be
-     * used, one line without its end. Any thread, one at a time; may be
-     * NULL. */
-    void (*say)(void *payload, const char *line);
+    /* Called when a file was replaced (`well`), and when what replaces it
+     * cannot be used: one line without its end. Any thread, one at a time; may
+     * be NULL. */
+    void (*say)(void *payload, bool well, const char *line);
     void *payload;
 } muster_derive_options;
 #define MUSTER_DERIVE_OPTIONS_INIT                                           \

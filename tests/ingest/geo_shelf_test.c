@@ -66,11 +66,11 @@ typedef struct said {
     unsigned refused;
 } said;
 
-static void note(void *payload, const char *line)
+static void note(void *payload, bool well, const char *line)
 {
     said *s = payload;
-    s->replaced += strstr(line, "was replaced") != NULL;
-    s->refused += strstr(line, "not replaced") != NULL;
+    s->replaced += well && strstr(line, "was replaced") != NULL;
+    s->refused += !well && strstr(line, "not replaced") != NULL;
 }
 
 typedef struct reading {
@@ -230,11 +230,11 @@ typedef struct watched {
     unsigned replaced;
 } watched;
 
-static void wake(void *payload, const char *line)
+static void wake(void *payload, bool well, const char *line)
 {
     watched *w = payload;
     pthread_mutex_lock(&w->lock);
-    w->replaced += strstr(line, "was replaced") != NULL;
+    w->replaced += well && line[0] != '\0';
     pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->lock);
 }
