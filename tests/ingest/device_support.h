@@ -1,7 +1,7 @@
 /*
  * device_support.h - what the tests of devices share: JSON as a tree, as
- * records have it; and a few rules of uap-core's kind, so that fuzzing does not depend
- * on which are installed.
+ * records have it; and a few rules of uap-core's kind, so that fuzzing does not
+ * depend on which are installed.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
