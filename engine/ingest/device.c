@@ -11,8 +11,8 @@
  * A model that a hint names is read by the rules too, within a user agent as
  * Android writes them, for they know whose it is.
  *
- * Cost: 60 ns where the cache knows the user agent, 3 to 4 us where it does
- * not; 3 MB of memory. Threads: a reader belongs to one.
+ * Cost: 0.1 us where the cache knows the user agent, 2.4 us where it does not;
+ * 3 MB of memory. Threads: a reader belongs to one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

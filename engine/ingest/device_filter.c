@@ -22,8 +22,8 @@
  * have more than CELLS_MAX cells, further rules are candidates always, which
  * costs time and no answer.
  *
- * Cost: 16,000 states, 3 MB for uap-core's rules; about 1.3 ns a byte, and
- * some 100 ns for the candidates. Threads: a finished filter is read by any
+ * Cost: uap-core's 1,162 rules have 3,347 texts, 17,549 states and 4 MB; all but
+ * one of them have a text. A user agent takes some 0.7 us. Threads: a finished filter is read by any
  * number; a scan belongs to one.
  *
  * SPDX-License-Identifier: Apache-2.0
