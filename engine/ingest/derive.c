@@ -40,7 +40,7 @@ struct muster_deriver {
     muster_derive *owner;
     geo_reader *geo;       /* NULL: no databases */
     device_reader *device; /* NULL: no rules */
-    bool device_read;      /* one was given since deriver_begin */
+    bool device_known;     /* of one something was, since deriver_begin */
     derived found;
     muster_deriver *next; /* of the spare ones */
 };
@@ -306,7 +306,7 @@ void deriver_give(muster_deriver *r)
 
 void deriver_begin(muster_deriver *r)
 {
-    r->device_read = false;
+    r->device_known = false;
     if (r->geo != NULL)
         geo_reader_begin(r->geo);
 }
@@ -318,7 +318,7 @@ muster_derive_source *deriver_sources(const muster_deriver *r, size_t *count)
     *count = 0;
     if (r->geo != NULL)
         *count = geo_reader_sources(r->geo, list, MUSTER_DERIVE_SOURCES_MAX);
-    if (r->device_read && *count < MUSTER_DERIVE_SOURCES_MAX)
+    if (r->device_known && *count < MUSTER_DERIVE_SOURCES_MAX)
         list[(*count)++] = device_source;
     return list;
 }
@@ -388,10 +388,9 @@ static void derive_address(muster_deriver *r, muster_text ip)
 static bool derive_device(muster_deriver *r, const device_input *in)
 {
     bool bot = false;
-    if (r->device != NULL && device_is_given(in)) {
-        r->device_read = true;
-        device_derive(r->device, in, &r->found, &bot);
-    }
+    if (r->device != NULL && device_is_given(in) &&
+        device_derive(r->device, in, &r->found, &bot))
+        r->device_known = true;
     return bot;
 }
 

@@ -74,7 +74,7 @@ void deriver_give(muster_deriver *deriver); /* NULL is fine */
 /* Goes over to the newest databases: between two batches. */
 void deriver_begin(muster_deriver *deriver);
 /* What it has derived from since then: its databases, and the rules for devices
- * if a record brought one. Freed with mem_free. */
+ * if they knew one. Freed with mem_free. */
 muster_derive_source *deriver_sources(const muster_deriver *deriver,
                                       size_t *count);
 
