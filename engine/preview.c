@@ -1,12 +1,12 @@
 /*
  * preview.c - what the first records of a dry run would become.
  *
- *   [{"line":2,"offset":40,"accepted":true,"provider":"crm","ts":"...",
+ *   [{"accepted":true,"line":2,"offset":40,"provider":"crm","ts":"...",
  *     "ttl":"30d","ids":["customer"],
  *     "facts":[{"op":"set","attribute":"geo.country","value":"DE"},
  *              {"op":"event","attribute":"purchase","value":"shoes",
  *               "count":1,"amount":19.9,"ts":"..."}]},
- *    {"line":3,"offset":90,"accepted":false,"pointer":"/ts","code":"bad_time",
+ *    {"accepted":false,"line":3,"offset":90,"pointer":"/ts","code":"bad_time",
  *     "message":"..."}]
  *
  * Made from the batch that would be logged, so it shows what would be stored
@@ -56,28 +56,18 @@ static void put_time(json_writer *out, const char *key, muster_time t)
     json_put_text(out, text_make(text, clock_format_time(text, t)));
 }
 
-static void put_place(json_writer *out, record_place place, bool accepted)
+static void begin_record(json_writer *out, bool accepted)
 {
     json_open_object(out);
-    json_key(out, "line");
-    json_put_uint(out, place.line);
-    json_key(out, "offset");
-    json_put_uint(out, place.offset);
     json_key(out, "accepted");
     json_put_bool(out, accepted);
 }
 
 static void put_refused(preview *p, const ingest_reject *r)
 {
-    json_writer *out = &p->out;
-    put_place(out, r->place, false);
-    json_key(out, "pointer");
-    json_put_str(out, r->pointer);
-    json_key(out, "code");
-    json_put_str(out, ingest_reason_word(r->reason));
-    json_key(out, "message");
-    json_put_str(out, r->message);
-    json_close(out);
+    begin_record(&p->out, false);
+    reject_put_members(r, &p->out);
+    json_close(&p->out);
     p->left--;
 }
 
@@ -160,7 +150,11 @@ static void put_accepted(preview *p, batch_reader *r, const fact_record *record,
     char ttl[16];
     uint32_t shown = 0;
     fact f;
-    put_place(out, place, true);
+    begin_record(out, true);
+    json_key(out, "line");
+    json_put_uint(out, place.line);
+    json_key(out, "offset");
+    json_put_uint(out, place.offset);
     json_key(out, "provider");
     json_put_text(out, r->providers[record->provider]);
     put_time(out, "ts", record->ts);

@@ -475,5 +475,7 @@ void receipt_to_json(const ingest_receipt *r, json_writer *out);
 /* One line of the rejects file: {"line":..,"offset":..,"pointer":..,
  * "code":..,"message":..}. */
 void reject_to_json(const ingest_reject *r, json_writer *out);
+/* Its members alone, within an object. */
+void reject_put_members(const ingest_reject *r, json_writer *out);
 
 #endif

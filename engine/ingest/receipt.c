@@ -227,9 +227,8 @@ static void put_speed(const ingest_receipt *r, json_writer *out)
     put_uint(out, "bytes", r->bytes);
 }
 
-void reject_to_json(const ingest_reject *r, json_writer *out)
+void reject_put_members(const ingest_reject *r, json_writer *out)
 {
-    json_open_object(out);
     put_uint(out, "line", r->place.line);
     put_uint(out, "offset", r->place.offset);
     json_key(out, "pointer");
@@ -238,6 +237,12 @@ void reject_to_json(const ingest_reject *r, json_writer *out)
     json_put_str(out, ingest_reason_word(r->reason));
     json_key(out, "message");
     json_put_str(out, r->message);
+}
+
+void reject_to_json(const ingest_reject *r, json_writer *out)
+{
+    json_open_object(out);
+    reject_put_members(r, out);
     json_close(out);
 }
 
