@@ -200,7 +200,10 @@ static bool try_objects(proposal *p, const guess_field *f)
 
 static bool try_private(proposal *p, const guess_field *f)
 {
-    if (!text_starts_with(f->name, text_of("p_")))
+    const bool within =
+        !p->guess->is_csv && (text_contains(f->name, text_of(".p_")) ||
+                              text_contains(f->name, text_of("/p_")));
+    if (!within && !text_starts_with(f->name, text_of("p_")))
         return false;
     buffer_put_str(p->out, "    // left out: ");
     put_comment(p->out, f->name);

@@ -84,7 +84,8 @@ static void test_ingest_map_propose__columns_are_guessed(void **state)
 static const char json_sample[] =
     "{\"total\":3,\"people\":[{\"user_id\":\"u1\",\"address\":{\"country\":"
     "\"de\"},\"score\":1.5,\"vip\":true,\"tags\":[\"x\",\"y\"],\"odd.name\":"
-    "\"k\",\"orders\":[{\"sku\":1}]},{\"user_id\":\"u2\",\"address\":"
+    "\"k\",\"own\":{\"p_x\":1},\"orders\":[{\"sku\":1}]},{\"user_id\":\"u2\","
+    "\"address\":"
     "{\"country\":\"at\"},\"score\":2,\"vip\":false,\"tags\":[\"x\"],"
     "\"odd.name\":\"k\"}]}\n";
 
@@ -97,6 +98,7 @@ static const char *const json_rules[] = {
     "{\"to\": \"set.vip\", \"from\": \"vip\"}",
     "{\"to\": \"add.tags\", \"from\": \"tags\"}",
     "\"from\": \"/odd.name\"",
+    "left out: own.p_x is private",
     "left out: orders holds objects",
 };
 
