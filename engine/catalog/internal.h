@@ -102,7 +102,7 @@ taxonomy *taxonomy_new(muster_text name, uint32_t segtax,
 int taxonomy_file_parse(muster_text file, arena *memory, taxonomy_row **rows,
                         size_t **offsets, size_t *count, muster_error *err);
 
-/* One change of mappings. */
+/* One change of mappings. Of one attribute, `clear` is the only one. */
 typedef struct taxonomy_edit {
     uint32_t attribute;
     bool clear;        /* all of the attribute's go first */
@@ -110,7 +110,8 @@ typedef struct taxonomy_edit {
     const uint32_t *nodes;
     size_t count; /* 0: it is mapped no more */
 } taxonomy_edit;
-/* MUSTER_ELIMIT "too_many" when there would be too many. */
+/* MUSTER_ELIMIT "too_many" when there would be too many. Of two edits about
+ * the same the later holds. O((mappings + edits) log edits). */
 int catalog_taxonomy_edit(catalog *c, const taxonomy_edit *edits,
                           size_t count, muster_error *err);
 /* May an attribute of this kind be mapped by this value (ptr NULL: as a

@@ -161,21 +161,65 @@ static void put_taxonomy(catalog *c, taxonomy *take_t)
 
 /* ---- changes ---- */
 
-static bool is_replaced(const taxonomy_mapping *m, const taxonomy_edit *e)
+/* Edits by what they are about, the later of two behind the earlier. */
+static int by_subject(const void *a, const void *b)
 {
-    return m->attribute == e->attribute &&
-           (e->clear || compare_values(m->value, e->value) == 0);
+    const taxonomy_edit *x = *(const taxonomy_edit *const *)a;
+    const taxonomy_edit *y = *(const taxonomy_edit *const *)b;
+    if (x->attribute != y->attribute)
+        return x->attribute < y->attribute ? -1 : 1;
+    const int by = compare_values(x->value, y->value);
+    return by != 0 ? by : (x > y) - (x < y);
 }
 
-static void apply_edit(mapping_list *l, const taxonomy_edit *e)
+/* The edit that decides over an attribute's value; NULL: none. */
+static const taxonomy_edit *find_edit(const taxonomy_edit *const *sorted,
+                                      size_t count, uint32_t attribute,
+                                      muster_text value)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < l->count; i++)
-        if (!is_replaced(&l->items[i], e))
-            l->items[n++] = l->items[i];
-    l->count = n;
-    for (size_t i = 0; i < e->count; i++)
-        put(l, (taxonomy_mapping){e->attribute, e->nodes[i], e->value});
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) { /* the first that is behind it */
+        const size_t mid = low + (high - low) / 2;
+        const taxonomy_edit *e = sorted[mid];
+        if (e->attribute < attribute ||
+            (e->attribute == attribute && compare_values(e->value, value) <= 0))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    const taxonomy_edit *e = low > 0 ? sorted[low - 1] : NULL;
+    return e != NULL && e->attribute == attribute &&
+                   compare_values(e->value, value) == 0
+               ? e
+               : NULL;
+}
+
+/* What the edits leave of the taxonomy's mappings, and what they bring. */
+static void apply_edits(const catalog_taxonomy *t, const taxonomy_edit *edits,
+                        size_t count, mapping_list *l)
+{
+    const taxonomy_edit **sorted = mem_array(count, sizeof *sorted);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &edits[i];
+    qsort(sorted, count, sizeof *sorted, by_subject);
+    for (uint32_t i = 0; i < t->mapping_count; i++) {
+        const taxonomy_mapping *m = &t->mappings[i];
+        const taxonomy_edit *whole = find_edit(sorted, count, m->attribute,
+                                               text_make(NULL, 0));
+        if ((whole == NULL || !whole->clear) &&
+            find_edit(sorted, count, m->attribute, m->value) == NULL)
+            put(l, *m);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const taxonomy_edit *e = sorted[i];
+        if (find_edit(sorted, count, e->attribute, e->value) != e)
+            continue; /* a later one stands in its place */
+        for (size_t k = 0; k < e->count; k++)
+            put(l, (taxonomy_mapping){e->attribute, e->nodes[k], e->value});
+    }
+    mem_free(sorted);
+    tidy(l);
 }
 
 int catalog_taxonomy_edit(catalog *c, const taxonomy_edit *edits,
@@ -187,11 +231,7 @@ int catalog_taxonomy_edit(catalog *c, const taxonomy_edit *edits,
     if (count == 0)
         return 0;
     ASSERT(t != NULL);
-    for (uint32_t i = 0; i < t->mapping_count; i++)
-        put(&l, t->mappings[i]);
-    for (size_t i = 0; i < count; i++)
-        apply_edit(&l, &edits[i]);
-    tidy(&l);
+    apply_edits(t, edits, count, &l);
     if (l.count > MUSTER_TAXONOMY_MAPPINGS_MAX) {
         rc = error_set(err, MUSTER_ELIMIT, "too_many",
                        "with these there would be more than %u mappings",

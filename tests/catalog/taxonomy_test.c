@@ -372,6 +372,8 @@ static void test_catalog_taxonomy__maps_by_the_catalog_file(void **state)
     apply_file(c, OF_INTEREST("{\"\":\"1\"}"), "bad_mapping");
     apply_file(c, OF_INTEREST("true"), "wrong_type");
     expect_mappings(c, "interest:3 interest=a:22 new.one=x:1");
+    apply_file(c, OF_INTEREST("{\"a\":\"1\",\"b\":\"1\",\"a\":\"21\"}"), NULL);
+    expect_mappings(c, "interest:3 interest=a:21 interest=b:1 new.one=x:1");
     apply_file(c, OF_INTEREST("null"), NULL);
     expect_mappings(c, "new.one=x:1");
     catalog_free(c);
