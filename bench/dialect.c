@@ -170,7 +170,7 @@ static double parse_once(const dialect_state *s, const dialect_case *c,
                                 .now = BENCH_NOW,
                                 .threads = 1};
     const double start = thread_seconds();
-    dialect_once *once = dialect_once_new(&d);
+    dialect_once *once = dialect_once_new(&d, DIALECT_USERS_MAX);
     bench_must(ingest_parse_chunk(&how, (const char *)text->data, text->len,
                                   &b, &err),
                "parse", &err);

@@ -10,6 +10,7 @@
  *   warm.c        the background: resident forms of hot planes
  *   change.c      the change list: bodies and what they do
  *   apply.c       one batch of facts to rows and planes
+ *   spoken.c      who ever spoke of what: what a wipe clears
  *   judge.c       does a record fit the catalog? what becomes of its facts
  *   mirror.c      catalog and segments as readable SQLite tables
  *   generation.c  the whole state to a generation and back
@@ -18,6 +19,8 @@
  *   feed.c        muster_feed: input to batches to changes
  *   load.c        how far an input is: load ids, idempotency keys
  *   body.c        muster_ingest: small inputs of many threads
+ *   reading.c     how an input of a dialect is read
+ *   messages.c    muster_ingest_messages: what customer data platforms send
  *   ask.c         muster_segment: count, users, has, explain
  *   compiled.c    muster_segment: compile, plans and programs kept
  *   saved.c       muster_audience: saved segments

@@ -219,7 +219,8 @@ int reading_open(reading **out, muster_engine *e, const muster_feed_options *o,
         return rc;
     reading *r = mem_zalloc(sizeof *r);
     r->how = how;
-    r->once = dialect_once_new(&r->how);
+    r->once = dialect_once_new(&r->how, o->gentle ? DIALECT_USERS_SERVED_MAX
+                                                  : DIALECT_USERS_MAX);
     if (how.format == INGEST_CDP)
         hold_names(r, e);
     *out = r;

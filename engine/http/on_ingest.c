@@ -124,6 +124,12 @@ static void answer_why(const ingest_stream *s, const muster_error *err,
                        "the body is none of NDJSON, a JSON array, CSV with a "
                        "header of paths like ids.cookie, and msgpack; "
                        "Content-Type says which it is");
+    else if (strcmp(err->word, "bad_input_name") == 0)
+        answer_problem(a, 400, err->word,
+                       "?input_name is the name of the file, like "
+                       "ftp_dpm_478_1366545717.sync or "
+                       "adobe_id_111_222_1454442149.sync; one of a global "
+                       "source names the owner, too");
     else
         ingest_answer_error(a, err);
 }

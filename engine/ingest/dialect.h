@@ -71,10 +71,13 @@ const char *dialect_space_at(const dialect *d, size_t i);
  * Memory: 17 bytes a user or message, in a table at most three quarters full.
  */
 #define DIALECT_LINES_MAX 200u
-/* Of one input; a table of them takes up to 1.7 GB while it grows. */
+/* Of one input; their table takes up to 1.7 GB while it grows. */
 #define DIALECT_USERS_MAX ((size_t)1 << 25)
+/* The same where inputs come from others and several at a time: 110 MB. */
+#define DIALECT_USERS_SERVED_MAX ((size_t)1 << 21)
 typedef struct dialect_once dialect_once;
-dialect_once *dialect_once_new(const dialect *d);
+/* For at most so many users or messages. */
+dialect_once *dialect_once_new(const dialect *d, size_t most);
 void dialect_once_free(dialect_once *o); /* NULL is fine */
 /* Changes the batch to what counts of it. MUSTER_ELIMIT "many_users": then the
  * batch is as it was. Cost: 20 ns a record, and as much as parsing it again
@@ -82,7 +85,4 @@ void dialect_once_free(dialect_once *o); /* NULL is fine */
 struct fact_batch;
 int dialect_once_pass(dialect_once *o, struct fact_batch *b,
                       muster_error *err);
-/* Tests: the limit on users of inputs opened from now on; 0: the usual. */
-void dialect_users_hook(size_t most);
-
 #endif

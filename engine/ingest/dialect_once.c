@@ -28,18 +28,11 @@ struct dialect_once {
     batch_writer *writer;
 };
 
-static size_t users_most = DIALECT_USERS_MAX;
-
-void dialect_users_hook(size_t most)
-{
-    users_most = most > 0 ? most : DIALECT_USERS_MAX;
-}
-
-dialect_once *dialect_once_new(const dialect *d)
+dialect_once *dialect_once_new(const dialect *d, size_t most)
 {
     dialect_once *o = mem_zalloc(sizeof *o);
     o->how = d;
-    o->most = users_most;
+    o->most = most;
     return o;
 }
 
@@ -259,8 +252,8 @@ int dialect_once_pass(dialect_once *o, fact_batch *b, muster_error *err)
         return 0;
     if (o->used + b->record_count > o->most)
         return error_set(err, MUSTER_ELIMIT, "many_users",
-                         "a file of this dialect has at most %zu users or "
-                         "messages; split it",
+                         "an input of this dialect has at most %zu users or "
+                         "messages here; split it",
                          o->most);
     uint8_t *fates = mem_array(b->record_count, sizeof *fates);
     if (find_fates(o, b, fates))

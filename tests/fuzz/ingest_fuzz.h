@@ -149,7 +149,7 @@ static inline bool fuzz_read(const uint8_t *bytes, size_t len, uint64_t *hash)
 static inline void fuzz_once(const dialect *d, fact_batch *b, size_t input_len)
 {
     uint64_t hash;
-    dialect_once *once = dialect_once_new(d);
+    dialect_once *once = dialect_once_new(d, DIALECT_USERS_MAX);
     for (int i = 0; i < 2; i++) {
         ASSERT(dialect_once_pass(once, b, NULL) == 0);
         ASSERT(fuzz_read(b->bytes.data, b->bytes.len, &hash));

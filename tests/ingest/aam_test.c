@@ -375,7 +375,7 @@ static void pass_file(passing *p, const char *name, const buffer *file,
     ingest *in;
     ingest_options options = options_of(&d, name);
     options.chunk_bytes = chunk;
-    p->once = dialect_once_new(&d);
+    p->once = dialect_once_new(&d, DIALECT_USERS_MAX);
     buffer_init(&p->text, (size_t)1 << 30);
     assert_int_equal(ingest_open(&in, &options, pass_batch, p, NULL), 0);
     assert_int_equal(ingest_push(in, file->data, file->len, NULL), 0);
@@ -482,9 +482,7 @@ static void test_ingest_aam__users_of_a_file_are_bounded(void **state)
     const ingest_options options =
         options_of(&d, "ftp_dpm_478_1366545717.sync");
     (void)state;
-    dialect_users_hook(2);
-    dialect_once *once = dialect_once_new(&d);
-    dialect_users_hook(0);
+    dialect_once *once = dialect_once_new(&d, 2);
     assert_int_equal(
         ingest_parse_chunk(&options, file, strlen(file), &b, NULL), 0);
     assert_int_equal(dialect_once_pass(once, b, &err), MUSTER_ELIMIT);

@@ -124,7 +124,7 @@ static void test_ingest_cdp_read__a_message_counts_once(void **state)
     fact_batch *b = NULL;
     const ingest_options options = options_of(&d);
     (void)state;
-    dialect_once *once = dialect_once_new(&d);
+    dialect_once *once = dialect_once_new(&d, DIALECT_USERS_MAX);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(
             ingest_parse_chunk(&options, lines, strlen(lines), &b, NULL), 0);
