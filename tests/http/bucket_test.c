@@ -49,7 +49,7 @@ static void take_headers(asked *out, const http_answer *a)
 static asked ask_at(http_access *access, const http_route *route,
                     const char *header, uint64_t now)
 {
-    static access_memo memo;
+    static _Thread_local access_memo memo;
     http_answer a;
     asked out = {.status = 0};
     const http_request r = {.route = route};
