@@ -372,6 +372,7 @@ static void read_ahead(const working *w, batch_reader *batch, ahead *out)
 
 static void refuse(apply_report *report, uint32_t number, ingest_reject *r)
 {
+    r->number = number;
     if (report->places)
         r->place = report->places[number];
     if (report->reject)

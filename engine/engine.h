@@ -425,6 +425,9 @@ int change_apply_taxonomy(catalog *c, const uint8_t *bytes, size_t len,
                           muster_error *err);
 int change_apply_mapping(catalog *c, const uint8_t *bytes, size_t len,
                          muster_error *err);
+/* Of a catalog on which a change was tried: MUSTER_EINVAL "pii_suspected" when
+ * a value that is mapped looks like personal data. (taxonomy.c) */
+int taxonomy_check_mapped(const catalog *names, muster_error *err);
 /* "segment save" */
 const char *change_name(change_kind kind);
 /* What a change is about, as its body says: a segment's key, the id of a key;

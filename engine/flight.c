@@ -55,24 +55,15 @@ void flight_free(flight *f)
 
 typedef void (*reject_fn)(void *payload, const ingest_reject *r);
 
-/* Number of the first record at or behind a place. */
-static uint32_t record_at(const fact_batch *b, uint32_t from, uint64_t offset)
-{
-    while (from < b->record_count && b->places[from].offset < offset)
-        from++;
-    return from;
-}
-
 /* Those of parsing and those of applying, in input order. */
 static void each_reject(const flight *f, reject_fn each, void *payload)
 {
     const fact_batch *b = f->batch;
-    uint32_t at = 0; /* no record before this one was refused */
     size_t parsed = 0;
 
     for (size_t i = 0; i < f->reject_count; i++) {
-        at = record_at(b, at, f->rejects[i].place.offset);
-        while (parsed < b->reject_count && b->reject_before[parsed] <= at)
+        while (parsed < b->reject_count &&
+               b->reject_before[parsed] <= f->rejects[i].number)
             each(payload, &b->rejects[parsed++]);
         each(payload, &f->rejects[i]);
     }

@@ -31,6 +31,9 @@ int muster_mapping_propose(char **out, muster_input_format format,
     ASSERT(out && (sample || len == 0));
     error_clear(err);
     *out = NULL;
+    if (format > MUSTER_INPUT_ARRAY)
+        return error_set(err, MUSTER_EINVAL, "bad_options",
+                         "a sample is CSV or JSON");
     buffer_init(&text, (size_t)1 << 30);
     const int rc = mapping_propose(&text, input_format_of(format),
                                    sample ? sample : "", len, err);

@@ -768,6 +768,8 @@ void matcher_settle(muster_engine *e)
 {
     struct matcher *m = e->matcher;
 
+    if (!m)
+        return; /* there is no index */
     pthread_mutex_lock(&m->lock);
     const uint64_t mine = ++m->asked;
     m->woken = true;

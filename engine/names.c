@@ -247,8 +247,10 @@ static int try_provider(muster_engine *e, change_request *r,
 static int try_file(muster_engine *e, change_request *r, muster_error *err)
 {
     catalog *tried = catalog_copy(e->state.names);
-    const int rc = catalog_file_apply(tried, (const char *)r->body->data,
-                                      r->body->len, err);
+    int rc = catalog_file_apply(tried, (const char *)r->body->data,
+                                r->body->len, err);
+    if (rc == 0)
+        rc = taxonomy_check_mapped(tried, err);
     catalog_free(tried);
     return rc;
 }
@@ -371,6 +373,8 @@ int muster_catalog_check(muster_engine *engine, const char *text, size_t len,
     catalog *tried = catalog_copy(seen.before);
     catalog_watch(tried, &watcher);
     rc = catalog_file_apply(tried, text, len, err);
+    if (rc == 0)
+        rc = taxonomy_check_mapped(tried, err);
     out->mode_changed = catalog_strict(tried) != catalog_strict(seen.before);
     catalog_free(tried);
     epoch_unpin(engine, &pin);

@@ -179,11 +179,6 @@ static void put_accepted(preview *p, batch_reader *r, const fact_record *record,
 
 /* ---- a batch ---- */
 
-static bool same_place(record_place a, record_place b)
-{
-    return a.line == b.line && a.offset == b.offset;
-}
-
 static void put_records(preview *p, const flight *f, batch_reader *r)
 {
     const fact_batch *b = f->batch;
@@ -196,8 +191,7 @@ static void put_records(preview *p, const flight *f, batch_reader *r)
             put_refused(p, &b->rejects[parsed++]);
         if (p->left == 0)
             return;
-        if (applied < f->reject_count &&
-            same_place(f->rejects[applied].place, b->places[i]))
+        if (applied < f->reject_count && f->rejects[applied].number == i)
             put_refused(p, &f->rejects[applied++]);
         else
             put_accepted(p, r, &record, b->places[i]);

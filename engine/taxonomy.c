@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 
+#include "identity/identity.h"
+
 /* ---- changes ---- */
 
 /* MUSTER_ECONFLICT "in_use" when a saved segment does not bind any more. */
@@ -60,11 +62,28 @@ static int try_taxonomy(muster_engine *e, change_request *r,
     return rc;
 }
 
+int taxonomy_check_mapped(const catalog *names, muster_error *err)
+{
+    const catalog_taxonomy *t = catalog_taxonomy_get(names);
+
+    for (uint32_t i = 0; t && i < t->mapping_count; i++) {
+        const taxonomy_mapping *m = &t->mappings[i];
+        const catalog_attribute *a = catalog_attribute_get(names, m->attribute);
+        if (a->kind != KIND_NUMBER && m->value.ptr && identity_is_pii(m->value))
+            return error_set(err, MUSTER_EINVAL, "pii_suspected",
+                             "a value of %s that is mapped looks like an "
+                             "e-mail address or a phone number; it is not "
+                             "stored", a->name);
+    }
+    return 0;
+}
+
 static int try_mapping(muster_engine *e, change_request *r, muster_error *err)
 {
     catalog *tried = catalog_copy(e->state.names);
-    const int rc =
-        change_apply_mapping(tried, r->body->data, r->body->len, err);
+    int rc = change_apply_mapping(tried, r->body->data, r->body->len, err);
+    if (rc == 0)
+        rc = taxonomy_check_mapped(tried, err);
     catalog_free(tried);
     return rc;
 }

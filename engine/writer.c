@@ -34,6 +34,8 @@
 /* Of a bulk load's changes, while others wait for theirs. */
 #define LAZY_BYTES ((size_t)1 << 20)
 #define GROUP_REQUESTS 4096u
+/* Of one group, and what its last change brings. */
+#define GROUP_FACTS_MAX (2 * (size_t)ENGINE_DELTA_FACTS)
 /* Free space without which nothing is begun: the WAL of a group, and what
  * the checkpoint of it may add to the database. */
 #define ROOM_BYTES ((uint64_t)64 << 20)
@@ -71,6 +73,7 @@ struct writer {
     bool made; /* the delta begun is there */
     uint64_t unseen_ns; /* when the oldest of what was taken and is not visible
                            yet was handed over; 0: all is */
+    uint64_t after_ns;  /* the same of what came behind the delta begun */
     /* the thread's own */
     epoch *prepared; /* what to publish with it; NULL: none was begun */
     bool dirty; /* the working state may not be what the disk holds */
@@ -268,27 +271,6 @@ static int run_request(muster_engine *e, change_request *r, muster_error *err)
     return rc;
 }
 
-/* Facts refused together with a sibling are not there at all. */
-static int run_group(muster_engine *e, change_request *group,
-                     muster_error *err)
-{
-    int rc = 0;
-    int chain = 0; /* why the rest of a chain is refused */
-    muster_error why;
-
-    for (change_request *r = group; r && rc == 0; r = r->next) {
-        if (chain != 0) {
-            r->rc = chain;
-            r->error = why;
-        } else {
-            rc = run_request(e, r, err);
-        }
-        chain = r->with_next ? r->rc : 0;
-        why = r->error;
-    }
-    return rc;
-}
-
 /* ---- when to publish ---- */
 
 static bool has_facts_only(const change_request *r)
@@ -365,11 +347,22 @@ static void flush(muster_engine *e)
     state_flush(&e->state);
 }
 
+/* What waits longest now that some is visible, or all of it (0). */
+static void note_seen(muster_engine *e, uint64_t unseen_ns)
+{
+    struct writer *w = e->writer;
+
+    pthread_mutex_lock(&w->lock);
+    w->unseen_ns = unseen_ns;
+    pthread_mutex_unlock(&w->lock);
+}
+
 static void publish(muster_engine *e, uint64_t now)
 {
     epoch_publish(e);
     e->writer->published_ns = now;
     e->writer->owed = false;
+    note_seen(e, 0);
     point("published");
 }
 
@@ -410,6 +403,7 @@ static void publish_begun(muster_engine *e)
     if (!prepared)
         return;
     epoch_publish_prepared(e, prepared);
+    note_seen(e, e->writer->after_ns);
     point("published");
 }
 
@@ -421,6 +415,7 @@ static void begin_delta(muster_engine *e)
         return;
     publish_begun(e);
     e->writer->prepared = epoch_prepare(e);
+    e->writer->after_ns = 0;
     state_begin_delta(&e->state, tell_made, e->writer);
 }
 
@@ -438,6 +433,37 @@ static int log_tick(muster_engine *e, muster_error *err)
     change_tick(&w->tick, hour);
     point("tick");
     return append_change(e, &tick, err);
+}
+
+/* Short records may bring many facts (a wipe): what a group brings becomes a
+ * delta before its end, seen by nobody yet. */
+static void keep_bounded(muster_engine *e)
+{
+    if (index_builder_facts(e->state.building) >= GROUP_FACTS_MAX)
+        flush(e);
+}
+
+/* Facts refused together with a sibling are not there at all. */
+static int run_group(muster_engine *e, change_request *group,
+                     muster_error *err)
+{
+    int rc = 0;
+    int chain = 0; /* why the rest of a chain is refused */
+    muster_error why;
+
+    for (change_request *r = group; r && rc == 0; r = r->next) {
+        if (chain != 0) {
+            r->rc = chain;
+            r->error = why;
+        } else {
+            rc = run_request(e, r, err);
+            if (rc == 0)
+                keep_bounded(e);
+        }
+        chain = r->with_next ? r->rc : 0;
+        why = r->error;
+    }
+    return rc;
 }
 
 static int commit_group(muster_engine *e, change_request *group,
@@ -663,23 +689,13 @@ static change_request *next_group(muster_engine *e, bool *stopping,
     }
     change_request *group = take_group(w);
     w->unseen_ns = older(w->unseen_ns, group);
+    w->after_ns = older(w->after_ns, group);
     if (group)
         w->idle_ms = 0;
     *made = w->made;
     *stopping = w->stopping && !group;
     pthread_mutex_unlock(&w->lock);
     return group;
-}
-
-static void note_seen(muster_engine *e)
-{
-    struct writer *w = e->writer;
-
-    if (is_behind(e))
-        return;
-    pthread_mutex_lock(&w->lock);
-    w->unseen_ns = 0;
-    pthread_mutex_unlock(&w->lock);
 }
 
 static bool is_heavy(const change_request *group)
@@ -705,6 +721,7 @@ static void *run(void *payload)
             (e->writer->owed && (since >= PUBLISH_NS ||
                                            is_heavy(group))))
             publish_gathered(e);
+        note_seen(e, older(e->writer->unseen_ns, group));
         if (group)
             serve(e, group);
         else if (!stopping && is_lost(e))
@@ -712,7 +729,8 @@ static void *run(void *payload)
         else if (!stopping && !engine_fixed_now(e) &&
                  clock_hour_of(clock_now()) > e->state.tick)
             serve(e, NULL); /* the clock alone */
-        note_seen(e);
+        if (!is_behind(e))
+            note_seen(e, 0);
         epoch_reap(e);
     }
     return NULL;

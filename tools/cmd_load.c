@@ -427,8 +427,9 @@ static int read_mapping(load *l)
     if (code != 0)
         return code;
     const bool csv = facts.format == MUSTER_INPUT_CSV;
-    const bool given = l->options.format != MUSTER_INPUT_AUTO;
-    if (given && csv != (l->options.format == MUSTER_INPUT_CSV))
+    const muster_input_format given = l->options.format;
+    if (given != MUSTER_INPUT_AUTO && given != facts.format &&
+        (csv || given != MUSTER_INPUT_ARRAY))
         return tell_error(c, EXIT_USAGE,
                           "--input-format: the mapping reads %s",
                           csv ? "csv" : "json");
@@ -670,7 +671,6 @@ static const cli_flag load_flags[] = {
     DERIVE_FLAG_GEO,
     DERIVE_FLAG_UA,
     DERIVE_FLAG_BOTS,
-    {"dry-run", 0, NULL, NULL, "read and judge, store nothing"},
     {"dry-run", 0, NULL, NULL,
      "read and judge, show the first records, store nothing"},
     CLI_FLAG_END};

@@ -40,16 +40,16 @@ static const char *ua_regexes(const cli *c)
 
 int derive_from_flags(const cli *c, bool watch, muster_derive **out)
 {
-    const char *paths[MUSTER_DERIVE_SOURCES_MAX];
+    const char *paths[MUSTER_DERIVE_GEO_MAX];
     muster_derive_options options = MUSTER_DERIVE_OPTIONS_INIT;
     muster_error err;
     const char *path = NULL;
     error_clear(&err);
     *out = NULL;
     while ((path = cli_flag_nth(c, "geo", options.geo_count)) != NULL) {
-        if (options.geo_count == MUSTER_DERIVE_SOURCES_MAX)
+        if (options.geo_count == MUSTER_DERIVE_GEO_MAX)
             return tell_usage(c, "--geo is given more than %u times",
-                              MUSTER_DERIVE_SOURCES_MAX);
+                              MUSTER_DERIVE_GEO_MAX);
         paths[options.geo_count++] = path;
     }
     options.geo = paths;

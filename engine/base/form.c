@@ -86,8 +86,7 @@ int form_wrong_type(const json_form *f, const json_value *v,
 static void suggest(const json_form *f, const near_name *near)
 {
     if (near->best.ptr != NULL)
-        error_suggest(f->err, "did you mean \"%.*s\"?", (int)near->best.len,
-                      near->best.ptr);
+        error_suggest(f->err, "%.*s", (int)near->best.len, near->best.ptr);
 }
 
 int form_wrong_word(const json_form *f, muster_text found,

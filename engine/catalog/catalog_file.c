@@ -247,7 +247,7 @@ static int read_node(json_form *f, const json_value *v, uint32_t *out)
     const int rc = form_fail(f, MUSTER_EINVAL, inner.word, false, "%s",
                              inner.message);
     if (inner.suggestion[0] != '\0')
-        error_suggest(f->err, "did you mean \"%s\"?", inner.suggestion);
+        error_suggest(f->err, "%s", inner.suggestion);
     return rc;
 }
 

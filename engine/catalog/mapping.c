@@ -35,6 +35,18 @@ bool taxonomy_is_range(muster_text text, int64_t *low, int64_t *high)
     return one;
 }
 
+/* No record may say it (record_value_fault of ingest). */
+static bool has_control(muster_text t)
+{
+    for (size_t i = 0; i < t.len; i++) {
+        const unsigned char c = (unsigned char)t.ptr[i];
+        if (c < 0x20 || c == 0x7f ||
+            (c == 0xc2 && i + 1 < t.len && (unsigned char)t.ptr[i + 1] < 0xa0))
+            return true;
+    }
+    return false;
+}
+
 int taxonomy_check_value(attribute_kind kind, muster_text value,
                          muster_error *err)
 {
@@ -50,6 +62,9 @@ int taxonomy_check_value(attribute_kind kind, muster_text value,
         return error_set(err, MUSTER_EINVAL, "bad_mapping",
                          "a value is a text of 1 to %u bytes",
                          MUSTER_VALUE_BYTES_MAX);
+    if (has_control(value))
+        return error_set(err, MUSTER_EINVAL, "bad_mapping",
+                         "the value has control characters");
     if (kind == KIND_NUMBER && !taxonomy_is_range(value, &low, &high))
         return error_set(err, MUSTER_EINVAL, "bad_mapping",
                          "the values of a number are mapped as \"7\" or as a "

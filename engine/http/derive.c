@@ -33,17 +33,17 @@ int server_open_derive(http_server *s, muster_error *err)
 {
     const muster_server_options *o = &s->options;
     muster_derive_options options = MUSTER_DERIVE_OPTIONS_INIT;
-    const char *paths[MUSTER_DERIVE_SOURCES_MAX];
+    const char *paths[MUSTER_DERIVE_GEO_MAX];
     muster_text list = text_of(o->geo != NULL ? o->geo : "");
     muster_text path;
     arena texts;
     int rc = 0;
     arena_init(&texts);
     while (rc == 0 && next_path(&list, &path)) {
-        if (options.geo_count == MUSTER_DERIVE_SOURCES_MAX)
+        if (options.geo_count == MUSTER_DERIVE_GEO_MAX)
             rc = error_set(err, MUSTER_EINVAL, "bad_option",
                            "geo names more than %u databases",
-                           MUSTER_DERIVE_SOURCES_MAX);
+                           MUSTER_DERIVE_GEO_MAX);
         else
             paths[options.geo_count++] =
                 arena_strndup(&texts, path.ptr, path.len);

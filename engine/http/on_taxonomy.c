@@ -146,10 +146,12 @@ static bool read_nodes(ask *q, const char ***out, size_t *count)
     json_iter it = json_iter_of(fine ? list : q->root);
     while (fine && json_next(&it)) {
         fine = json_typeof(it.value) == JSON_STRING;
+        const muster_text node =
+            fine ? json_string(it.value) : text_make("", 0);
+        fine = fine && memchr(node.ptr, '\0', node.len) == NULL;
         if (fine)
             (*out)[(*count)++] =
-                arena_strndup(&q->r->texts, json_string(it.value).ptr,
-                              json_string(it.value).len);
+                arena_strndup(&q->r->texts, node.ptr, node.len);
     }
     if (!fine)
         answer_problem_at(q->a, 422, "bad_body", "/nodes",

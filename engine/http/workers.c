@@ -6,9 +6,10 @@
  * A burst may wait as long as the queue's bound says. When there was always
  * somebody waiting for that long, more comes than can be done, and waiting only
  * makes everybody late: then one is let in who will wait about as long as a job
- * takes (a running mean), and so is served in about twice the time that it takes
- * alone; until nobody was refused for that long. (That a queue which is never empty is the sign of overload: B. Maurer,
- * "Fail at Scale", ACM Queue 13(8), 2015.)
+ * takes (a running mean), and so is served in about twice the time that it
+ * takes alone; until nobody was refused for that long. (That a queue which is
+ * never empty is the sign of overload: B. Maurer, "Fail at Scale", ACM Queue
+ * 13(8), 2015.)
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -121,6 +122,8 @@ bool workers_reserve(workers *w, uint64_t now_ns)
     ASSERT(pthread_mutex_lock(&w->lock) == 0);
     w->load.ahead = w->count + w->reserved;
     w->load.first_queued = w->count > 0 ? w->ring[w->first].queued : now_ns;
+    if (w->count == 0) /* those who have a place only come now */
+        w->load.crowded = now_ns;
     const bool taken = !workers_is_late(&w->load, now_ns) &&
                        w->load.ahead < w->capacity;
     if (taken)

@@ -2,9 +2,10 @@
  * workers.h - threads for what may take long, and the bounded queue before
  * them; private to engine/http.
  *
- * The queue is bounded twice: by length, and by time: while the one that waits
- * longest has waited more than a bound, no more are taken. So whoever is let
- * in is served soon, and the others know at once.
+ * The queue is bounded by length and by time: while the one that waits longest
+ * has waited more than a bound, no more are taken, and of a queue that always
+ * stands only as many as are served at once. So whoever is let in is served
+ * soon, and the others know at once.
  *
  * Threads: any.
  *
@@ -18,8 +19,9 @@
 typedef struct workers workers;
 
 /* `places` in the queue. `wait_ns`: nobody is let in while the first has waited
- * longer, and when somebody always waited for that long, while what waits will
- * take longer than one job does (5 ms at least); 0: no bound in time. */
+ * longer; and once there was always somebody who waited, for that long, nobody
+ * while what waits will take longer than one job does (5 ms at least); 0: no
+ * bound in time. */
 workers *workers_new(unsigned threads, size_t places, uint64_t wait_ns);
 /* Waits for what is queued. NULL is fine. */
 void workers_free(workers *w);

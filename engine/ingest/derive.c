@@ -7,9 +7,9 @@
  * the attribute and has found the address or device. What is known is set; what
  * is open and not known is cleared, so that no stale city stays beside a new
  * country. Neither happens to an attribute that the record speaks of itself
- * (set, add or clear), nor to one that the catalog has as another kind or,
- * being strict, has not (options->derive_mask): what nobody asked for must not
- * refuse a record. A record that has no room left for all of them gets none.
+ * (set, add, clear or an event), nor to one that the catalog has as another
+ * kind, or whose values have all but filled it, or that it, being strict, has
+ * not (options->derive_mask): what nobody asked for must not refuse a record. A record that has no room left for all of them gets none.
  *
  * An address that is none, or that no database knows, derives nothing; it is
  * not an error of the record. Addresses and user agents live in the input's
@@ -33,6 +33,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* An attribute with so many values is not derived. */
+#define DERIVED_VALUES_MAX (MUSTER_VALUES_MAX / 10u * 9u)
 /* Spare derivers: more are only made when more threads parse at a time. */
 #define SPARE_MAX 64u
 
@@ -92,13 +94,22 @@ bool muster_derived_is_number(muster_derived_attribute which)
     return rows[which].kind == KIND_NUMBER;
 }
 
+/* Whoever invents models must not fill an attribute so far that records are
+ * refused: what is left is for those who say a value themselves. */
+static bool takes_derived(const catalog *names, const catalog_attribute *a,
+                          attribute_kind kind)
+{
+    return a->kind == kind && !a->unit_date &&
+           catalog_value_count(names, a->id) < DERIVED_VALUES_MAX;
+}
+
 uint32_t derive_mask_of(const catalog *names)
 {
     uint32_t mask = 0;
     for (int i = 0; i < MUSTER_DERIVED_COUNT; i++) {
         const catalog_attribute *a =
             catalog_attribute_find(names, rows[i].name);
-        const bool fits = a != NULL ? a->kind == rows[i].kind && !a->unit_date
+        const bool fits = a != NULL ? takes_derived(names, a, rows[i].kind)
                                     : !catalog_strict(names);
         mask |= (uint32_t)fits << i;
     }
@@ -116,11 +127,11 @@ bool derive_text_is_fit(muster_text text)
 static int check_options(const muster_derive_options *o, muster_error *err)
 {
     if (o == NULL || o->size != sizeof *o ||
-        o->geo_count > MUSTER_DERIVE_SOURCES_MAX)
+        o->geo_count > MUSTER_DERIVE_GEO_MAX)
         return error_set(err, MUSTER_EINVAL, "bad_options",
                          "options must start from MUSTER_DERIVE_OPTIONS_INIT "
                          "and name at most %u databases",
-                         MUSTER_DERIVE_SOURCES_MAX);
+                         MUSTER_DERIVE_GEO_MAX);
     return 0;
 }
 
@@ -221,16 +232,26 @@ static void free_deriver(muster_deriver *r)
     mem_free(r);
 }
 
+static void drop_spare(muster_derive *d)
+{
+    pthread_mutex_lock(&d->lock);
+    muster_deriver *list = d->spare;
+    d->spare = NULL;
+    d->spare_count = 0;
+    pthread_mutex_unlock(&d->lock);
+    while (list != NULL) {
+        muster_deriver *r = list;
+        list = r->next;
+        free_deriver(r);
+    }
+}
+
 void muster_derive_free(muster_derive *d)
 {
     if (d == NULL)
         return;
     stop_watching(d);
-    while (d->spare != NULL) {
-        muster_deriver *r = d->spare;
-        d->spare = r->next;
-        free_deriver(r);
-    }
+    drop_spare(d);
     geo_shelf_free(d->geo);
     device_free(d->device);
     pthread_cond_destroy(&d->end);
@@ -238,10 +259,16 @@ void muster_derive_free(muster_derive *d)
     mem_free(d);
 }
 
+/* Spare derivers would keep what was replaced in memory until they are taken
+ * again, if ever. */
 size_t muster_derive_refresh(muster_derive *d)
 {
     ASSERT(d != NULL);
-    return d->geo != NULL ? geo_shelf_refresh(d->geo, d->say, d->payload) : 0;
+    const size_t replaced =
+        d->geo != NULL ? geo_shelf_refresh(d->geo, d->say, d->payload) : 0;
+    if (replaced > 0)
+        drop_spare(d);
+    return replaced;
 }
 
 static const muster_derive_source device_source = {"device", "uap-core", 0};
@@ -252,8 +279,8 @@ size_t muster_derive_sources(
     ASSERT(d != NULL && out != NULL);
     size_t n = 0;
     if (d->geo != NULL)
-        n = geo_shelf_sources(d->geo, out, MUSTER_DERIVE_SOURCES_MAX);
-    if (d->device != NULL && n < MUSTER_DERIVE_SOURCES_MAX)
+        n = geo_shelf_sources(d->geo, out, MUSTER_DERIVE_GEO_MAX);
+    if (d->device != NULL)
         out[n++] = device_source;
     return n;
 }
@@ -295,6 +322,8 @@ void deriver_give(muster_deriver *r)
     pthread_mutex_lock(&d->lock);
     const bool kept = d->spare_count < SPARE_MAX;
     if (kept) {
+        /* Under the lock: what is replaced after this finds it spare. */
+        deriver_begin(r);
         r->next = d->spare;
         d->spare = r;
         d->spare_count++;
@@ -317,8 +346,8 @@ muster_derive_source *deriver_sources(const muster_deriver *r, size_t *count)
         mem_array(MUSTER_DERIVE_SOURCES_MAX, sizeof *list);
     *count = 0;
     if (r->geo != NULL)
-        *count = geo_reader_sources(r->geo, list, MUSTER_DERIVE_SOURCES_MAX);
-    if (r->device_known && *count < MUSTER_DERIVE_SOURCES_MAX)
+        *count = geo_reader_sources(r->geo, list, MUSTER_DERIVE_GEO_MAX);
+    if (r->device_known)
         list[(*count)++] = device_source;
     return list;
 }
@@ -399,7 +428,7 @@ static void note_own(record_front *f)
 {
     for (uint32_t i = 0; i < f->writer->fact_count; i++) {
         const fact *own = &f->writer->facts[i];
-        if (own->op != FACT_REMOVE && own->op != FACT_EVENT)
+        if (own->op != FACT_REMOVE)
             record_note_own(f, own->attribute);
     }
 }

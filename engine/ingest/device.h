@@ -22,6 +22,9 @@
  *   device.type                          the rows of device_type.c; what hints
  *                                        and devicetype say
  *
+ * A word that may name one device and not a kind of them (a serial number, an
+ * id) is left out, as is one that looks like personal data.
+ *
  * Absent is what nobody said: "Other" is no family. The major of a frozen user
  * agent is as it stands there ("Android 10; K" gives 10, "Mac OS X 10_15_7"
  * 10, "Windows NT 10.0" 10); only hints know better. A platform version of 13

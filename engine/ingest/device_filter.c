@@ -22,9 +22,9 @@
  * have more than CELLS_MAX cells, further rules are candidates always, which
  * costs time and no answer.
  *
- * Cost: uap-core's 1,162 rules have 3,347 texts, 17,549 states and 4 MB; all but
- * one of them have a text. A user agent takes some 0.7 us. Threads: a finished filter is read by any
- * number; a scan belongs to one.
+ * Cost: uap-core's 1,162 rules have 3,347 texts, 17,549 states and 4 MB; all
+ * but one of them have a text. A user agent takes some 0.7 us.
+ * Threads: a finished filter is read by any number; a scan belongs to one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

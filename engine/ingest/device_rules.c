@@ -58,8 +58,8 @@ typedef struct rules_reader {
     literal_clauses *clauses; /* of each rule */
     size_t clause_capacity;
     bool seen[DEVICE_KINDS];
-    arena drafts;   /* texts of one rule */
-    arena literals; /* of all */
+    arena drafts;   /* texts of one rule, and what finding its clauses takes */
+    arena literals; /* texts of the clauses of all */
     muster_error *err;
 } rules_reader;
 
@@ -183,6 +183,25 @@ static int compile(rules_reader *r, const rule_draft *draft, pcre2_code **out)
     return refuse_at(r, draft->line, (const char *)why);
 }
 
+/* To find clauses takes much more memory than they do: up to 10 MB of a
+ * pattern, which goes with the draft. */
+static literal_clauses find_clauses(rules_reader *r, muster_text pattern)
+{
+    literal_clauses found;
+    literal_find(&r->drafts, pattern, &found);
+    for (uint32_t i = 0; i < found.count; i++) {
+        literal_set *s = &found.sets[i];
+        muster_text *texts =
+            arena_alloc(&r->literals, s->count * sizeof *texts);
+        for (uint32_t k = 0; k < s->count; k++)
+            texts[k] = text_make(arena_strndup(&r->literals, s->texts[k].ptr,
+                                               s->texts[k].len),
+                                 s->texts[k].len);
+        s->texts = texts;
+    }
+    return found;
+}
+
 static int add_rule(rules_reader *r, const rule_draft *draft)
 {
     device_rules *rules = r->rules;
@@ -200,7 +219,7 @@ static int add_rule(rules_reader *r, const rule_draft *draft)
              sizeof *rules->rules);
     mem_grow(&r->clauses, &r->clause_capacity, rules->count + 1,
              sizeof *r->clauses);
-    literal_find(&r->literals, draft->pattern, &r->clauses[rules->count]);
+    r->clauses[rules->count] = find_clauses(r, draft->pattern);
     device_rule *rule = &rules->rules[rules->count++];
     *rule = (device_rule){.code = code};
     for (size_t i = 0; i < DEVICE_PARTS_MAX; i++)

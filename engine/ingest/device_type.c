@@ -7,7 +7,8 @@
  * of the kinds `systems`. The reasons:
  *
  *   - televisions and consoles run the systems of phones and computers, so
- *     their own words come first;
+ *     their own words come first; consoles say SmartTV too ("PlayStation
+ *     5/SmartTV");
  *   - a browser on Android says "Mobile" on a phone and not on a tablet
  *     (https://developer.chrome.com/docs/multidevice/user-agent); Firefox says
  *     "Tablet" (https://developer.mozilla.org/docs/Web/HTTP/Headers/User-Agent/
@@ -106,9 +107,9 @@ static const struct {
 } rows[] = {
     {DEVICE_OTHER, BIT(MARK_WORN), 0, 0},
     {DEVICE_OTHER, 0, 0, BIT(SYSTEM_WATCH)},
+    {DEVICE_CONSOLE, BIT(MARK_CONSOLE), 0, 0},
     {DEVICE_TV, BIT(MARK_TV), 0, 0},
     {DEVICE_TV, 0, 0, BIT(SYSTEM_TV)},
-    {DEVICE_CONSOLE, BIT(MARK_CONSOLE), 0, 0},
     {DEVICE_TABLET, BIT(MARK_TABLET), BIT(MARK_WINDOWS), 0},
     {DEVICE_TABLET, BIT(MARK_BROWSER), BIT(MARK_HANDY), BIT(SYSTEM_ANDROID)},
     {DEVICE_PHONE, 0, 0, BIT(SYSTEM_ANDROID) | BIT(SYSTEM_PHONE)},

@@ -69,7 +69,7 @@ static bool same_look(const look *a, const look *b)
 static geo_snapshot *snapshot_new(size_t count, uint64_t number)
 {
     geo_snapshot *s = mem_zalloc(sizeof *s);
-    ASSERT(count <= MUSTER_DERIVE_SOURCES_MAX);
+    ASSERT(count <= MUSTER_DERIVE_GEO_MAX);
     s->refs = 1;
     s->number = number;
     s->count = count;
@@ -117,7 +117,7 @@ static void put_current(geo_shelf *s, geo_snapshot *take)
 int geo_shelf_open(geo_shelf **out, const char *const *paths, size_t count,
                    muster_error *err)
 {
-    ASSERT(out != NULL && count > 0 && count <= MUSTER_DERIVE_SOURCES_MAX);
+    ASSERT(out != NULL && count > 0 && count <= MUSTER_DERIVE_GEO_MAX);
     geo_shelf *s = mem_zalloc(sizeof *s);
     geo_snapshot *first = snapshot_new(count, 1);
     int rc = 0;

@@ -15,7 +15,7 @@ typedef struct geo_snapshot {
     uint64_t number; /* grows, from 1 */
     uint32_t open;   /* attributes that one of them speaks of */
     size_t count;
-    geo_file *files[MUSTER_DERIVE_SOURCES_MAX];
+    geo_file *files[MUSTER_DERIVE_GEO_MAX];
 } geo_snapshot;
 
 /* That of the newest snapshot. No lock. */

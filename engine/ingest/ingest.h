@@ -200,6 +200,7 @@ typedef struct record_mark {
 typedef struct ingest_reject {
     ingest_reason reason;
     record_place place;
+    uint32_t number; /* of one refused when applied: in its batch */
     char pointer[160];
     char message[200];
 } ingest_reject;

@@ -94,6 +94,13 @@ static void plain_header(muster_text header, char *out)
     out[len < HEADER_MAX ? len : 0] = '\0';
 }
 
+/* A hash of an address or number that has no space here: no data either. */
+static bool is_other_hash(const char *plain)
+{
+    return (strstr(plain, "SHA") != NULL || strstr(plain, "MD5") != NULL) &&
+           (strstr(plain, "EMAIL") != NULL || strstr(plain, "PHONE") != NULL);
+}
+
 bool liveramp_column(muster_text header, liveramp_kind *kind, char *name)
 {
     char plain[HEADER_MAX + 1] = "";
@@ -104,6 +111,11 @@ bool liveramp_column(muster_text header, liveramp_kind *kind, char *name)
         *kind = known[i].kind;
         snprintf(name, MUSTER_NAME_BYTES_MAX + 1, "%s",
                  known[i].space != NULL ? known[i].space : "");
+        return true;
+    }
+    if (is_other_hash(plain)) {
+        *kind = LIVERAMP_DROPPED;
+        name[0] = '\0';
         return true;
     }
     *kind = LIVERAMP_DATA;

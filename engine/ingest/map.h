@@ -40,6 +40,9 @@
 #define MAPPING_VALUES_MAX 20000u
 #define MAPPING_NODES_MAX 100000u
 #define MAPPING_TEXT_BYTES_MAX ((size_t)4 << 20)
+/* What the rows of one document may take together. */
+#define MAPPING_DOCUMENT_NODES_MAX 2000000u
+#define MAPPING_DOCUMENT_BYTES_MAX ((size_t)64 << 20)
 
 /* ---- words ---- */
 
@@ -320,6 +323,7 @@ typedef struct map_file {
     size_t words;    /* read so far */
     size_t nesting;  /* of conditions */
     bool in_element; /* paths may begin at an element */
+    bool in_private; /* of a private field */
     bool in_field;   /* sources have no conversions */
     bool optional;   /* columns need not be there: of the rule at hand */
     char what[64];   /* what is being read: "rule 3 (set.geo.country)" */
@@ -347,6 +351,8 @@ int map_read_about(json_form *f, const json_value *v, void *target);
 
 /* ---- map_path.c ---- */
 
+/* Is it forgotten: a column or member whose name begins with p_? */
+bool map_is_private(muster_text name);
 /* A field: a column, a path, or one of the mapping's own. */
 int map_ref_read(json_form *f, const json_value *v, map_ref *out);
 /* A path of JSON. */

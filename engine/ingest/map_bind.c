@@ -2,7 +2,8 @@
  * map_bind.c - the columns that a mapping names and the header of an input.
  *
  * A name means the column of exactly this name, else the first one that is
- * the same without regard to blanks around it and the case of ASCII letters.
+ * the same without regard to blanks around it and the case of ASCII letters. A
+ * private column (p_) is meant by a private name alone.
  *
  * A header may be none: a file without one has ids in its first row. So the
  * names of the input are shown only when a column of the mapping was found
@@ -22,6 +23,8 @@ static int32_t find_cell(muster_text name, const muster_text *cells,
         const muster_text cell = text_trim(cells[i]);
         if (text_equal(cells[i], name))
             return (int32_t)i;
+        if (map_is_private(cell) && !map_is_private(name))
+            continue;
         if (near < 0 && word_compare(cell, text_trim(name)) == 0)
             near = (int32_t)i;
     }
@@ -70,8 +73,7 @@ static int check_needs(const mapping *m, const muster_text *cells, size_t count,
                   "separator the right one, and is there a header?");
         const muster_text near = near_cell(name, cells, count, any);
         if (near.ptr != NULL)
-            error_suggest(err, "did you mean \"%.*s\"?", (int)near.len,
-                          near.ptr);
+            error_suggest(err, "%.*s", (int)near.len, near.ptr);
         return rc;
     }
     return 0;
@@ -87,7 +89,7 @@ static void tell_unused(const mapping *m, const muster_text *cells,
     size_t shown = 0;
     buffer_init(&text, 16384);
     for (size_t i = 0; i < count; i++) {
-        bool used = text_starts_with(text_trim(cells[i]), text_of("p_"));
+        bool used = map_is_private(cells[i]);
         for (size_t j = 0; j < m->column_count && !used; j++)
             used = bind[j] == (int32_t)i;
         unused += !used;

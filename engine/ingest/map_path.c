@@ -17,9 +17,9 @@
 
 #include <stdio.h>
 
-static bool is_private(muster_text name)
+bool map_is_private(muster_text name)
 {
-    return text_starts_with(name, text_of("p_"));
+    return text_starts_with(text_trim(name), text_of("p_"));
 }
 
 /* ---- paths ---- */
@@ -84,7 +84,7 @@ static int read_steps(json_form *f, muster_text path, map_ref *out)
             !add_step(f, &steps[out->step_count], text_make(path.ptr, len),
                       pointer))
             return bad_path(f);
-        out->is_private |= is_private(steps[out->step_count++].name);
+        out->is_private |= map_is_private(steps[out->step_count++].name);
         more = end != NULL;
         if (more)
             path = text_make(end + 1, path.len - len - 1);
@@ -94,14 +94,16 @@ static int read_steps(json_form *f, muster_text path, map_ref *out)
 
 static int read_path(json_form *f, muster_text path, map_ref *out)
 {
-    *out = (map_ref){.root = REF_ROW};
+    const map_file *file = map_file_of(f);
+    *out = (map_ref){.root = REF_ROW, .is_private = file->map->each.is_private};
     const bool document = path.ptr[0] == '$' &&
                           (path.len == 1 || strchr("./", path.ptr[1]) != NULL);
     const bool element = path.ptr[0] == '.';
     if (!document && !element)
         return read_steps(f, path, out);
     out->root = document ? REF_DOCUMENT : REF_ELEMENT;
-    if (element && !map_file_of(f)->in_element)
+    out->is_private = element && file->in_private;
+    if (element && !file->in_element)
         return map_fail(f, "a path that begins with a dot starts at an element "
                            "of \"each\", which this rule has not");
     path = text_make(path.ptr + 1, path.len - 1);
@@ -124,7 +126,7 @@ int map_path_read(json_form *f, const json_value *v, map_ref *out)
 static int find_column(json_form *f, muster_text name, map_ref *out)
 {
     mapping *m = map_file_of(f)->map;
-    *out = (map_ref){.root = REF_COLUMN, .is_private = is_private(name)};
+    *out = (map_ref){.root = REF_COLUMN, .is_private = map_is_private(name)};
     for (size_t i = 0; i < m->column_count; i++) {
         if (text_equal(m->columns[i].name, name)) {
             out->number = (uint32_t)i;

@@ -198,12 +198,20 @@ static bool try_objects(proposal *p, const guess_field *f)
     return true;
 }
 
+/* Of a path: is one of its steps private? */
+static bool is_within_private(muster_text path)
+{
+    bool is = map_is_private(path);
+    for (size_t i = 0; i < path.len; i++)
+        if (path.ptr[i] == '.' || path.ptr[i] == '/')
+            is |= map_is_private(text_make(path.ptr + i + 1, path.len - i - 1));
+    return is;
+}
+
 static bool try_private(proposal *p, const guess_field *f)
 {
-    const bool within =
-        !p->guess->is_csv && (text_contains(f->name, text_of(".p_")) ||
-                              text_contains(f->name, text_of("/p_")));
-    if (!within && !text_starts_with(f->name, text_of("p_")))
+    if (p->guess->is_csv ? !map_is_private(f->name)
+                         : !is_within_private(f->name))
         return false;
     buffer_put_str(p->out, "    // left out: ");
     put_comment(p->out, f->name);
@@ -444,7 +452,7 @@ static bool leave_many(proposal *p, const guess_field *f)
 }
 
 static bool (*const kinds[])(proposal *p, const guess_field *f) = {
-    try_nothing,    try_objects, try_private, try_email,
+    try_private,    try_nothing, try_objects, try_email,
     try_phone,      try_digest,  try_device,  try_id,
     leave_personal, try_date,    try_flag,    try_country,
     try_number,     try_list,    try_one_of,  leave_many,

@@ -139,7 +139,7 @@ typedef struct path_end {
     mapper *m;
     bool keys;
     value_list *elements; /* NULL: scalars to m->raw */
-    bool found;
+    bool found;           /* a list, an object or null */
 } path_end;
 
 static bool is_nested(tree_value v)
@@ -151,7 +151,7 @@ static void take_end(path_end *to, tree_value v)
 {
     mapper *m = to->m;
     const tree_source *source = m->row->source;
-    to->found = true;
+    to->found |= is_nested(v) || v.kind == TREE_NULL;
     if (!is_nested(v)) {
         if (to->elements == NULL)
             put_raw(m, v);
@@ -160,6 +160,8 @@ static void take_end(path_end *to, tree_value v)
     m->present = true;
     tree_iter it = source->walk(v.as.node);
     while (m->raw.count <= MAPPING_VALUES_MAX && source->next(&it)) {
+        if (v.kind == TREE_MAP && map_is_private(it.key))
+            continue;
         if (to->elements != NULL)
             value_list_put(to->elements, source->value(it.value));
         else if (v.kind == TREE_LIST)
@@ -169,7 +171,8 @@ static void take_end(path_end *to, tree_value v)
     }
 }
 
-/* A path's steps are few, and each goes a level down. */
+/* A path's steps are few, and each goes a level down. Private members are
+ * meant only where they are named. */
 static void walk_path(path_end *to, tree_value v, const path_step *step,
                       size_t left)
 {
@@ -184,9 +187,11 @@ static void walk_path(path_end *to, tree_value v, const path_step *step,
     tree_iter it = source->walk(v.as.node);
     for (; to->m->raw.count <= MAPPING_VALUES_MAX && source->next(&it);
          index++) {
-        const bool meant = step->each || (v.kind == TREE_LIST
-                                              ? index == step->index
-                                              : text_equal(it.key, step->name));
+        const bool all =
+            step->each && (v.kind == TREE_LIST || !map_is_private(it.key));
+        const bool meant =
+            all || (v.kind == TREE_LIST ? index == step->index
+                                        : text_equal(it.key, step->name));
         if (!meant)
             continue;
         walk_path(to, source->value(it.value), step + 1, left - 1);
@@ -476,10 +481,23 @@ static bool convert(mapper *m, const map_source *s, tree_value *v, bool *valid)
     return true;
 }
 
+/* A slug would hide from the record's own check what its text was. */
+static bool hides_person(const mapper *m, const map_source *s, tree_value v)
+{
+    const bool through = s->table == NULL || s->otherwise == ELSE_KEEP;
+    return s->letters == LETTERS_SLUG && m->rule != NULL && through &&
+           s->convert == CONVERT_NONE && v.kind == TREE_TEXT &&
+           identity_is_pii(tree_text(v));
+}
+
 static bool take_value(mapper *m, const map_source *s, tree_value v)
 {
     bool kept = true;
     bool valid = true;
+    if (hides_person(m, s, v))
+        return mapper_refuse(m, INGEST_PII_SUSPECTED,
+                             "the value looks like an e-mail address or a "
+                             "phone number; it is not stored");
     if (s->letters != LETTERS_KEPT && !change_letters(m, s->letters, &v))
         return false;
     if (s->table != NULL && !replace(m, s, &v, &kept))
@@ -608,27 +626,45 @@ void mapper_take(mapper *m, record_front *f, const map_row *row,
     m->row = row;
     m->rule = NULL;
     m->leaf = NULL;
+    m->nodes.count = 0;
     record_begin(f, place);
     if (read_fields(m) && check_drops(m, &dropped) && !dropped &&
         mapper_emit(m))
         record_end(f);
+    m->rows_nodes += m->nodes.count;
+    m->rows_bytes += m->texts.total;
     arena_reset(&m->texts);
 }
 
 /* ---- documents ---- */
 
+/* Is there room for another row of the document? */
+static bool has_room(const mapper *m, record_front *f, size_t rows,
+                     record_place place)
+{
+    if (rows == MAPPING_ROWS_MAX)
+        record_refuse_at(f, place, INGEST_TOO_MANY,
+                         "a document has at most %u rows; those behind are "
+                         "not read",
+                         MAPPING_ROWS_MAX);
+    else if (m->rows_nodes > MAPPING_DOCUMENT_NODES_MAX ||
+             m->rows_bytes > MAPPING_DOCUMENT_BYTES_MAX)
+        record_refuse_at(f, place, INGEST_TOO_MANY,
+                         "the rows of the document become too many facts; "
+                         "those from row %zu on are not read",
+                         rows + 1);
+    else
+        return true;
+    return false;
+}
+
 static void take_rows(mapper *m, record_front *f, map_row *row,
                       const value_list *rows, const char *unit,
                       record_place place)
 {
-    for (size_t i = 0; i < rows->count; i++) {
-        if (i == MAPPING_ROWS_MAX) {
-            record_refuse_at(f, place, INGEST_TOO_MANY,
-                             "a document has at most %u rows; those behind "
-                             "are not read",
-                             MAPPING_ROWS_MAX);
-            return;
-        }
+    m->rows_nodes = 0;
+    m->rows_bytes = 0;
+    for (size_t i = 0; i < rows->count && has_room(m, f, i, place); i++) {
         m->row_number = i + 1;
         row->row = rows->items[i];
         if (row->row.kind == TREE_MAP)

@@ -29,9 +29,11 @@ struct mapper {
     uint64_t row_number; /* in its document, from 1; 0: it is the document */
     tree_value element;  /* of an events rule with `each` */
     arena texts;         /* of the row */
-    value_list raw;      /* what a source was given */
-    value_list values;   /* what it gives */
-    value_list fields;   /* of all fields */
+    size_t rows_nodes;   /* of the rows of the document so far */
+    size_t rows_bytes;
+    value_list raw;    /* what a source was given */
+    value_list values; /* what it gives */
+    value_list fields; /* of all fields */
     field_span *spans;
     size_t raw_count;     /* that the last source was given */
     bool present;         /* what it names was there, empty or not */

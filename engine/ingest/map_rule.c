@@ -423,6 +423,7 @@ static int add_rule(json_form *f, const json_value *v, void *target)
             add_members(members, count, map_source_members, MAP_SOURCE_MEMBERS);
     }
     file->in_element = r->has_each;
+    file->in_private = r->has_each && r->each.is_private;
     rc = form_read_object(f, v, members, count, r);
     file->in_element = false;
     if (rc == 0)

@@ -169,13 +169,14 @@ static bool is_objects(const json_value *v)
            json_typeof(it.value) == JSON_OBJECT;
 }
 
-/* The one list of objects in a document that has little else. */
+/* The one list of objects in a document that has little else; a private one
+ * is not read. */
 static muster_text find_each(const json_value *document)
 {
     muster_text each = text_of("");
     size_t others = 0;
     for (json_iter it = json_iter_of(document); json_next(&it);) {
-        if (!is_objects(it.value)) {
+        if (!is_objects(it.value) || map_is_private(it.key)) {
             others++;
             continue;
         }

@@ -12,6 +12,9 @@
 #include "ingest/format.h"
 
 #define BATCH_REJECTS_MAX 4096u
+/* Records that wipe are short and bring a fact for each attribute that the
+ * provider ever spoke of: 16 M facts a batch at most. */
+#define BATCH_WIPES_MAX 256u
 
 struct parser {
     record_front front;
@@ -62,7 +65,10 @@ void parser_free(parser *p)
 bool parser_is_full(const record_front *f)
 {
     return f->reject_count >= BATCH_REJECTS_MAX ||
-           f->writer->spaces.count > BATCH_SPACES_MAX - MUSTER_RECORD_IDS_MAX;
+           f->writer->spaces.count >
+               BATCH_SPACES_MAX - MUSTER_RECORD_IDS_MAX ||
+           (f->writer->has_wipes &&
+            f->writer->record_count >= BATCH_WIPES_MAX);
 }
 
 static void refuse_chunk(record_front *f, const chunk *c, chunk_cursor *cursor)

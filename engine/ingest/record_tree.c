@@ -658,7 +658,7 @@ static muster_text device_address(const tree_source *source, tree_value device)
         if (v.kind == TREE_TEXT && text_is(it.key, "ipv6"))
             v6 = tree_text(v);
     }
-    return v4.ptr != NULL ? v4 : v6;
+    return v4.len > 0 ? v4 : v6;
 }
 
 static bool read_derived(reading *r)
@@ -675,7 +675,7 @@ static bool read_derived(reading *r)
             .device = map_member(r, MEMBER_device),
         },
     };
-    if (in.ip.ptr == NULL && in.device.device.kind == TREE_MAP)
+    if (in.ip.len == 0 && in.device.device.kind == TREE_MAP)
         in.ip = device_address(r->source, in.device.device);
     return record_derive(r->front, &in);
 }

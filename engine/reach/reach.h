@@ -89,9 +89,8 @@ typedef struct reach_sources_question {
 
 /* Fills a source for each provider, at the program's now; `everyone` is a
  * program of all whom the viewer sees. Each plane is read once (those that can
- * end twice), attribute after attribute. Memory: a bit a user for each source,
- * and about 1 KB for each value or bucket that sources have of one attribute.
- */
+ * end and those of the truth twice), attribute after attribute. Memory: two
+ * bits a user for each source, and some 5 MB, however many values there are. */
 void reach_sources(const program *everyone, const program_state *state,
                    const catalog *names, const reach_sources_question *q,
                    reach_source *out);

@@ -16,13 +16,15 @@
  *                  the user is contradicted by another
  *   agreement      the same attribute and user, both providers; value by value
  *
- * Attributes come one after the other; of each, all leaves (a source and a
- * value, or a bucket) are read block by block. Providers that are not sources
+ * Attributes come one after the other; of each, leaves (a source and a value,
+ * or a bucket) are read block by block, as many at once as memory is set aside
+ * for: an attribute may have a million values. Providers that are not sources
  * are one more, the last: `others`.
  *
- * In a block, `once` gathers the rows with a value, `twice` those with a second
- * one. The rows of one value are kept until all sources have told theirs, since
- * the same value twice is no contradiction.
+ * `once` gathers the rows with a value, `twice` those with a second one. The
+ * rows of one value are kept until all sources have told theirs, since the same
+ * value twice is no contradiction. What is compared with the truth needs to
+ * know who speaks of whom: the leaves of that attribute are read a second time.
  *
  * Threads: one; it reads immutable views.
  *
@@ -35,6 +37,8 @@
 #define SECONDS_PER_HOUR 3600
 /* Leaves of so many values are made between two looks at the stop. */
 #define VALUES_PER_LOOK 256u
+/* Leaves at once, of some 5 KB, and those of one value more. */
+#define TOLD_MOST 1024u
 /* The largest number there is, x 10^4. */
 #define NUMBER_MOST                                                            \
     (((int64_t)1 << MUSTER_NUMBER_BITS) * MUSTER_NUMBER_SCALE - 1)
@@ -62,17 +66,19 @@ typedef struct counting {
     uint64_t **users; /* by source: those with a fact */
     /* of the attribute at hand */
     const catalog_attribute *attribute;
-    told *told; /* by value or bucket, then source */
+    bool speaks[REACH_SOURCES_MAX + 1];
+    told *told; /* some: by value or bucket, then source */
     size_t told_count;
     size_t told_capacity;
     reach_of_attribute rows[REACH_SOURCES_MAX + 1];
-    /* of the block at hand; by source */
-    block_buf *read;  /* where a leaf may write */
-    block_buf *kept;  /* rows of the value at hand */
-    block_ref *refs;
-    block_buf *known; /* rows with any value */
-    block_buf *once;
+    block_buf **known; /* by source, block: rows with any value; NULL: the
+                          source spoke of no attribute yet */
+    block_buf *once;   /* by block */
     block_buf *twice;
+    /* of the block at hand; by source */
+    block_buf *read; /* where a leaf may write */
+    block_buf *kept; /* rows of the value at hand */
+    block_ref *refs;
     block_buf *spare;
 } counting;
 
@@ -180,29 +186,27 @@ static void find_range(const counting *c, uint32_t *first, uint32_t *last)
                 : (uint32_t)today;
 }
 
-static void tell_all(counting *c)
+/* What the sources say from the value *next on, as much as is taken at once;
+ * false: there is no more, or it is to end. */
+static bool tell_some(counting *c, uint32_t *next, uint32_t last)
 {
-    uint32_t first = 0;
-    uint32_t last = 0;
-    bool speaks[REACH_SOURCES_MAX + 1];
-    find_range(c, &first, &last);
-    for (uint32_t s = 0; s < c->sources; s++)
-        speaks[s] = speaks_of(c, s, c->attribute->id);
-    for (uint32_t v = first; v <= last; v++) {
-        if (v % VALUES_PER_LOOK == 0 && program_stopped(c->q->stop))
-            return;
+    const attribute_kind kind = c->attribute->kind;
+    const bool valued = kind == KIND_ONE_OF || kind == KIND_MANY_OF;
+    for (; *next <= last && c->told_count < TOLD_MOST; (*next)++) {
+        if (*next % VALUES_PER_LOOK == 0 && program_stopped(c->q->stop))
+            return false;
         for (uint32_t s = 0; s < c->sources; s++) {
-            if (!speaks[s])
+            if (!c->speaks[s])
                 continue;
-            if (c->attribute->kind == KIND_EVENT)
-                tell_bucket(c, s, v);
-            else if (c->attribute->kind == KIND_ONE_OF ||
-                     c->attribute->kind == KIND_MANY_OF)
-                tell_value(c, s, v);
+            if (kind == KIND_EVENT)
+                tell_bucket(c, s, *next);
+            else if (valued)
+                tell_value(c, s, *next);
             else
                 tell_known(c, s);
         }
     }
+    return c->told_count > 0;
 }
 
 static void forget_told(counting *c)
@@ -263,7 +267,7 @@ static void count_told(counting *c, const told *t, uint32_t block,
                        block_ref rows)
 {
     const uint64_t n = block_count(rows);
-    block_or_into(&c->known[t->source], rows);
+    block_or_into(&c->known[t->source][block], rows);
     c->rows[t->source].facts += n;
     if (is_others(c, t->source) || n == 0)
         return;
@@ -291,13 +295,20 @@ static size_t count_value(counting *c, size_t first, uint32_t block)
             continue;
         count_told(c, t, block, c->refs[t->source]);
         if (one_of)
-            block_or_into(c->twice,
-                          block_and(block_bits(c->once),
+            block_or_into(&c->twice[block],
+                          block_and(block_bits(&c->once[block]),
                                     c->refs[t->source], c->spare));
     }
     for (size_t i = first; one_of && i < end; i++)
-        block_or_into(c->once, c->refs[c->told[i].source]);
+        block_or_into(&c->once[block], c->refs[c->told[i].source]);
     return end;
+}
+
+/* Rows of which the source knows any value. */
+static block_ref known_in(const counting *c, uint32_t source, uint32_t block)
+{
+    return c->speaks[source] ? block_bits(&c->known[source][block])
+                             : block_empty();
 }
 
 /* ---- agreement, behind what is known ---- */
@@ -307,7 +318,7 @@ static void compare_value(counting *c, size_t first, size_t end,
 {
     const uint32_t judge = c->q->truth_source;
     const uint32_t value = c->told[first].value;
-    const block_ref by_truth = block_bits(&c->known[judge]);
+    const block_ref by_truth = known_in(c, judge, block);
     for (uint32_t s = 0; s < c->sources; s++)
         c->refs[s] = block_empty();
     for (size_t i = first; i < end; i++) {
@@ -318,7 +329,7 @@ static void compare_value(counting *c, size_t first, size_t end,
     for (uint32_t s = 0; s < c->q->count; s++) {
         reach_agreement *g = &c->out[s].values[value];
         g->said += block_and_count(c->refs[s], by_truth);
-        g->truth += block_and_count(c->refs[judge], block_bits(&c->known[s]));
+        g->truth += block_and_count(c->refs[judge], known_in(c, s, block));
         g->both += block_and_count(c->refs[judge], c->refs[s]);
     }
 }
@@ -338,23 +349,40 @@ static void compare_block(counting *c, uint32_t block)
 
 static void count_block(counting *c, uint32_t block)
 {
-    block_clear(c->once);
-    block_clear(c->twice);
-    for (uint32_t s = 0; s < c->sources; s++)
-        block_clear(&c->known[s]);
     for (size_t i = 0; i < c->told_count;)
         i = count_value(c, i, block);
-    for (uint32_t s = 0; s < c->sources; s++) {
-        const block_ref known = block_bits(&c->known[s]);
-        uint64_t *users = c->users[s] + (size_t)block * WORDS;
-        for (size_t i = 0; i < WORDS; i++)
-            users[i] |= c->known[s].words[i];
-        c->rows[s].users += block_count(known);
-        c->rows[s].contradicted +=
-            block_and_count(known, block_bits(c->twice));
+}
+
+/* All leaves of the attribute, some at a time. */
+static void read_leaves(counting *c,
+                        void (*block_of)(counting *c, uint32_t block))
+{
+    uint32_t next = 0;
+    uint32_t last = 0;
+    find_range(c, &next, &last);
+    while (!program_stopped(c->q->stop) && tell_some(c, &next, last)) {
+        for (uint32_t block = 0; block < c->blocks; block++) {
+            if (program_stopped(c->q->stop))
+                break;
+            block_of(c, block);
+        }
+        forget_told(c);
     }
-    if (c->attribute == c->q->truth)
-        compare_block(c, block);
+    forget_told(c);
+}
+
+/* Behind the leaves: who is spoken of. */
+static void count_known(counting *c, uint32_t source)
+{
+    for (uint32_t block = 0; block < c->blocks; block++) {
+        const block_ref known = known_in(c, source, block);
+        uint64_t *users = c->users[source] + (size_t)block * WORDS;
+        for (size_t i = 0; i < WORDS; i++)
+            users[i] |= c->known[source][block].words[i];
+        c->rows[source].users += block_count(known);
+        c->rows[source].contradicted +=
+            block_and_count(known, block_bits(&c->twice[block]));
+    }
 }
 
 static void keep_rows(counting *c)
@@ -369,19 +397,43 @@ static void keep_rows(counting *c)
     }
 }
 
-static void count_attribute(counting *c, const catalog_attribute *a)
+static block_buf *new_rows(const counting *c)
+{
+    const size_t bytes = ((size_t)c->blocks + 1) * sizeof(block_buf);
+    return memset(mem_aligned(bytes), 0, bytes);
+}
+
+static void clear_rows(const counting *c, block_buf *rows)
+{
+    memset(rows, 0, (size_t)c->blocks * sizeof *rows);
+}
+
+/* Who speaks of the attribute, and nothing said yet. */
+static void begin_attribute(counting *c, const catalog_attribute *a)
 {
     c->attribute = a;
-    for (uint32_t s = 0; s < c->sources; s++)
+    for (uint32_t s = 0; s < c->sources; s++) {
         c->rows[s] = (reach_of_attribute){.attribute = a->id};
-    tell_all(c);
-    for (uint32_t block = 0; block < c->blocks && c->told_count > 0; block++) {
-        if (program_stopped(c->q->stop))
-            break;
-        count_block(c, block);
+        c->speaks[s] = speaks_of(c, s, a->id);
+        if (c->speaks[s] && c->known[s] != NULL)
+            clear_rows(c, c->known[s]);
+        else if (c->speaks[s])
+            c->known[s] = new_rows(c);
     }
+    clear_rows(c, c->once);
+    clear_rows(c, c->twice);
+}
+
+static void count_attribute(counting *c, const catalog_attribute *a)
+{
+    begin_attribute(c, a);
+    read_leaves(c, count_block);
+    for (uint32_t s = 0; s < c->sources; s++)
+        if (c->speaks[s])
+            count_known(c, s);
+    if (a == c->q->truth)
+        read_leaves(c, compare_block);
     keep_rows(c);
-    forget_told(c);
 }
 
 /* ---- all of it ---- */
@@ -403,19 +455,21 @@ static block_ref users_in(const counting *c, uint32_t source, uint32_t block)
 /* Users of each source, and those of it alone: behind all attributes. */
 static void count_users(counting *c)
 {
+    clear_rows(c, c->once);
+    clear_rows(c, c->twice);
     for (uint32_t block = 0; block < c->blocks; block++) {
-        block_clear(c->once);
-        block_clear(c->twice);
+        block_buf *once = &c->once[block];
+        block_buf *twice = &c->twice[block];
         for (uint32_t s = 0; s < c->sources; s++) {
             const block_ref users = users_in(c, s, block);
-            block_or_into(c->twice,
-                          block_and(block_bits(c->once), users, c->spare));
-            block_or_into(c->once, users);
+            block_or_into(twice,
+                          block_and(block_bits(once), users, c->spare));
+            block_or_into(once, users);
         }
         for (uint32_t s = 0; s < c->q->count; s++) {
             const block_ref users = users_in(c, s, block);
             c->out[s].users += block_count(users);
-            c->out[s].only += block_andnot_count(users, block_bits(c->twice));
+            c->out[s].only += block_andnot_count(users, block_bits(twice));
         }
     }
 }
@@ -425,31 +479,27 @@ static block_buf *new_blocks(uint32_t count)
     return mem_aligned(count * sizeof(block_buf));
 }
 
-static uint64_t *new_rows(const counting *c)
-{
-    const size_t bytes = ((size_t)c->blocks + 1) * sizeof(block_buf);
-    return memset(mem_aligned(bytes), 0, bytes);
-}
-
 static void counting_init(counting *c)
 {
-    c->seen = new_rows(c);
+    c->seen = new_rows(c)->words;
     c->users = mem_array(c->sources, sizeof *c->users);
     for (uint32_t s = 0; s < c->sources; s++)
-        c->users[s] = new_rows(c);
+        c->users[s] = new_rows(c)->words;
     c->read = new_blocks(1);
     c->kept = new_blocks(c->sources);
     c->refs = mem_array(c->sources, sizeof *c->refs);
-    c->known = new_blocks(c->sources);
-    c->once = new_blocks(1);
-    c->twice = new_blocks(1);
+    c->known = mem_array(c->sources, sizeof *c->known);
+    c->once = new_rows(c);
+    c->twice = new_rows(c);
     c->spare = new_blocks(1);
 }
 
 static void counting_release(counting *c)
 {
-    for (uint32_t s = 0; s < c->sources; s++)
+    for (uint32_t s = 0; s < c->sources; s++) {
         mem_free(c->users[s]);
+        mem_free(c->known[s]);
+    }
     mem_free(c->users);
     mem_free(c->seen);
     mem_free(c->read);

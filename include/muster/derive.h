@@ -71,13 +71,14 @@ typedef struct muster_derive muster_derive;
 MUSTER_API const char *muster_ua_regexes(void);
 
 /* One database or file of rules: each is opened, read and checked whole. */
-#define MUSTER_DERIVE_SOURCES_MAX 16u
+#define MUSTER_DERIVE_GEO_MAX 16u /* databases */
+#define MUSTER_DERIVE_SOURCES_MAX (MUSTER_DERIVE_GEO_MAX + 1u)
 
 typedef struct muster_derive_options {
     size_t size;
     const char *const *geo; /* paths of databases; an attribute is taken from
                                the first that has it */
-    size_t geo_count;       /* at most MUSTER_DERIVE_SOURCES_MAX */
+    size_t geo_count;       /* at most MUSTER_DERIVE_GEO_MAX */
     const char *ua_regexes; /* path of uap-core's regexes.yaml, such as
                                muster_ua_regexes(); NULL: none */
     bool keep_bots;         /* records of bots are kept, not refused */

@@ -33,8 +33,9 @@ MUSTER_API int muster_mapping_check(const char *text, size_t len,
  * is a JSON text with comments, freed with muster_free; a feed takes it as it
  * is, once a rule of it makes an id (a comment says so where none was found).
  * Of the sample it shows names of fields and the values of fields that have
- * few and impersonal ones. MUSTER_EPARSE "bad_sample". Reads at most
- * MUSTER_SAMPLE_ROWS_MAX rows. Any thread. */
+ * few and impersonal ones. MUSTER_EPARSE "bad_sample"; MUSTER_EINVAL
+ * "bad_options": of another format. Reads at most MUSTER_SAMPLE_ROWS_MAX rows.
+ * Any thread. */
 #define MUSTER_SAMPLE_ROWS_MAX 2000u
 #define MUSTER_SAMPLE_BYTES_MAX ((size_t)4 << 20)
 MUSTER_API int muster_mapping_propose(char **out, muster_input_format format,

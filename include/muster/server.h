@@ -71,7 +71,8 @@ typedef struct muster_server_options {
      * replaced are read again. */
     const char *geo;          /* databases of addresses, paths with commas
                                  between; NULL: none */
-    const char *ua_regexes;   /* uap-core's regexes; NULL: none */
+    const char *ua_regexes;   /* uap-core's regexes; NULL: those of its package
+                                 (muster_ua_regexes), where it is installed */
     bool keep_bots;           /* records of bots are not refused */
 
     /* What is answered. */
@@ -99,8 +100,9 @@ typedef struct muster_server_options {
 /* Binds and answers from its return on. Options and their texts are copied;
  * `engine` stays the caller's, open until muster_server_stop. MUSTER_EINVAL
  * "bad_option" (which, in the message), "bad_address", "not_loopback",
- * "bad_certificate"; those of muster_derive_open; MUSTER_EIO "listen" (the address is taken or not of this
- * machine). Milliseconds. End it with muster_server_stop. */
+ * "bad_certificate"; those of muster_derive_open; MUSTER_EIO "listen" (the
+ * address is taken or not of this machine). Milliseconds. End it with
+ * muster_server_stop. */
 MUSTER_API int muster_server_start(muster_server **out, muster_engine *engine,
                                    const muster_server_options *options,
                                    muster_error *err);

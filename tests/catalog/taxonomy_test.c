@@ -317,6 +317,7 @@ static void test_catalog_taxonomy__maps(void **state)
     } bad[] = {{"nope", NULL, "1", "unknown_attribute"},
                {"vip", "x", "1", "bad_mapping"},
                {"interest", "", "1", "bad_mapping"},
+               {"interest", "a\x01z", "1", "bad_mapping"},
                {"age", "old", "1", "bad_mapping"},
                {"age", "24..18", "1", "bad_mapping"},
                {"age", "1..", "1", "bad_mapping"},

@@ -127,7 +127,7 @@ static void test_engine_access__strangers_and_typos(void **state)
     muster_rights rights;
     made_key a = make_key(h, "admin", NULL);
     made_key typo = a;
-    house other;
+    house other = {0};
 
     typo.secret[20] = typo.secret[20] == 'x' ? 'y' : 'x';
     assert_int_equal(verify(h, typo.secret, &rights), MUSTER_KEY_MALFORMED);

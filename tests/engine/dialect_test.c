@@ -213,11 +213,11 @@ static void test_engine_dialect__one_population_is_one_state(void **state)
         "{\"attributes\":{\"signal.tags\":{\"kind\":\"many_of\"},"
         "\"signal.city\":{\"kind\":\"many_of\"}}}";
     muster_state_hash first = {0, 0};
-    house h;
+    house h = {0};
     (void)state;
     house_open(&h, NOON, 2);
     for (int f = 0; f < FORM_COUNT; f++) {
-        house twin;
+        house twin = {0};
         twin_open(&twin, &h);
         house_catalog(&twin, catalog, strlen(catalog));
         load_population(&twin, (form)f, 17);
@@ -349,7 +349,7 @@ static void test_engine_dialect__messages_of_a_resumed_load(void **state)
     put_messages(&text, 30);
     for (size_t cut = text.len; cut > 0; cut--) {
         const input how = {.format = MUSTER_INPUT_CDP, .load_id = "load"};
-        house h;
+        house h = {0};
         if (text.data[cut - 1] != '\n')
             continue;
         house_open(&h, NOON, 2);
@@ -389,7 +389,7 @@ static void test_engine_dialect__a_file_and_a_request_say_the_same(
     muster_messages_receipt receipt;
     char *json = NULL;
     house *h = *state;
-    house twin;
+    house twin = {0};
     muster_error err;
 
     twin_open(&twin, h);

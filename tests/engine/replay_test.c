@@ -273,8 +273,8 @@ static const char *const first_words =
 
 static void tell_twice(uint64_t seed)
 {
-    house a;
-    house b;
+    house a = {0};
+    house b = {0};
     buffer text;
     random_state r[3];
 
@@ -331,7 +331,7 @@ static void test_engine_replay__threads_do_not_show(void **state)
     for (uint64_t i = 0; i < n; i++)
         put_record(&text, &r);
     for (int i = 0; i < 3; i++) {
-        house h;
+        house h = {0};
         house_open(&h, NOON, threads[i]);
         feed_with(h.engine, buffer_cstr(&text), false, NULL);
         char *told = describe(&h);

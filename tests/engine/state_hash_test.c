@@ -231,8 +231,8 @@ static void feed_story(house *h, uint64_t seed, uint32_t records,
 
 static void tell_one_state(uint64_t seed)
 {
-    house h;
-    house twin;
+    house h = {0};
+    house twin = {0};
 
     house_open(&h, NOON, 2);
     twin_open(&twin, &h);
@@ -347,7 +347,7 @@ static void test_engine_state_hash__each_fact_shows(void **state)
 static void test_engine_state_hash__forgotten_users_leave(void **state)
 {
     house *h = *state;
-    house twin;
+    house twin = {0};
     muster_error err;
     const muster_id user = cookie("u");
 

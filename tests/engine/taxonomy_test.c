@@ -63,7 +63,7 @@ static void open_all(house *h)
 
 static void test_engine_taxonomy__is_in_the_hash(void **state)
 {
-    house h;
+    house h = {0};
     muster_error err;
     (void)state;
     house_open(&h, NOON, 1);
@@ -86,7 +86,7 @@ static void test_engine_taxonomy__is_in_the_hash(void **state)
 
 static void test_engine_taxonomy__stays(void **state)
 {
-    house h;
+    house h = {0};
     (void)state;
     open_all(&h);
     const muster_state_hash before = hash(&h);
@@ -107,7 +107,7 @@ static void test_engine_taxonomy__stays(void **state)
 
 static void test_engine_taxonomy__holds_at_once(void **state)
 {
-    house h;
+    house h = {0};
     muster_error err;
     muster_count *answer;
     (void)state;
@@ -131,7 +131,7 @@ static void test_engine_taxonomy__holds_at_once(void **state)
 
 static void test_engine_taxonomy__breaks_no_segment(void **state)
 {
-    house h;
+    house h = {0};
     muster_error err;
     (void)state;
     open_all(&h);
@@ -155,7 +155,7 @@ static void test_engine_taxonomy__breaks_no_segment(void **state)
 
 static void test_engine_taxonomy__readers_do_not_change_it(void **state)
 {
-    house h;
+    house h = {0};
     muster_error err;
     static const char *const nodes[] = {"1"};
     (void)state;

@@ -66,7 +66,7 @@ static void test_engine_wipe__sync_adds_and_overwrite_replaces(void **state)
     } cases[] = {{SYNC, 1}, {OVERWRITE, 0}};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        house h;
+        house h = {0};
         house_open(&h, NOON, 2);
         feed_file(h.engine, SYNC, "visitor123\td_sid=1,d_sid=2,d_sid=3\n",
                   NULL);
@@ -233,8 +233,8 @@ static void tell_one_story(uint64_t seed)
         "\"signal.gender\":{\"kind\":\"many_of\"},"
         "\"signal.city\":{\"kind\":\"many_of\"},"
         "\"signal.model\":{\"kind\":\"many_of\"}}}";
-    house h;
-    house twin;
+    house h = {0};
+    house twin = {0};
     random_state r;
 
     random_seed(&r, seed);
@@ -273,7 +273,7 @@ static void test_engine_wipe__a_load_goes_on_where_it_stopped(void **state)
     (void)state;
     for (size_t cut = 0; cut < sizeof file; cut++) {
         char id[32];
-        house h;
+        house h = {0};
         if (cut > 0 && file[cut - 1] != '\n')
             continue;
         house_open(&h, NOON, 2);

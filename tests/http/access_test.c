@@ -167,7 +167,7 @@ static void make_key(muster_engine *engine, kind *k, char id[20])
 static void make_keys(house *h)
 {
     muster_error err;
-    house other;
+    house other = {0};
     char id[20];
 
     for (size_t i = 0; i < KINDS; i++) {

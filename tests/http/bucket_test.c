@@ -238,7 +238,7 @@ static void test_http_bucket__what_is_refused(void **state)
     house *h = *state;
     http_access *access = make_access(h, 0, 0);
     muster_error err;
-    house other;
+    house other = {0};
     assert_int_equal(
         muster_partner_set(h->engine, "acme", NULL, NULL, &err), 0);
     const key_text held = make_key(h, "ad-server", 0, NULL, NULL);

@@ -130,6 +130,36 @@ static void test_http_workers__a_standing_queue_is_kept_short(void **state)
     assert_false(workers_is_late(&l, 9000 * ms));
 }
 
+static void nap(void *payload)
+{
+    (void)payload;
+    nanosleep(&(struct timespec){.tv_nsec = 160000000}, NULL);
+}
+
+static void test_http_workers__who_reserves_at_once_stands_nowhere(void **state)
+{
+    const uint64_t second = UINT64_C(1000000000);
+    held h = {.begun = false};
+    _Atomic int done = 0;
+    (void)state;
+    pthread_mutex_init(&h.lock, NULL);
+    pthread_cond_init(&h.changed, NULL);
+    workers *w = workers_new(1, PLACES, second);
+    assert_true(workers_reserve(w, second));
+    workers_put(w, nap, NULL, second); /* the mean is 10 ms then */
+    assert_true(workers_reserve(w, second));
+    workers_put(w, hold, &h, second);
+    await_begun(&h);
+    /* Nothing waits; long ago something did. */
+    for (int i = 0; i < PLACES; i++)
+        assert_true(workers_reserve(w, 100 * second));
+    for (int i = 0; i < PLACES; i++)
+        workers_put(w, count, (void *)&done, 100 * second);
+    let_go(&h);
+    workers_free(w);
+    assert_int_equal(done, PLACES);
+}
+
 typedef struct crowd {
     workers *w;
     _Atomic int let_in;
@@ -168,6 +198,8 @@ int main(void)
         cmocka_unit_test(test_http_workers__a_full_queue_takes_no_more),
         cmocka_unit_test(test_http_workers__nor_does_one_that_is_slow),
         cmocka_unit_test(test_http_workers__a_standing_queue_is_kept_short),
+        cmocka_unit_test(
+            test_http_workers__who_reserves_at_once_stands_nowhere),
         cmocka_unit_test(test_http_workers__all_that_was_let_in_is_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

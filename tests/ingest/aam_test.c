@@ -351,6 +351,35 @@ static void test_ingest_aam__malformed_rows_of_ids(void **state)
     }
 }
 
+/* A wipe is many facts: batches of them are small, those of others are not. */
+static void test_ingest_aam__batches_of_wipes_are_small(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t batches;
+    } cases[] = {{"ftp_dpm_478_1366545717.overwrite", 3},
+                 {"ftp_dpm_478_1366545717.sync", 1}};
+    buffer file;
+    (void)state;
+    buffer_init(&file, 1 << 20);
+    for (unsigned i = 0; i < 600; i++)
+        buffer_printf(&file, "u%u\td_sid=1\n", i);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dialect d;
+        fact_batches all;
+        uint32_t records = 0;
+        const ingest_options options = options_of(&d, cases[i].name);
+        assert_int_equal(
+            ingest_parse_body(&options, file.data, file.len, &all, NULL), 0);
+        assert_int_equal(all.count, cases[i].batches);
+        for (size_t k = 0; k < all.count; k++)
+            records += all.items[k]->record_count;
+        assert_int_equal(records, 600);
+        fact_batches_release(&all);
+    }
+    buffer_release(&file);
+}
+
 /* ---- of a whole file ---- */
 
 typedef struct passing {
@@ -506,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_ingest_aam__long_lines_and_many_items),
         cmocka_unit_test(test_ingest_aam__rows_of_ids_are_one_user),
         cmocka_unit_test(test_ingest_aam__malformed_rows_of_ids),
+        cmocka_unit_test(test_ingest_aam__batches_of_wipes_are_small),
         cmocka_unit_test(test_ingest_aam__a_user_has_200_lines_and_one_wipe),
         cmocka_unit_test(test_ingest_aam__what_was_stored_is_read_again),
         cmocka_unit_test(test_ingest_aam__users_of_a_file_are_bounded),

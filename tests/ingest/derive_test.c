@@ -38,28 +38,33 @@ static void put_networks(mmdb_writer *w)
     mmdb_network(w, "203.0.113.0", 24, odd);
 }
 
-static int open_world(void **state)
+static void save_database(const world *own, const char *type)
 {
-    world *own = mem_zalloc(sizeof *own);
     mmdb_writer *w = mem_alloc(sizeof *w);
-    const char *folder = getenv("TMPDIR");
-    const char *path = own->path;
-    muster_error err;
     buffer bytes;
     buffer_init(&bytes, (size_t)1 << 20);
     mmdb_begin(w, true);
     put_networks(w);
-    mmdb_end(w, "Test City", 1700000000, &bytes);
+    mmdb_end(w, type, 1700000000, &bytes);
+    assert_true(mmdb_save(own->path, &bytes));
+    buffer_release(&bytes);
+    mem_free(w);
+}
+
+static int open_world(void **state)
+{
+    world *own = mem_zalloc(sizeof *own);
+    const char *folder = getenv("TMPDIR");
+    const char *path = own->path;
+    muster_error err;
     snprintf(own->path, sizeof own->path, "%s/derive-%ld.mmdb",
              folder ? folder : "/tmp", (long)clock_monotonic_ns());
-    assert_true(mmdb_save(own->path, &bytes));
+    save_database(own, "Test City");
     muster_derive_options options = MUSTER_DERIVE_OPTIONS_INIT;
     options.geo = &path;
     options.geo_count = 1;
     if (muster_derive_open(&own->derive, &options, &err) != 0)
         fail_msg("%s", err.message);
-    buffer_release(&bytes);
-    mem_free(w);
     *state = own;
     return 0;
 }
@@ -162,10 +167,20 @@ static void test_ingest_derive__what_the_record_says_wins(void **state)
                 "  set attribute=geo.country value=DE\n"
                 "  clear attribute=net.connection\n"
                 "  clear attribute=geo.asn\n");
+    expect_json(*state, "\"ts\":0,\"ip\":\"198.51.100.9\","
+                        "\"events\":[{\"name\":\"geo.city\"}]",
+                "  event attribute=geo.city ts=0 count=1\n"
+                "  set attribute=geo.country value=AT\n"
+                "  clear attribute=net.connection\n"
+                "  clear attribute=geo.asn\n");
 }
 
 static void test_ingest_derive__a_device_brings_its_address(void **state)
 {
+    expect_json(*state, "\"device\":{\"ip\":\"192.0.2.1\"},\"ip\":\"\"",
+                BERLIN);
+    expect_json(*state, "\"device\":{\"ip\":\"\",\"ipv6\":\"2001:db8::1\"}",
+                BERLIN);
     expect_json(*state, "\"device\":{\"ip\":\"192.0.2.1\",\"geo\":{}}", BERLIN);
     expect_json(*state, "\"device\":{\"ipv6\":\"2001:db8::1\"}", BERLIN);
     expect_json(*state, "\"device\":{\"ip\":\"192.0.2.1\"},"
@@ -193,6 +208,31 @@ static void test_ingest_derive__only_what_the_catalog_takes(void **state)
     catalog_set_strict(c, true);
     o.derive_mask = derive_mask_of(c);
     expect_facts(&o, text, "");
+    catalog_free(c);
+}
+
+/* Invented models do not take the last values of an attribute. */
+static void test_ingest_derive__a_full_attribute_is_left_alone(void **state)
+{
+    const uint32_t bit = UINT32_C(1) << MUSTER_DEVICE_MODEL;
+    const catalog_attribute *a = NULL;
+    catalog_attribute def = catalog_attribute_default(KIND_ONE_OF);
+    muster_error err;
+    catalog *c = catalog_new();
+    char value[16];
+    (void)state;
+    assert_int_equal(catalog_attribute_put(c, text_of("device.model"), &def,
+                                           &a, &err), 0);
+    assert_int_not_equal(derive_mask_of(c) & bit, 0);
+    const uint32_t model = a->id;
+    for (unsigned i = 0; i < MUSTER_VALUES_MAX / 10 * 9; i++) {
+        const int len = snprintf(value, sizeof value, "m%u", i);
+        (void)catalog_value_intern(c, model, text_make(value, (size_t)len));
+        if (i % 100000 == 0)
+            assert_int_not_equal(derive_mask_of(c) & bit, 0);
+    }
+    assert_int_equal(catalog_value_count(c, model), MUSTER_VALUES_MAX / 10 * 9);
+    assert_int_equal(derive_mask_of(c) & bit, 0);
     catalog_free(c);
 }
 
@@ -268,6 +308,43 @@ static void test_ingest_derive__a_batch_names_its_sources(void **state)
     fact_batch_free(b);
 }
 
+/* Copies of databases in memory. */
+static size_t count_copies(void)
+{
+    char line[4200];
+    size_t count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps) != NULL)
+        count += strstr(line, "memfd:muster-geo") != NULL;
+    fclose(maps);
+    return count;
+}
+
+/* Derivers that nobody uses let go of what was replaced, whether they were
+ * given back before or after. */
+static void test_ingest_derive__spare_ones_hold_no_old_database(void **state)
+{
+    world *own = *state;
+    const size_t before = count_copies();
+    muster_deriver *early = muster_deriver_new(own->derive);
+    muster_deriver *late = muster_deriver_new(own->derive);
+    assert_true(before > 0);
+    muster_deriver_free(early);
+    save_database(own, "Test City Again");
+    assert_int_equal(muster_derive_refresh(own->derive), 1);
+    assert_true(count_copies() > before); /* `late` still reads it */
+    muster_deriver_free(late);
+    assert_int_equal(count_copies(), before);
+    early = muster_deriver_new(own->derive);
+    late = muster_deriver_new(own->derive);
+    muster_deriver_free(early);
+    muster_deriver_free(late);
+    save_database(own, "Test City");
+    assert_int_equal(muster_derive_refresh(own->derive), 1);
+    assert_int_equal(count_copies(), before);
+}
+
 static void test_ingest_derive__bad_options_are_refused(void **state)
 {
     muster_derive *d = NULL;
@@ -275,7 +352,7 @@ static void test_ingest_derive__bad_options_are_refused(void **state)
     muster_derive_options options = MUSTER_DERIVE_OPTIONS_INIT;
     const char *missing = "/nonexistent/x.mmdb";
     (void)state;
-    options.geo_count = MUSTER_DERIVE_SOURCES_MAX + 1;
+    options.geo_count = MUSTER_DERIVE_GEO_MAX + 1;
     assert_int_equal(muster_derive_open(&d, &options, &err), MUSTER_EINVAL);
     options.geo_count = 1;
     options.geo = &missing;
@@ -298,10 +375,12 @@ int main(void)
         WORLD_TEST(test_ingest_derive__what_the_record_says_wins),
         WORLD_TEST(test_ingest_derive__a_device_brings_its_address),
         WORLD_TEST(test_ingest_derive__only_what_the_catalog_takes),
+        cmocka_unit_test(test_ingest_derive__a_full_attribute_is_left_alone),
         WORLD_TEST(test_ingest_derive__csv_has_columns_for_it),
         WORLD_TEST(test_ingest_derive__a_full_record_gets_none),
         WORLD_TEST(test_ingest_derive__new_members_are_objects),
         WORLD_TEST(test_ingest_derive__a_batch_names_its_sources),
+        WORLD_TEST(test_ingest_derive__spare_ones_hold_no_old_database),
         WORLD_TEST(test_ingest_derive__bad_options_are_refused),
     };
 #undef WORLD_TEST

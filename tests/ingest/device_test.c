@@ -164,6 +164,9 @@ static void test_ingest_device__user_agents(void **state)
         {"Mozilla/5.0 (PlayStation 5 3.11) AppleWebKit/605.1.15 (KHTML, like "
          "Gecko) Version/13.0 Safari/605.1.15",
          "type=console browser=Safari/13 vendor=Sony model=PlayStation 5"},
+        {"Mozilla/5.0 (PlayStation 5/SmartTV) AppleWebKit/605.1.15 (KHTML, "
+         "like Gecko) Version/13.0 Safari/605.1.15",
+         "type=console browser=Safari/13 vendor=Sony model=PlayStation 5"},
         {"Mozilla/5.0 (Windows NT 10.0; Win64; x64; Xbox; Xbox One) " KIT
          "Chrome/64.0.3282.140 Safari/537.36 Edge/18.17763",
          "type=console os=Windows/10 browser=Edge/18"},
@@ -201,6 +204,40 @@ static void test_ingest_device__unfit_words(void **state)
     };
     (void)state;
     CHECK(rows);
+}
+
+/* Nor is a model kept that says which one the device is. */
+static void test_ingest_device__no_ids_of_devices(void **state)
+{
+    static const char *const ids[] = {
+        "420GTF012466003504817001294015202413189",
+        "One X, Device ID: 98518444cbc28c64ee6902c79a27362, Origin",
+        "W1 A4BA5B9A-2CD4-430D-B216-EA57BAF03A15",
+        "00:1a:2B:3c:4d:5e",
+        "490154203237518",
+    };
+    static const device_row kept[] = {
+        {"{\"device\":{\"make\":\"Xiaomi\",\"model\":\"22041219NY\"}}",
+         "vendor=Xiaomi model=22041219NY"},
+        {"{\"device\":{\"make\":\"HP\",\"model\":\"Facade-Decade 2\"}}",
+         "vendor=HP model=Facade-Decade 2"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        char given[512];
+        const device_row hint = {given, "os=Android"};
+        snprintf(given, sizeof given,
+                 "{\"device\":{\"os\":\"Android\",\"model\":\"%s\"}}",
+                 ids[i]);
+        check_rows(&hint, 1);
+        const device_row agent = {
+            given, "type=phone os=Android/9 browser=Chrome Mobile/70"};
+        snprintf(given, sizeof given,
+                 "Mozilla/5.0 (Linux; Android 9; %s Build/X) " KIT
+                 "Chrome/70.0.1.2 Mobile Safari/537.36", ids[i]);
+        check_rows(&agent, 1);
+    }
+    CHECK(kept);
 }
 
 /* ---- client hints ---- */
@@ -466,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_ingest_device__user_agents),
         cmocka_unit_test(test_ingest_device__bots),
         cmocka_unit_test(test_ingest_device__unfit_words),
+        cmocka_unit_test(test_ingest_device__no_ids_of_devices),
         cmocka_unit_test(test_ingest_device__client_hints),
         cmocka_unit_test(test_ingest_device__openrtb),
         cmocka_unit_test(test_ingest_device__sua),

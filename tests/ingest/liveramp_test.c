@@ -50,6 +50,8 @@ static void test_ingest_liveramp__headers(void **state)
         {"FIRSTNAME", LIVERAMP_DROPPED, ""},
         {"ADDRESS2", LIVERAMP_DROPPED, ""},
         {"ZIP", LIVERAMP_DROPPED, ""},
+        {"PHONE1_SHA-256", LIVERAMP_DROPPED, ""},
+        {"EMAIL_SHA256_2", LIVERAMP_DROPPED, ""},
         {"Gender", LIVERAMP_DATA, "gender"},
         {"Income Band", LIVERAMP_DATA, "income_band"},
         {"EMAILABLE", LIVERAMP_DATA, "emailable"},

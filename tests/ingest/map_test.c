@@ -134,6 +134,14 @@ static const fault faults[] = {
      "bad_mapping", "/rules/1/value: a private field would be stored", NULL},
     {JSON_RULE("{\"to\":\"add.a\",\"from\":\"a.p_x.b\"}"), "bad_mapping",
      "/rules/1: a private field would be stored", NULL},
+    {CSV_RULE("{\"to\":\"set.a\",\"from\":\" p_x\"}"), "bad_mapping",
+     "/rules/1: a private field would be stored", NULL},
+    {"{\"input\":\"json\",\"each\":\"p_r\",\"rules\":[" ID
+     ",{\"to\":\"add.a\",\"from\":\"a\"}]}",
+     "bad_mapping", "/rules/1: a private field would be stored", NULL},
+    {JSON_RULE("{\"to\":\"events.a\",\"each\":\"p_x\",\"value\":{\"from\":"
+               "\".b\"}}"),
+     "bad_mapping", "/rules/1/value: a private field would be stored", NULL},
 };
 
 static void test_ingest_map__what_is_wrong_is_said(void **state)
@@ -354,6 +362,11 @@ static const value_case paths[] = {
      "  add attribute=a value=y\n"},
     {"\"from\":\"v\",\"keys\":true", "{\"k\":true}",
      "  set attribute=a value=k\n"},
+    /* Private members are passed over. */
+    {"\"from\":\"v.*\"", "{\"p_k\":\"x\",\"l\":\"y\"}",
+     "  set attribute=a value=y\n"},
+    {"\"from\":\"v\",\"keys\":true", "{\"p_k\":true,\"k\":true}",
+     "  set attribute=a value=k\n"},
     {"\"from\":\"$.v\"", "\"x\"", "  set attribute=a value=x\n"},
     {"\"from\":\"v\"", "\"a\\u00e9\"", "  set attribute=a value=a\xc3\xa9\n"},
 };
@@ -425,7 +438,8 @@ static void test_ingest_map__rows_of_documents(void **state)
     map_text(&out, m,
              "{\"shop\":\"x\",\"people\":[{\"id\":\"1\"},7,{\"id\":\"2\","
              "\"n\":\"y\"},{\"n\":1}]}\n"
-             "{\"people\":{}}\n{\"peoples\":[]}\n[]\n");
+             "{\"people\":{}}\n{\"peoples\":[]}\n[]\n{\"people\":null}\n"
+             "{\"people\":\"none\"}\n");
     const char *text = buffer_cstr(&out);
     assert_non_null(strstr(text, "set attribute=shop value=x"));
     assert_non_null(strstr(text, "reject wrong_type [] row 2 of the line is "
@@ -435,9 +449,27 @@ static void test_ingest_map__rows_of_documents(void **state)
                                  "set.n, row 3)\n"));
     assert_non_null(strstr(text, "reject no_ids [/ids]"));
     assert_non_null(strstr(text, "(row 4)\n"));
-    assert_non_null(strstr(text, "reject missing [] the line has no rows where "
-                                 "`each` says\n"));
+    size_t without = 0;
+    for (const char *at = text;
+         (at = strstr(at, "reject missing [] the line has no rows where "
+                          "`each` says\n")) != NULL;
+         at++)
+        without++;
+    assert_int_equal(without, 3);
     buffer_release(&out);
+    mapping_free(m);
+}
+
+static void test_ingest_map__a_slug_hides_nobody(void **state)
+{
+    (void)state;
+    mapping *m = with_rules("json", "",
+                            ID ",{\"to\":\"events\",\"name\":{\"from\":\"v\","
+                               "\"slug\":true}}");
+    assert_refusal(m, "{\"id\":\"1\",\"v\":\"jo@example.com\"}\n",
+                   "reject pii_suspected [/events/name] the value looks like "
+                   "an e-mail address or a phone number; it is not stored "
+                   "(rule 2, events)\n");
     mapping_free(m);
 }
 
@@ -668,10 +700,12 @@ static void test_ingest_map__columns_are_found(void **state)
                   "");
     assert_header("\"columns\":[\"Email ok\",\"id\"],", two, "x,1\n", NULL, "");
     assert_header("", two, "id,Emale ok\n1,x\n",
-                  "no column `Email ok`, which rule 2 (set.a)",
-                  "did you mean \"Emale ok\"?");
+                  "no column `Email ok`, which rule 2 (set.a)", "Emale ok");
     /* Not a header: nothing of it is shown. */
     assert_header("", two, "Email_ok,idd\n1,x\n", "is there a header?", "");
+    /* A private column is meant by its own name alone. */
+    assert_header("", ID ",{\"to\":\"set.a\",\"from\":\"P_b\"}",
+                  "id,p_b\n1,x\n", "no column `P_b`", "p_b");
     assert_header("", ID ",{\"to\":\"set.a\",\"from\":\"b\",\"optional\":true}",
                   "id\n1\n", NULL, "");
     assert_header("", ID ",{\"to\":\"set.a\",\"from\":[\"b\",\"c\"]}",
@@ -785,6 +819,35 @@ static void test_ingest_map__a_document_is_bounded(void **state)
     mapping_free(m);
 }
 
+/* Each row takes all that stands beside the rows. */
+static void test_ingest_map__rows_together_are_bounded(void **state)
+{
+    (void)state;
+    buffer text;
+    buffer_init(&text, 1 << 21);
+    mapping *m = with_rules("json", "\"each\":\"r\",",
+                            ID ",{\"to\":\"add.a\",\"from\":\"$.t\"}");
+    buffer_put_str(&text, "{\"t\":[\"x\"");
+    for (int i = 1; i < 9000; i++)
+        buffer_put_str(&text, ",\"x\"");
+    buffer_put_str(&text, "],\"r\":[{\"id\":\"1\"}");
+    for (int i = 1; i < 1000; i++)
+        buffer_put_str(&text, ",{\"id\":\"1\"}");
+    buffer_put_str(&text, "]}\n");
+    ingest_options options = test_options(INGEST_AUTO);
+    options.mapping = m;
+    fact_batch *b = NULL;
+    assert_int_equal(ingest_parse_chunk(&options, (const char *)text.data,
+                                        text.len, &b, NULL),
+                     0);
+    assert_in_range(b->record_count, 200, 240);
+    assert_int_equal(b->reject_count, 1);
+    assert_int_equal(b->rejects[0].reason, INGEST_TOO_MANY);
+    fact_batch_free(b);
+    buffer_release(&text);
+    mapping_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -806,6 +869,8 @@ int main(void)
         cmocka_unit_test(test_ingest_map__unused_columns_are_told_once),
         cmocka_unit_test(test_ingest_map__a_row_is_bounded),
         cmocka_unit_test(test_ingest_map__a_document_is_bounded),
+        cmocka_unit_test(test_ingest_map__rows_together_are_bounded),
+        cmocka_unit_test(test_ingest_map__a_slug_hides_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

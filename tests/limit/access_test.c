@@ -46,7 +46,7 @@ static int make_key(house *h, muster_error *err)
 
 static void test_limit_access__keys(void **state)
 {
-    house h;
+    house h = {0};
     muster_error err;
     (void)state;
 
@@ -60,7 +60,7 @@ static void test_limit_access__keys(void **state)
 
 static void test_limit_access__partners(void **state)
 {
-    house h;
+    house h = {0};
     char key[16];
     muster_error err;
     (void)state;
