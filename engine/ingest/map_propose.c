@@ -298,8 +298,12 @@ static bool leave_personal(proposal *p, const guess_field *f)
         "last_name",  "full name", "fullname",   "full_name", "surname",
         "street",     "address",   "username",   "user name", "vorname",
         "nachname",   "passport",  "iban",       "ssn",       NULL};
+    /* people who work on it; but a home owner is a fact */
+    static const char *const staff[] = {"owner", "assigned", "manager", NULL};
     static const char *const parts_fine[] = {"country", "city", "region", NULL};
     const bool name = (named(f, parts) && !named(f, parts_fine)) ||
+                      (named(f, staff) && !all(f->flags, f) &&
+                       !all(f->json_flags, f)) ||
                       text_equal_nocase(f->name, text_of("name"));
     if (f->personal == 0 && !name)
         return false;
