@@ -13,95 +13,18 @@
 #include "http/routes.h"
 
 #include <string.h>
-#include "http/shapes.h"
-
-/* Null for a share of nothing. */
-static void put_share(json_writer *w, const char *key, uint64_t part,
-                      uint64_t whole)
-{
-    if (whole == 0)
-        shape_put_word(w, key, NULL);
-    else
-        shape_put_double(w, key, (double)part / (double)whole);
-}
-
-static void put_attributes(json_writer *w, const muster_report_row *row)
-{
-    json_key(w, "attributes");
-    json_open_array(w);
-    for (size_t i = 0; i < row->attribute_count; i++) {
-        const muster_report_attribute *a = &row->attributes[i];
-        json_open_object(w);
-        shape_put_str(w, "attribute", a->attribute);
-        shape_put_str(w, "kind", a->kind);
-        shape_put_uint(w, "users", a->users);
-        shape_put_uint(w, "facts", a->facts);
-        shape_put_uint(w, "contradicted", a->contradicted);
-        json_close(w);
-    }
-    json_close(w);
-}
-
-static void put_values(json_writer *w, const muster_report_row *row)
-{
-    json_key(w, "values");
-    json_open_array(w);
-    for (size_t i = 0; i < row->value_count; i++) {
-        const muster_report_value *v = &row->values[i];
-        json_open_object(w);
-        shape_put_str(w, "value", v->value);
-        shape_put_uint(w, "said", v->said);
-        shape_put_uint(w, "truth", v->truth);
-        shape_put_uint(w, "both", v->both);
-        put_share(w, "precision", v->both, v->said);
-        put_share(w, "recall", v->both, v->truth);
-        json_close(w);
-    }
-    json_close(w);
-}
-
-static void put_row(json_writer *w, const muster_report *report,
-                    const muster_report_row *row)
-{
-    json_open_object(w);
-    shape_put_str(w, "name", row->name);
-    shape_put_str(w, "party", row->party);
-    shape_put_uint(w, "users", row->users);
-    put_share(w, "share", row->users, report->universe);
-    shape_put_uint(w, "only", row->only);
-    shape_put_uint(w, "facts", row->facts);
-    shape_put_uint(w, "ending", row->ending);
-    shape_put_uint(w, "events", row->events);
-    shape_put_uint(w, "events_1d", row->events_1d);
-    shape_put_uint(w, "events_7d", row->events_7d);
-    shape_put_uint(w, "events_30d", row->events_30d);
-    shape_put_time(w, "oldest", row->oldest);
-    shape_put_time(w, "newest", row->newest);
-    shape_put_uint(w, "compared", row->compared);
-    shape_put_uint(w, "agreed", row->agreed);
-    put_share(w, "agreement", row->agreed, row->compared);
-    put_attributes(w, row);
-    put_values(w, row);
-    json_close(w);
-}
 
 static void put_report(http_answer *a, const muster_report *report)
 {
-    json_writer *w = answer_json(a, 200);
+    char *text = muster_report_json(report, false);
+    if (text == NULL) {
+        answer_problem(a, 500, "long_answer",
+                       "the answer is longer than the server sends at once");
+        return;
+    }
     a->eval_ns = report->elapsed_ns;
-    json_open_object(w);
-    shape_put_uint(w, "universe", report->universe);
-    shape_put_word(w, "truth_attribute", report->truth_attribute);
-    shape_put_word(w, "truth_provider", report->truth_provider);
-    json_key(w, "data");
-    json_open_array(w);
-    for (size_t i = 0; i < report->row_count; i++)
-        put_row(w, report, &report->rows[i]);
-    json_close(w);
-    shape_put_time(w, "as_of", report->as_of);
-    shape_put_uint(w, "epoch", report->epoch);
-    shape_put_uint(w, "elapsed_us", report->elapsed_ns / 1000);
-    json_close(w);
+    json_put_raw(answer_json(a, 200), text_of(text));
+    muster_free(text);
 }
 
 /* ---- what is asked ---- */

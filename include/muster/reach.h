@@ -136,7 +136,7 @@ typedef struct muster_report_query {
  * other, how far each agrees with the truth, and whom only it knows. Exact, of
  * live facts and users who did not opt out; opted-out users and what the
  * viewer may not see are in no number. Each plane is read once, those of
- * profile facts twice. `task` (may be NULL) ends it between blocks of users
+ * profile facts twice, of the truth's attribute once more. `task` (may be NULL) ends it between blocks of users
  * with MUSTER_ECANCELLED. MUSTER_ENOTFOUND "unknown_provider",
  * "unknown_attribute"; MUSTER_EINVAL "bad_truth"; MUSTER_ELIMIT "too_many".
  * Free with muster_report_free. */
@@ -146,6 +146,9 @@ MUSTER_API int muster_reach_report(muster_engine *engine,
                                    const muster_task *task,
                                    muster_report **out, muster_error *err);
 MUSTER_API void muster_report_free(muster_report *report); /* NULL is fine */
+/* The report as one JSON object, as GET /v1/reports/providers answers it; to be
+ * freed with muster_free. NULL: it would be longer than 1 GiB. */
+MUSTER_API char *muster_report_json(const muster_report *report, bool pretty);
 
 #ifdef __cplusplus
 }
