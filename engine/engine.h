@@ -21,6 +21,9 @@
  *   body.c        muster_ingest: small inputs of many threads
  *   reading.c     how an input of a dialect is read
  *   messages.c    muster_ingest_messages: what customer data platforms send
+ *   mapping.c     muster_mapping: mapping files checked, proposed
+ *   preview.c     what the first records of a dry run would become
+ *   contact.c     muster_contact: digests of addresses and numbers
  *   ask.c         muster_segment: count, users, has, explain
  *   compiled.c    muster_segment: compile, plans and programs kept
  *   saved.c       muster_audience: saved segments
@@ -30,11 +33,14 @@
  *   match_check.c  is it right?
  *   journal.c     what changed of whom, from the writer to the matcher
  *   names.c       muster_catalog and muster_attributes, providers
+ *   taxonomy.c    muster_taxonomy: its nodes, and what is mapped to them
  *   people.c      muster_privacy: opt-out, forget
  *   keys.c        muster_key: made, revoked, verified
  *   partners.c    muster_partner, and what is shared with them
  *   audit.c       who changed what, as a table for people
  *   numbers.c     muster_reach: overlap, breakdown
+ *   report.c      muster_reach_report: providers beside each other
+ *   report_json.c the same as JSON, for the program and for HTTP
  *   state_hash.c  one number for a whole state; steps of long work
  *   backup.c      muster_snapshot: copies that are checked
  *   doctor.c      muster_doctor: everything read and compared, repairs

@@ -8,7 +8,8 @@
  *   record.c       the shared front of all formats: one record's checks
  *   record_tree.c  a record that comes as nested maps
  *   derive.c       attributes that follow from what a record brings
- *   geo.c          where an address is
+ *   geo*.c         where an address is: databases checked, read, exchanged
+ *   device*.c      what a user agent, client hints and OpenRTB say of a device
  *   ndjson.c       one JSON object a line
  *   array.c        the elements of a JSON array
  *   scan.c         the fast way for plain lines of JSON
